@@ -1,0 +1,302 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Every option, in one place, and the targets that they describe.
+
+The group ``[spdk]`` is for the host; each target has a group of its own:
+``[spdk_nvmf]``, ``[spdk_vhost]``, ``[spdk_iscsi]`` and those that the
+operator adds by naming them in ``[spdk] nvmf_targets`` and its like.
+"""
+
+import dataclasses
+import os
+import re
+
+from oslo_config import cfg
+
+from cyborg_spdk import exceptions
+
+#: Kinds of target, each the business of one driver.
+KINDS = ('nvmf', 'vhost', 'iscsi')
+
+#: SPDK's programs, by the kinds that each can serve.
+APPLICATIONS = {
+    'nvmf_tgt': ('nvmf',),
+    'vhost': ('vhost',),
+    'iscsi_tgt': ('iscsi',),
+    'spdk_tgt': KINDS,
+}
+
+GROUP = cfg.OptGroup('spdk', title='SPDK on this host')
+
+SPDK_OPTS = [
+    cfg.StrOpt(
+        'spdk_dir',
+        help='Directory of the SPDK installation: a built source tree, or '
+             'a directory that holds nvmf_tgt and vhost. Unset: $SPDK_DIR, '
+             'PATH, /usr/local/bin, /opt/spdk and /usr/libexec/spdk are '
+             'searched. A value that names no SPDK is an error, and '
+             'nothing else is searched then.'),
+    cfg.ListOpt(
+        'nvmf_targets', default=['spdk_nvmf'],
+        help='Names of the NVMe-oF targets of this host. Each is the name '
+             'of a group of options like [spdk_nvmf], and one Cyborg '
+             'device. A name, once reported, should not change: Cyborg '
+             'knows the device by it.'),
+    cfg.ListOpt(
+        'vhost_targets', default=['spdk_vhost'],
+        help='Names of the vhost targets of this host; see nvmf_targets.'),
+    cfg.ListOpt(
+        'iscsi_targets', default=['spdk_iscsi'],
+        help='Names of the iSCSI targets of this host; see nvmf_targets.'),
+    cfg.StrOpt(
+        'run_path', default='/run/cyborg-spdk',
+        help='Directory of the RPC sockets of targets that have no '
+             'rpc_address, of their logs and of locks. It is made with mode '
+             '0750 if it is missing. It must not be writable by others: '
+             'such a directory is refused.'),
+    cfg.StrOpt(
+        'state_path', default='/var/lib/cyborg-spdk',
+        help='Directory of what must survive a reboot: the saved '
+             'configuration of each target and the last report to Cyborg. '
+             'It is made with mode 0750 if it is missing. It must not be '
+             'writable by others: such a directory is refused.'),
+    cfg.StrOpt(
+        'socket_group',
+        help='Group that may use the RPC sockets of the targets started '
+             'here (mode 0660): set it to the group of the Cyborg agent. '
+             'Unset: the group of the process that starts the target. A '
+             'group that does not exist is an error.'),
+    cfg.BoolOpt(
+        'parallel', default=True,
+        help='Start and read several targets at once. False does one '
+             'after the other, which is slower and easier to follow in a '
+             'log.'),
+    cfg.FloatOpt(
+        'connect_timeout', default=5.0, min=0.01,
+        help='Seconds of wall-clock time to wait for a connection to a '
+             'target. A target that takes longer is reported to Cyborg as '
+             'not readable, which leaves what Cyborg knows of it as it '
+             'is.'),
+    cfg.FloatOpt(
+        'rpc_timeout', default=30.0, min=0.01,
+        help='Seconds of wall-clock time to wait for the reply to one '
+             'call. Keep it below the rpc_response_timeout of the Cyborg '
+             'agent (60 s).'),
+    cfg.FloatOpt(
+        'start_timeout', default=60.0, min=0.1,
+        help='Seconds to wait until a target that was started answers '
+             'and its framework is initialised. A target that takes longer '
+             'is stopped again.'),
+    cfg.FloatOpt(
+        'stop_timeout', default=30.0, min=0.1,
+        help='Seconds to wait for a target to end after SIGTERM. After '
+             'that the stop fails; SIGKILL is sent only where it is asked '
+             'for.'),
+    cfg.BoolOpt(
+        'manage_hugepages', default=True,
+        help='Reserve the huge pages that are missing, and mount hugetlbfs '
+             'where it is not mounted, before a target is started. Pages '
+             'are only added, never taken away. False: a start fails if '
+             'there are too few.'),
+    cfg.IntOpt(
+        'hugepage_size_kb', min=4,
+        help='Size of the huge pages to use, in KiB, for example 2048 or '
+             '1048576. Unset: the default size of the kernel. A size that '
+             'the kernel does not have is an error.'),
+    cfg.ListOpt(
+        'hugepage_nodes', item_type=cfg.types.Integer(min=0), default=[],
+        help='NUMA nodes to reserve huge pages on, in equal parts. Empty: '
+             'the kernel spreads them. A node that does not exist is an '
+             'error.'),
+    cfg.ListOpt(
+        'pci_devices', default=[],
+        help='PCI addresses (0000:3b:00.0) that SPDK\'s setup.sh may take '
+             'from the kernel and bind to vfio-pci before a target is '
+             'started. Empty: none. A disk that is mounted or otherwise in '
+             'use is refused.'),
+    cfg.IntOpt(
+        'max_new_units', default=50, min=1,
+        help='How many new namespaces, controllers or LUNs one report to '
+             'Cyborg adds at most; the others follow in the next reports. '
+             'Each new one costs Cyborg about 70 ms, and a report must end '
+             'within the agent\'s rpc_response_timeout.'),
+    cfg.StrOpt(
+        'privsep_helper_command',
+        help='Command line that starts the privileged helper for a process '
+             'that is not root, for example "sudo privsep-helper '
+             '--config-file /etc/cyborg/cyborg.conf". Unset: '
+             'oslo.privsep\'s own default.'),
+]
+
+
+def target_opts(kind):
+    """Options of one target's group.
+
+    :param kind: one of :data:`KINDS`.
+    :returns: list of oslo.config options.
+    """
+    application = {'nvmf': 'nvmf_tgt', 'vhost': 'vhost',
+                   'iscsi': 'iscsi_tgt'}[kind]
+    return [
+        cfg.StrOpt(
+            'application', default=application,
+            choices=[application, 'spdk_tgt'],
+            help='Program that serves this target. One spdk_tgt can serve '
+                 'targets of several kinds: give all of them the same '
+                 'rpc_address.'),
+        cfg.StrOpt(
+            'rpc_address',
+            help='Where the target listens for RPCs: /path, '
+                 'unix:/path, tcp://host:port or '
+                 'ssh://user@host:port/path. Unset: the target\'s name with '
+                 '.sock in [spdk] run_path. Only a target on a UNIX socket '
+                 'of this host can be started.'),
+        cfg.BoolOpt(
+            'start', default=True,
+            help='Start the target if it does not run. False: it is only '
+                 'read, and reported as not readable while it is down.'),
+        cfg.StrOpt(
+            'core_mask',
+            help='CPU cores of the target: a mask (0x3) or a list ([0,2]). '
+                 'Each core is kept busy to its full. Unset: one core of '
+                 'its own for each target, from core 0 on as the targets '
+                 'are listed. Cores that this machine does not have, or '
+                 'that another target uses, are an error.'),
+        cfg.IntOpt(
+            'memory_mb', default=512, min=8,
+            help='Memory of the target in MiB, in huge pages unless '
+                 'no_huge is set.'),
+        cfg.BoolOpt(
+            'no_huge', default=False,
+            help='Run without huge pages. SPDK v26.05 then needs a '
+                 'memory_mb of at least 448 (nvmf_tgt, vhost) or 1024 '
+                 '(iscsi_tgt, spdk_tgt).'),
+        cfg.BoolOpt(
+            'interrupt_mode', default=False,
+            help='Sleep while idle instead of polling. For nvmf_tgt and '
+                 'vhost of recent releases; an idle target then uses about '
+                 '2 % of a core, and each I/O takes longer.'),
+        cfg.StrOpt(
+            'config_file',
+            help='JSON configuration to start the target with when nothing '
+                 'is saved for it yet. A file that is missing is an '
+                 'error.'),
+        cfg.BoolOpt(
+            'save_config', default=True,
+            help='Save the target\'s configuration when it has changed, '
+                 'and give it back to a target that is started here.'),
+        cfg.ListOpt(
+            'extra_args', default=[],
+            help='Further arguments for the program, for example '
+                 '--iova-mode=va,--disable-cpumask-locks. They are passed '
+                 'on as they are, never to a shell.'),
+        cfg.StrOpt(
+            'resource_class', default='CUSTOM_SPDK_%s' % kind.upper(),
+            help='Placement resource class of the units of this target: '
+                 'CUSTOM_ and capital letters, digits and underscores. It '
+                 'must not change while units are allocated.'),
+    ]
+
+
+_TARGET_GROUP = re.compile(r'[a-z0-9][a-z0-9_-]{0,62}\Z')
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """One target as the configuration describes it.
+
+    :ivar name: its name: that of its group of options.
+    :ivar kind: one of :data:`KINDS`.
+    :ivar application: name of the program that serves it.
+    :ivar rpc_address: where it listens (str; see :mod:`cyborg_spdk.rpc`).
+    :ivar memory_mb: its memory in MiB.
+
+    The other fields are the options of the same name.
+    """
+
+    name: str
+    kind: str
+    application: str
+    rpc_address: str
+    start: bool
+    core_mask: str | None
+    memory_mb: int
+    no_huge: bool
+    interrupt_mode: bool
+    config_file: str | None
+    save_config: bool
+    extra_args: tuple[str, ...]
+    resource_class: str
+
+
+def register(conf):
+    """Register the options of ``[spdk]`` and of every target that it names.
+
+    :param conf: an ``oslo_config.cfg.ConfigOpts``. Options that are
+        registered already are left as they are. The names of further
+        targets are read from it, so call it again after its files were
+        parsed anew.
+    """
+    conf.register_group(GROUP)
+    conf.register_opts(SPDK_OPTS, group=GROUP)
+    for kind in KINDS:
+        for name in conf.spdk[f'{kind}_targets']:
+            conf.register_opts(target_opts(kind), group=name)
+
+
+def list_opts():
+    """All options, for oslo-config-generator."""
+    return [(GROUP, SPDK_OPTS)] + [
+        (cfg.OptGroup('spdk_' + kind, title=f'The {kind} target'),
+         target_opts(kind))
+        for kind in KINDS]
+
+
+def targets(conf, kind=None):
+    """The targets that the configuration describes.
+
+    :param conf: an ``oslo_config.cfg.ConfigOpts``.
+    :param kind: one of :data:`KINDS`; None means all, in that order.
+    :returns: list of :class:`Target`.
+    :raises ConfigurationError: for a name or a value that cannot be used.
+    """
+    try:
+        register(conf)
+    except cfg.DuplicateOptError as exc:
+        raise exceptions.ConfigurationError(
+            '[spdk] targets', exc.opt_name,
+            'a name is used for targets of two kinds; give each target '
+            'its own') from None
+    return [_target(conf, one, name)
+            for one in KINDS if kind in (None, one)
+            for name in conf.spdk[f'{one}_targets']]
+
+
+def _target(conf, kind, name):
+    if not _TARGET_GROUP.match(name):
+        raise exceptions.ConfigurationError(
+            f'[spdk] {kind}_targets', name,
+            'use 1 to 63 lower-case letters, digits, "_" and "-"')
+    group = conf[name]
+    values = {}
+    for field in dataclasses.fields(Target)[2:]:
+        try:
+            values[field.name] = group[field.name]
+        except (cfg.ConfigFileValueError, ValueError) as exc:
+            raise exceptions.ConfigurationError(
+                f'[{name}] {field.name}', str(exc),
+                'correct the value in the configuration file') from None
+    values['extra_args'] = tuple(values['extra_args'])
+    values['rpc_address'] = values['rpc_address'] or os.path.join(
+        conf.spdk.run_path, name + '.sock')
+    return Target(name=name, kind=kind, **values)

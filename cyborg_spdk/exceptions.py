@@ -1,0 +1,383 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Every error of this project, in one tree.
+
+::
+
+    SpdkError                     something about SPDK went wrong
+    +-- InvalidValue              a value was refused before anything was done
+    |   +-- InvalidAddress        an RPC address that cannot be parsed
+    |   +-- ConfigurationError    an option's value cannot be used
+    +-- ConnectError              nobody could be reached at the address
+    +-- ConnectionLost            the peer went away; nothing was executed
+    |   +-- OutcomeUnknown        ... or it may have been: find out yourself
+    +-- RpcTimeout                no reply before the deadline
+    +-- ProtocolError             the peer does not speak JSON-RPC
+    +-- RequestTooLarge           refused before it was sent
+    +-- ReplyTooLarge             the target cut its reply at 32 MiB
+    +-- RpcError                  the target answered with an error
+    |   +-- MethodNotFound        no such method in this release or program
+    |   +-- InvalidRequest        the request as a whole was refused
+    |   +-- InvalidParams         the parameters were refused
+    |   +-- NotReady              not in this state of the framework
+    |   +-- PermissionDenied      EPERM, EACCES
+    |   +-- NotFound              ENODEV, ENOENT
+    |   +-- AlreadyExists         EEXIST, EALREADY
+    |   +-- Busy                  EBUSY, EAGAIN
+    |   +-- NoSpace               ENOSPC, ENOMEM
+    |   +-- NotSupported          EOPNOTSUPP
+    |   +-- TargetStopping        ESHUTDOWN
+    |   +-- InternalError         -32603 and nothing better known
+    +-- HostError                 this machine, not the target
+    |   +-- NotInstalled          no SPDK where it was looked for
+    |   +-- NotRunning            no target, and none may be started
+    |   +-- ForeignProcess        the socket or the core is somebody else's
+    |   +-- StartError            the target ended before it was ready
+    |   +-- StopError             the target did not end in time
+    |   +-- HugepageError         not enough huge pages, or not mounted
+    |   +-- PrivilegeError        this needs root and there is no way to it
+    |   +-- StateError            a state file cannot be read or written
+    +-- TaskError                 a named background task failed
+
+One class for each thing that a caller may want to handle. ``str()`` of each
+is one line that names the value and the remedy, fit for an operator.
+"""
+
+import errno
+import os
+
+
+class SpdkError(Exception):
+    """Base of all errors that this project raises on purpose."""
+
+
+class InvalidValue(SpdkError, ValueError):
+    """A value was refused before anything was done with it.
+
+    :ivar name: what the value was meant to be, e.g. ``"block_size"``.
+    :ivar value: the value as given.
+    """
+
+    def __init__(self, name, value, reason):
+        self.name = name
+        self.value = value
+        self.reason = reason
+        super().__init__(f"{name} {value!r}: {reason}")
+
+
+class InvalidAddress(InvalidValue):
+    """An RPC address that cannot be parsed."""
+
+    def __init__(self, value, reason):
+        super().__init__("RPC address", value, reason)
+
+
+class ConfigurationError(InvalidValue):
+    """An option whose value cannot be used.
+
+    :ivar name: the option as ``[group] name``.
+    """
+
+
+class ConnectError(SpdkError):
+    """Nobody could be reached at an address.
+
+    :ivar address: the address as text.
+    :ivar reason: why, and what to do.
+    :ivar errno: the system's error number, or None.
+    """
+
+    def __init__(self, address, reason, errno=None):
+        self.address = str(address)
+        self.reason = reason
+        self.errno = errno
+        super().__init__(f"cannot connect to {address}: {reason}")
+
+
+class ConnectionLost(SpdkError):
+    """The connection ended before the call was executed.
+
+    :ivar address: the address as text.
+    :ivar method: the method of the call, or None.
+    """
+
+    def __init__(self, address, method=None, reason="the target closed it"):
+        self.address = str(address)
+        self.method = method
+        self.reason = reason
+        call = f" during {method}" if method else ""
+        super().__init__(f"connection to {address} lost{call}: {reason}")
+
+
+class OutcomeUnknown(ConnectionLost):
+    """The request was written and never answered: it may have been applied.
+
+    Only the caller can find out, by reading the target's state.
+    """
+
+    def __init__(self, address, method, reason="the target closed it"):
+        super().__init__(address, method, f"{reason}; it may or may not have "
+                         "been applied: read the target's state")
+
+
+class RpcTimeout(SpdkError):
+    """No reply came before the deadline (wall clock).
+
+    :ivar timeout: the deadline, in seconds from the call.
+    """
+
+    def __init__(self, address, method, timeout):
+        self.address = str(address)
+        self.method = method
+        self.timeout = timeout
+        super().__init__(f"{method} on {address}: no reply within "
+                         f"{timeout:g} s; it may still be executed")
+
+
+class ProtocolError(SpdkError):
+    """The peer sent what is not a JSON-RPC reply.
+
+    :ivar data: the first bytes that made no sense.
+    """
+
+    def __init__(self, address, reason, data=b""):
+        self.address = str(address)
+        self.reason = reason
+        self.data = bytes(data[:200])
+        super().__init__(f"{address} does not speak SPDK's JSON-RPC: {reason}"
+                         + (f": {self.data!r}" if self.data else ""))
+
+
+class RequestTooLarge(SpdkError):
+    """The request exceeds what the target can receive; it was not sent.
+
+    :ivar size: what the request has.
+    :ivar limit: what the target takes.
+    :ivar unit: ``"bytes"`` or ``"JSON values"``.
+    """
+
+    def __init__(self, method, size, limit, unit="bytes"):
+        self.method = method
+        self.size = size
+        self.limit = limit
+        self.unit = unit
+        super().__init__(f"{method}: the request has {size} {unit}, the "
+                         f"target takes {limit}; it was not sent")
+
+
+class ReplyTooLarge(SpdkError):
+    """The target cut its reply (at 32 MiB); the rest does not exist."""
+
+    def __init__(self, method, size):
+        self.method = method
+        self.size = size
+        super().__init__(f"{method}: the target cut its reply at {size} "
+                         "bytes; ask for single objects by name instead")
+
+
+class RpcError(SpdkError):
+    """The target answered with an error object.
+
+    :ivar code: JSON-RPC code, or a negative errno, as sent.
+    :ivar message: the target's text.
+    :ivar method: the method called.
+    :ivar params: its parameters, or None.
+    :ivar detail: what was found out about the cause, or None.
+    """
+
+    def __init__(self, code, message, method=None, params=None, detail=None):
+        self.code = code
+        self.message = message
+        self.method = method
+        self.params = params
+        self.detail = detail
+        super().__init__(code, message, method, params, detail)
+
+    def __str__(self):
+        text = f"{self.method or 'request'}: {self.message.strip()} " \
+               f"(code {self.code})"
+        return f"{text}: {self.detail}" if self.detail else text
+
+
+class MethodNotFound(RpcError):
+    """-32601: not in this release, this program, or ``--rpcs-allowed``."""
+
+
+class InvalidRequest(RpcError):
+    """-32600: the request as a whole was refused."""
+
+
+class InvalidParams(RpcError):
+    """-32602, EINVAL: parameters refused; often SPDK's only word."""
+
+
+class NotReady(RpcError):
+    """-1 with SPDK's text on the framework's state (startup or runtime)."""
+
+
+class PermissionDenied(RpcError):
+    """EPERM or EACCES; for a bdev: somebody has claimed it."""
+
+
+class NotFound(RpcError):
+    """ENODEV, ENOENT: the object is not there."""
+
+
+class AlreadyExists(RpcError):
+    """EEXIST, EALREADY: an object of that name is there."""
+
+
+class Busy(RpcError):
+    """EBUSY, EAGAIN: try again later."""
+
+
+class NoSpace(RpcError):
+    """ENOSPC, ENOMEM: no room on the store or in memory."""
+
+
+class NotSupported(RpcError):
+    """EOPNOTSUPP: the object cannot do that."""
+
+
+class TargetStopping(RpcError):
+    """ESHUTDOWN: the target is going down."""
+
+
+class InternalError(RpcError):
+    """-32603 and nothing better known."""
+
+
+_BY_CODE = {
+    -32601: MethodNotFound,
+    -32600: InvalidRequest,
+    -32602: InvalidParams,
+    -32603: InternalError,
+    -errno.EINVAL: InvalidParams,
+    -errno.EPERM: PermissionDenied,
+    -errno.EACCES: PermissionDenied,
+    -errno.ENODEV: NotFound,
+    -errno.ENOENT: NotFound,
+    -errno.EEXIST: AlreadyExists,
+    -errno.EALREADY: AlreadyExists,
+    -errno.EBUSY: Busy,
+    -errno.EAGAIN: Busy,
+    -errno.ENOSPC: NoSpace,
+    -errno.ENOMEM: NoSpace,
+    -errno.EOPNOTSUPP: NotSupported,
+    -errno.ESHUTDOWN: TargetStopping,
+}
+
+# SPDK answers -32602 or -32603 for some system errors and puts strerror()
+# into the text (vhost: every failure). The text then says more.
+_BY_TEXT = {
+    os.strerror(-code): cls for code, cls in _BY_CODE.items() if code > -32000
+}
+
+# lib/jsonrpc: "Method may only be called after/before framework is
+# initialized ...", sent with code -1 (which is also -EPERM).
+_STATE_TEXT = "Method may only be called"
+
+
+def rpc_error(code, message, method=None, params=None, detail=None):
+    """Make the :class:`RpcError` that fits an error object of a target.
+
+    :param code: the ``code`` member (int).
+    :param message: the ``message`` member (str).
+    :param method: the method that was called.
+    :param params: its parameters.
+    :param detail: what is known about the cause beyond SPDK's own text.
+    :returns: an instance of the class that fits best.
+    """
+    cls = _BY_CODE.get(code, RpcError)
+    if code == -1 and message.startswith(_STATE_TEXT):
+        cls = NotReady
+    elif cls in (InvalidParams, InternalError, RpcError):
+        # Some releases send errno positive (bdev_raid_delete: 19).
+        cls = _BY_TEXT.get(message.strip(), _BY_CODE.get(-code, cls))
+    return cls(code, message, method, params, detail)
+
+
+class HostError(SpdkError):
+    """Something about this machine, not about a target's answer."""
+
+
+class NotInstalled(HostError):
+    """SPDK, or one of its programs, is not where it was looked for.
+
+    :ivar places: the places that were looked at, in order (list of str).
+    """
+
+    def __init__(self, what, places, remedy):
+        self.what = what
+        self.places = list(places)
+        super().__init__(f"{what} not found; looked at: "
+                         f"{', '.join(self.places)}; {remedy}")
+
+
+class NotRunning(HostError):
+    """The target does not run, and the configuration forbids a start."""
+
+
+class ForeignProcess(HostError):
+    """A socket or a core that is needed belongs to somebody else.
+
+    It is never touched.
+    """
+
+
+class StartError(HostError):
+    """A target ended, or did not answer, before it was ready.
+
+    :ivar target: its name in the configuration.
+    :ivar exit_code: its exit status as SPDK gave it, or None.
+    :ivar log_tail: the last lines that it wrote (list of str).
+    """
+
+    def __init__(self, target, reason, exit_code=None, log_tail=()):
+        self.target = target
+        self.reason = reason
+        self.exit_code = exit_code
+        self.log_tail = list(log_tail)
+        text = f"{target}: could not be started: {reason}"
+        if exit_code is not None:
+            text += f" (exit code {exit_code})"
+        if self.log_tail:
+            text += "; it last said: " + " | ".join(self.log_tail)
+        super().__init__(text)
+
+
+class StopError(HostError):
+    """A target did not end before the deadline."""
+
+
+class HugepageError(HostError):
+    """Huge pages that are needed could not be had."""
+
+
+class PrivilegeError(HostError):
+    """An act that needs root, and no way to it."""
+
+
+class StateError(HostError):
+    """A state file cannot be read or written."""
+
+
+class TaskError(SpdkError):
+    """A named background task failed; ``__cause__`` is its exception.
+
+    :ivar name: the task's name.
+    """
+
+    def __init__(self, name, cause):
+        self.name = name
+        super().__init__(f"task {name}: {cause}")
