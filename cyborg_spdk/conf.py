@@ -18,6 +18,7 @@ operator adds by naming them in ``[spdk] nvmf_targets`` and its like.
 """
 
 import dataclasses
+import difflib
 import os
 import re
 
@@ -208,7 +209,7 @@ def target_opts(kind):
     ]
 
 
-_TARGET_GROUP = re.compile(r'[a-z0-9][a-z0-9_-]{0,62}\Z')
+_TARGET_NAME = re.compile(r'[a-z0-9][a-z0-9_-]{0,62}\Z')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,18 +241,16 @@ class Target:
 
 
 def register(conf):
-    """Register the options of ``[spdk]`` and of every target that it names.
+    """Register the options of ``[spdk]``.
 
-    :param conf: an ``oslo_config.cfg.ConfigOpts``. Options that are
-        registered already are left as they are. The names of further
-        targets are read from it, so call it again after its files were
-        parsed anew.
+    Those of the targets are registered by :func:`targets`, which knows
+    their names.
+
+    :param conf: an ``oslo_config.cfg.ConfigOpts``; options that are
+        registered already stay as they are.
     """
     conf.register_group(GROUP)
     conf.register_opts(SPDK_OPTS, group=GROUP)
-    for kind in KINDS:
-        for name in conf.spdk[f'{kind}_targets']:
-            conf.register_opts(target_opts(kind), group=name)
 
 
 def list_opts():
@@ -265,38 +264,97 @@ def list_opts():
 def targets(conf, kind=None):
     """The targets that the configuration describes.
 
+    Every option of ours is read, so that a bad value is told here and not
+    in the middle of the work.
+
     :param conf: an ``oslo_config.cfg.ConfigOpts``.
     :param kind: one of :data:`KINDS`; None means all, in that order.
     :returns: list of :class:`Target`.
     :raises ConfigurationError: for a name or a value that cannot be used.
     """
-    try:
-        register(conf)
-    except cfg.DuplicateOptError as exc:
-        raise exceptions.ConfigurationError(
-            '[spdk] targets', exc.opt_name,
-            'a name is used for targets of two kinds; give each target '
-            'its own') from None
-    return [_target(conf, one, name)
-            for one in KINDS if kind in (None, one)
-            for name in conf.spdk[f'{one}_targets']]
+    register(conf)
+    for opt in SPDK_OPTS:
+        _value(conf, GROUP.name, opt)
+    found = []
+    owner = {}
+    for one in KINDS:
+        for name in conf.spdk[f'{one}_targets']:
+            option = f'[spdk] {one}_targets'
+            if not _TARGET_NAME.match(name):
+                raise exceptions.ConfigurationError(
+                    option, name,
+                    'use 1 to 63 lower-case letters, digits, "_" and "-"')
+            if name in owner:
+                raise exceptions.ConfigurationError(
+                    option, name, f'{owner[name]} names it already; give '
+                    'each target a name of its own')
+            owner[name] = option
+            if kind in (None, one):
+                found.append(_target(conf, one, name))
+    return found
 
 
 def _target(conf, kind, name):
-    if not _TARGET_GROUP.match(name):
-        raise exceptions.ConfigurationError(
-            f'[spdk] {kind}_targets', name,
-            'use 1 to 63 lower-case letters, digits, "_" and "-"')
-    group = conf[name]
-    values = {}
-    for field in dataclasses.fields(Target)[2:]:
-        try:
-            values[field.name] = group[field.name]
-        except (cfg.ConfigFileValueError, ValueError) as exc:
-            raise exceptions.ConfigurationError(
-                f'[{name}] {field.name}', str(exc),
-                'correct the value in the configuration file') from None
+    opts = target_opts(kind)
+    conf.register_opts(opts, group=name)
+    values = {opt.name: _value(conf, name, opt) for opt in opts}
     values['extra_args'] = tuple(values['extra_args'])
     values['rpc_address'] = values['rpc_address'] or os.path.join(
         conf.spdk.run_path, name + '.sock')
     return Target(name=name, kind=kind, **values)
+
+
+def _value(conf, group, opt):
+    try:
+        return conf[group][opt.name]
+    except ValueError as exc:
+        # oslo.config: "Value for option X from LocationInfo(...) is not
+        # valid: REASON"; the file and the reason are what an operator needs.
+        reason = str(exc).partition(' is not valid: ')[2] or str(exc)
+        where = re.search(r"detail='([^']*)'", str(exc))
+        value = _raw_value(conf, group, opt)
+        raise exceptions.ConfigurationError(
+            f'[{group}] {opt.name}', value,
+            f'{reason}; correct it'
+            + (f' in {where.group(1)}' if where else '')) from None
+
+
+def _raw_value(conf, group, opt):
+    for _name, sections in _parsed(conf.config_file or []):
+        values = sections.get(group, {}).get(opt.name)
+        if values:
+            return values[-1]
+    return None
+
+
+def _parsed(files):
+    for name in reversed(files):
+        sections = {}
+        cfg.ConfigParser(name, sections).parse()
+        yield name, sections
+
+
+def unknown_options(conf):
+    """Names in our groups of the configuration files that are no options.
+
+    oslo.config passes over them in silence, and a misspelt option then has
+    no effect.
+
+    :param conf: an ``oslo_config.cfg.ConfigOpts`` whose files were parsed.
+    :returns: list of str, each one line for the operator.
+    """
+    known = {GROUP.name: [opt.name for opt in SPDK_OPTS]}
+    for kind in KINDS:
+        for name in conf.spdk[f'{kind}_targets']:
+            known[name] = [opt.name for opt in target_opts(kind)]
+    messages = []
+    for path, sections in _parsed(conf.config_file or []):
+        for group, options in sections.items():
+            for name in options if group in known else ():
+                if name in known[group]:
+                    continue
+                close = difflib.get_close_matches(name, known[group], 1)
+                messages.append(
+                    f'{path}: [{group}] {name} is no option'
+                    + (f'; did you mean {close[0]}?' if close else ''))
+    return messages

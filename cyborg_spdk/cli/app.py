@@ -1,0 +1,117 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The cliff application: global options, logging, errors in one line."""
+
+import argparse
+import importlib.metadata
+import logging
+
+from cliff import app
+from cliff import command
+from cliff import commandmanager
+from oslo_config import cfg
+
+from cyborg_spdk.cli import configuration
+
+LOG = logging.getLogger(__name__)
+
+
+class App(app.App):
+    """``cyborg-spdk``; a command finds the configuration in ``app.conf``.
+
+    :ivar conf: the ``oslo_config.cfg.ConfigOpts`` of the process, the one
+        that Cyborg's drivers read too.
+    """
+
+    NAME = 'cyborg-spdk'
+    LOG = logging.getLogger('cyborg_spdk')
+    CONSOLE_MESSAGE_FORMAT = '%(levelname)s: %(message)s'
+
+    def __init__(self):
+        super().__init__(
+            description='SPDK targets as accelerators of OpenStack Cyborg: '
+                        'find, start, read and manage them.',
+            version=importlib.metadata.version('cyborg-spdk'),
+            command_manager=commandmanager.CommandManager('cyborg_spdk.cli'),
+            deferred_help=True)
+        self.conf = cfg.CONF
+
+    def build_option_parser(self, description, version,
+                            argparse_kwargs=None):
+        # No abbreviations: parse_known_args() would take an option of a
+        # command for a shortened one of ours.
+        parser = super().build_option_parser(
+            description, version,
+            {'allow_abbrev': False, 'prog': self.NAME,
+             **(argparse_kwargs or {})})
+        parser.add_argument(
+            '--config-file', action='append', default=[], metavar='PATH',
+            help='Configuration file; can be given several times. Default: '
+                 + ' and '.join(configuration.DEFAULT_FILES)
+                 + ', where they exist.')
+        parser.add_argument(
+            '--config-dir', action='append', default=[], metavar='DIR',
+            help='Directory of further configuration files (*.conf).')
+        parser.add_argument(
+            '--set', action='append', default=[], dest='settings',
+            metavar='GROUP.OPTION=VALUE',
+            help='Set one option for this call, for example '
+                 'spdk.spdk_dir=/opt/spdk; can be given several times.')
+        return parser
+
+    def configure_logging(self):
+        # cliff shows INFO by default; here only what needs attention.
+        level = {0: logging.ERROR, 1: logging.WARNING, 2: logging.INFO}.get(
+            self.options.verbose_level, logging.DEBUG)
+        if self.options.debug:
+            level = logging.DEBUG
+        super().configure_logging()
+        for handler in logging.getLogger().handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.setLevel(level)
+        # Their debug messages are about themselves.
+        for name in ('stevedore', 'cliff', 'urllib3', 'keystoneauth'):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    def initialize_app(self, argv):
+        if not argv:
+            # Without a command cliff would open a shell of its own.
+            self.options.deferred_help = True
+            return
+        if argv[0] in ('help', 'complete'):
+            return
+        for message in configuration.load(
+                self.conf, self.options.config_file,
+                self.options.config_dir, self.options.settings):
+            LOG.warning(message)
+
+
+class _HandOver(command.Command):
+    """A command that is a program of its own (see ``main``)."""
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('arguments', nargs=argparse.REMAINDER)
+        return parser
+
+    def take_action(self, parsed_args):
+        from cyborg_spdk.cli import main
+        return main.main([self.cmd_name, *parsed_args.arguments])
+
+
+class Rpc(_HandOver):
+    """Call a method of a target, or serve the command lines of rpc.py."""
+
+
+class Simulate(_HandOver):
+    """Run a simulated SPDK application, or lay out an installation of it."""
