@@ -99,6 +99,9 @@ class App(app.App):
 class _HandOver(command.Command):
     """A command that is a program of its own (see ``main``)."""
 
+    #: Its full name; cliff takes abbreviations too.
+    program = None
+
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         parser.add_argument('arguments', nargs=argparse.REMAINDER)
@@ -106,12 +109,16 @@ class _HandOver(command.Command):
 
     def take_action(self, parsed_args):
         from cyborg_spdk.cli import main
-        return main.main([self.cmd_name, *parsed_args.arguments])
+        return main.main([self.program, *parsed_args.arguments])
 
 
 class Rpc(_HandOver):
     """Call a method of a target, or serve the command lines of rpc.py."""
 
+    program = 'rpc'
+
 
 class Simulate(_HandOver):
     """Run a simulated SPDK application, or lay out an installation of it."""
+
+    program = 'simulate'
