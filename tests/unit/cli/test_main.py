@@ -1,0 +1,58 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import subprocess
+import sys
+
+import testtools
+
+
+def run(*argv):
+    """Run the command as a process.
+
+    :returns: (exit status, standard output, standard error).
+    """
+    done = subprocess.run(
+        [sys.executable, '-m', 'cyborg_spdk.cli.main', *argv],
+        capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
+class TestCommandLine(testtools.TestCase):
+
+    def test_no_command_prints_help(self):
+        status, out, err = run()
+        self.assertEqual((0, ''), (status, err))
+        self.assertIn('discover', out)
+
+    def test_version(self):
+        status, out, _ = run('--version')
+        self.assertEqual(0, status)
+        self.assertRegex(out, r'^cyborg-spdk \d+\.\d+')
+
+    def test_unknown_command(self):
+        status, out, err = run('discovr-all')
+        self.assertEqual((2, ''), (status, out))
+        self.assertIn("'discovr-all' is not a cyborg-spdk command", err)
+        self.assertNotIn('Traceback', err)
+
+    def test_bad_value_is_one_line(self):
+        status, out, err = run('--set', 'spdk.rpc_timeout=soon', 'discover')
+        self.assertEqual((1, ''), (status, out))
+        self.assertEqual(1, len(err.splitlines()), err)
+        self.assertIn('spdk.rpc_timeout=soon', err)
+
+    def test_an_abbreviated_command_is_run_once(self):
+        # cliff accepts an unambiguous beginning of a command's name.
+        status, out, err = run('simulat', '--help')
+        self.assertNotIn('recursion', err)
+        self.assertEqual(0, status, err)
