@@ -37,7 +37,8 @@ APPLICATIONS = {
     'spdk_tgt': KINDS,
 }
 
-GROUP = cfg.OptGroup('spdk', title='SPDK on this host')
+#: Name of the group of the host's options.
+GROUP = 'spdk'
 
 SPDK_OPTS = [
     cfg.StrOpt(
@@ -202,7 +203,7 @@ def target_opts(kind):
                  '--iova-mode=va,--disable-cpumask-locks. They are passed '
                  'on as they are, never to a shell.'),
         cfg.StrOpt(
-            'resource_class', default='CUSTOM_SPDK_%s' % kind.upper(),
+            'resource_class', default=f'CUSTOM_SPDK_{kind.upper()}',
             help='Placement resource class of the units of this target: '
                  'CUSTOM_ and capital letters, digits and underscores. It '
                  'must not change while units are allocated.'),
@@ -249,13 +250,14 @@ def register(conf):
     :param conf: an ``oslo_config.cfg.ConfigOpts``; options that are
         registered already stay as they are.
     """
-    conf.register_group(GROUP)
+    # By name: an OptGroup object would share its values between several
+    # ConfigOpts.
     conf.register_opts(SPDK_OPTS, group=GROUP)
 
 
 def list_opts():
     """All options, for oslo-config-generator."""
-    return [(GROUP, SPDK_OPTS)] + [
+    return [(cfg.OptGroup(GROUP, title='SPDK on this host'), SPDK_OPTS)] + [
         (cfg.OptGroup('spdk_' + kind, title=f'The {kind} target'),
          target_opts(kind))
         for kind in KINDS]
@@ -274,7 +276,7 @@ def targets(conf, kind=None):
     """
     register(conf)
     for opt in SPDK_OPTS:
-        _value(conf, GROUP.name, opt)
+        _value(conf, GROUP, opt)
     found = []
     owner = {}
     for one in KINDS:
@@ -343,7 +345,7 @@ def unknown_options(conf):
     :param conf: an ``oslo_config.cfg.ConfigOpts`` whose files were parsed.
     :returns: list of str, each one line for the operator.
     """
-    known = {GROUP.name: [opt.name for opt in SPDK_OPTS]}
+    known = {GROUP: [opt.name for opt in SPDK_OPTS]}
     for kind in KINDS:
         for name in conf.spdk[f'{kind}_targets']:
             known[name] = [opt.name for opt in target_opts(kind)]

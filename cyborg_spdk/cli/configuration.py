@@ -37,11 +37,12 @@ def load(conf, files, dirs, settings):
     :raises ConfigurationError: for a file, a name or a value that cannot
         be used.
     """
-    files = files or [name for name in DEFAULT_FILES
-                      if os.access(name, os.R_OK)]
+    defaults = [name for name in DEFAULT_FILES if os.access(name, os.R_OK)]
+    named = [arg for name in files for arg in ('--config-file', name)]
+    named += [arg for name in dirs for arg in ('--config-dir', name)]
     try:
-        conf([], project='cyborg', prog='cyborg-spdk',
-             default_config_files=files, default_config_dirs=dirs)
+        conf(named, project='cyborg', prog='cyborg-spdk',
+             default_config_files=defaults, default_config_dirs=[])
     except (cfg.ConfigFilesNotFoundError,
             cfg.ConfigFilesPermissionDeniedError) as exc:
         raise exceptions.ConfigurationError(
@@ -64,7 +65,7 @@ def load(conf, files, dirs, settings):
 
 def _targets_last(setting):
     # The names of further targets have to be known before their options.
-    return not setting.startswith(spdk_conf.GROUP.name + '.')
+    return not setting.startswith(spdk_conf.GROUP + '.')
 
 
 def _override(conf, setting):
@@ -74,7 +75,7 @@ def _override(conf, setting):
         raise exceptions.ConfigurationError(
             '--set', setting,
             'write GROUP.OPTION=VALUE, for example spdk.rpc_timeout=5')
-    if group != spdk_conf.GROUP.name:
+    if group != spdk_conf.GROUP:
         spdk_conf.targets(conf)
     try:
         conf.set_override(option, value, group=group)

@@ -41,10 +41,7 @@ def main(argv=None):
 
 def _simulate(argv):
     # The same process, so that signals and exit codes are the simulator's.
-    # -P would keep the current directory off sys.path, but Python 3.10 has
-    # no such option: a module of that name in the current directory cannot
-    # shadow an installed package's submodule unless it shadows the package.
-    os.execv(  # nosec B606
+    os.execv(  # noqa: S606
         sys.executable,
         [sys.executable, '-m', 'cyborg_spdk.simulator', *argv])
 
