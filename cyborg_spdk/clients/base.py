@@ -1,0 +1,188 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What all clients have in common: calls whose errors tell the cause."""
+
+import copy
+
+from cyborg_spdk import exceptions
+
+# Errors that already say all there is: the method, the release, the state.
+_CLEAR = (exceptions.MethodNotFound, exceptions.NotReady,
+          exceptions.TargetStopping, exceptions.InvalidRequest)
+
+# Parameters whose values are never repeated in an error.
+_SECRET = frozenset(('key', 'key2', 'psk', 'secret', 'msecret', 'secrets',
+                     'dhchap_key', 'dhchap_ctrlr_key'))
+
+
+class Client:
+    """Base of the clients: an RPC connection, and how calls are made.
+
+    :ivar rpc: the :class:`cyborg_spdk.rpc.Client` that is used.
+    :ivar timeout: seconds for each call, or None for that client's own.
+    """
+
+    def __init__(self, client, *, timeout=None):
+        """Use a connection.
+
+        :param client: what :func:`cyborg_spdk.rpc.connect` returned.
+        :param timeout: seconds of wall-clock time for each call; None is
+            the connection's own default.
+        """
+        self.rpc = client
+        self.timeout = timeout
+
+    def with_timeout(self, seconds):
+        """The same client with another deadline for each of its calls.
+
+        :param seconds: wall-clock time, or None for the default.
+        :returns: a new client on the same connection.
+        """
+        other = copy.copy(self)
+        other.timeout = seconds
+        return other
+
+    def _call(self, method, /, _about=None, _cause=None, **params):
+        """Make one call; parameters that are None are left out.
+
+        :param _about: the object that the call is about, for the error:
+            ``"bdev 'Malloc0'"``.
+        :param _cause: callable that is given the error and finds out by
+            reading why the call failed; returns (class of the error,
+            sentence) or None.
+        :raises RpcError: with ``detail`` set.
+        """
+        params = {name: value for name, value in params.items()
+                  if value is not None}
+        deadline = {} if self.timeout is None else {'_timeout': self.timeout}
+        try:
+            result = self.rpc.call(method, **deadline, **params)
+        except _CLEAR:
+            raise
+        except exceptions.RpcError as exc:
+            raise explained(exc, _about, _cause) from exc
+        if result is False:
+            # v22.01 and before: some deletes of what is not there.
+            raise explained(exceptions.rpc_error(
+                -32603, 'the target answered "false"', method, params),
+                _about, _cause)
+        return result
+
+    def _delete(self, method, /, _about, _missing, _missing_ok, _cause=None,
+                **params):
+        """Make a call that deletes; tell "was not there" apart.
+
+        :param _missing: callable that finds out by reading whether the
+            object is missing.
+        :param _missing_ok: whether that is all right.
+        :returns: True if it was deleted, False if it was not there.
+        :raises NotFound: it was not there, and that is not all right.
+        """
+        try:
+            self._call(method, **params)
+            return True
+        except _CLEAR:
+            raise
+        except exceptions.RpcError as exc:
+            if _quiet(_missing):
+                if _missing_ok:
+                    return False
+                raise fault(exc, exceptions.NotFound,
+                            f'{_about} does not exist') from exc
+            raise explained(exc, _about, _cause) from exc
+
+    def _create(self, method, /, _about, _existing, _wanted, _exist_ok,
+                _cause=None, **params):
+        """Make a call that creates; tell an object that exists apart.
+
+        :param _existing: callable that reads the object of that name, or
+            None if there is none.
+        :param _wanted: properties that it must have to count as the same:
+            dict of name to (value, callable that reads it from the
+            object).
+        :param _exist_ok: whether an object that exists already, with
+            those properties, is all right.
+        :returns: the result of the call, or None if it existed.
+        :raises AlreadyExists: it exists, and that is not all right; or it
+            differs, and then a property is named.
+        """
+        try:
+            return self._call(method, **params)
+        except _CLEAR:
+            raise
+        except exceptions.RpcError as exc:
+            if isinstance(exc, (exceptions.NoSpace, exceptions.Busy)):
+                raise explained(exc, _about, _cause) from exc
+            found = _quiet(_existing)
+            if found is None:
+                raise explained(exc, _about, _cause) from exc
+            differs = difference(found, _wanted)
+            if differs is None and _exist_ok:
+                return None
+            raise fault(exc, exceptions.AlreadyExists,
+                        f'{_about} exists ' + (differs or 'already')
+                        ) from exc
+
+
+def difference(found, wanted):
+    """How an object differs from what is wanted.
+
+    :param found: the object.
+    :param wanted: dict of property to (value, reader); a value of None
+        means that any will do.
+    :returns: a phrase that names the first property that differs, or None.
+    """
+    for name, (value, reader) in wanted.items():
+        if value is None:
+            continue
+        have = reader(found)
+        if have != value:
+            return f'with {name} {have!r}, not {value!r}'
+    return None
+
+
+def fault(exc, cls, detail):
+    """An error of another class for the same reply of the target.
+
+    :param exc: the :class:`~cyborg_spdk.exceptions.RpcError` as it came.
+    :param cls: class of the new one.
+    :param detail: what was found out.
+    """
+    params = exc.params
+    if isinstance(params, dict):
+        params = {name: '***' if name in _SECRET else value
+                  for name, value in params.items()}
+    return cls(exc.code, exc.message, exc.method, params, detail)
+
+
+def explained(exc, about=None, cause=None):
+    """The error that says what SPDK did not.
+
+    :param exc: the error as it came.
+    :param about: the object that the call was about.
+    :param cause: callable that finds the cause, or None.
+    :returns: an error to raise: the same class with ``about`` in its
+        ``detail``, or what ``cause`` found.
+    """
+    found = _quiet(lambda: cause(exc)) if cause is not None else None
+    if found:
+        return fault(exc, *found)
+    return fault(exc, type(exc), exc.detail or about)
+
+
+def _quiet(read):
+    """Read for a diagnosis: its failure must not hide the first error."""
+    try:
+        return read()
+    except exceptions.SpdkError:
+        return None

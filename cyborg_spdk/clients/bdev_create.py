@@ -1,0 +1,256 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Creating block devices: malloc, null, aio and those that stand on one."""
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.clients import validate
+
+
+def created(result):
+    """Name of a new bdev: an array of one until v18.04, then a string."""
+    if isinstance(result, list):
+        return result[0] if result else None
+    return result
+
+
+def _aio_cause(exc, filename, block_size):
+    if isinstance(exc, exceptions.NotFound):
+        return type(exc), f'file {filename!r} does not exist on the ' \
+            'target\'s host'
+    if isinstance(exc, exceptions.InvalidParams):
+        return type(exc), f'file {filename!r} with block size ' \
+            f'{block_size}: a regular file needs a block size, and its ' \
+            'length must be a multiple of it, two blocks at least'
+    return type(exc), f'file {filename!r}'
+
+
+class BdevCreate:
+    """Mixed into :class:`~cyborg_spdk.clients.bdev.BdevClient`."""
+
+    def bdev_malloc_create(self, name, size, block_size, *, uuid=None,
+                           exist_ok=False, **options):
+        """Create a bdev in the memory of the target.
+
+        :param name: its name; None lets the target choose ``MallocN``.
+        :param size: bytes, or with a unit: ``"64MiB"``.
+        :param block_size: bytes of a block, a multiple of 512.
+        :param uuid: its UUID; None lets the target choose.
+        :param exist_ok: do not mind if it exists with these properties.
+        :param options: others that the release has: optimal_io_boundary,
+            md_size, md_interleave, dif_type, dif_is_head_of_md,
+            physical_block_size, dif_pi_format, numa_id.
+        :returns: its name.
+        :raises AlreadyExists: the name or the UUID is taken, or
+            ``exist_ok`` is set and the existing one has other properties.
+        :raises NoSpace: the target has not so much memory.
+        """
+        return self._create_plain('bdev_malloc_create', 'Malloc disk', name,
+                                  size, block_size, uuid, exist_ok, options)
+
+    def bdev_null_create(self, name, size, block_size, *, uuid=None,
+                         exist_ok=False, **options):
+        """Create a bdev that forgets what is written to it.
+
+        :param name: its name.
+        :param size: bytes, or with a unit: ``"64MiB"``.
+        :param block_size: bytes of a block, a multiple of 512.
+        :param uuid: its UUID; None lets the target choose.
+        :param exist_ok: do not mind if it exists with these properties.
+        :param options: others that the release has: md_size, dif_type,
+            dif_is_head_of_md, physical_block_size, dif_pi_format.
+        :returns: its name.
+        :raises AlreadyExists: see :meth:`bdev_malloc_create`.
+        """
+        validate.text('bdev', name)
+        return self._create_plain('bdev_null_create', 'Null disk', name,
+                                  size, block_size, uuid, exist_ok, options)
+
+    def _create_plain(self, method, product, name, size, block_size, uuid,
+                      exist_ok, options):
+        if name is not None:
+            validate.text('bdev', name)
+        validate.block_size(block_size)
+        count = validate.blocks('size', size, block_size)
+        if uuid is not None:
+            uuid = validate.uuid('uuid', uuid)
+        return created(self._create(
+            method, f'bdev {name!r}' if name else 'a new bdev',
+            lambda: self.find_bdev(name) if name else None,
+            {'product': (product, lambda one: one.product_name),
+             'block size': (block_size, self._data_block_size),
+             'blocks': (count, lambda one: one.num_blocks),
+             'uuid': (uuid, lambda one: one.uuid)},
+            exist_ok, lambda _exc: self._uuid_taken(uuid),
+            name=name, num_blocks=count, block_size=block_size, uuid=uuid,
+            **options)) or name
+
+    @staticmethod
+    def _data_block_size(bdev):
+        # Interleaved metadata is part of the block that is reported.
+        inside = bdev.raw.get('md_interleave') and bdev.md_size
+        return bdev.block_size - (inside or 0)
+
+    def _uuid_taken(self, uuid):
+        for one in self.bdev_get_bdevs() if uuid else ():
+            if one.uuid == uuid or uuid in one.aliases:
+                return (exceptions.AlreadyExists,
+                        f'uuid {uuid} is that of bdev {one.name!r}')
+        return None
+
+    def bdev_aio_create(self, filename, name, block_size=None, *,
+                        readonly=None, exist_ok=False, **options):
+        """Create a bdev on a file or block device of the target's host.
+
+        :param filename: path on the host of the target.
+        :param name: name of the bdev.
+        :param block_size: bytes of a block, a power of two from 512 on;
+            None asks the block device. A regular file needs one.
+        :param readonly: refuse writes (v23.01).
+        :param exist_ok: do not mind if it exists with these properties.
+        :param options: others that the release has: fallocate, uuid,
+            nowait.
+        :returns: its name.
+        :raises NotFound: the file does not exist.
+        :raises AlreadyExists: the name is taken; see
+            :meth:`bdev_malloc_create`.
+        :raises InvalidParams: the block size does not fit the file.
+        """
+        validate.text('filename', filename, 4095)
+        validate.text('bdev', name)
+        if block_size is not None:
+            validate.power_of_two('block_size', block_size, 512)
+
+        return created(self._create(
+            'bdev_aio_create', f'bdev {name!r}',
+            lambda: self.find_bdev(name),
+            {'product': ('AIO disk', lambda one: one.product_name),
+             'filename': (filename, lambda one: one.own.get('filename')),
+             'block size': (block_size, lambda one: one.block_size),
+             'readonly': (readonly, lambda one: one.own.get('readonly'))},
+            exist_ok, lambda exc: _aio_cause(exc, filename, block_size),
+            name=name, filename=filename, block_size=block_size,
+            readonly=readonly, **options)) or name
+
+    def bdev_error_create(self, base_name, *, exist_ok=False, deferred=False,
+                          **options):
+        """Create a bdev that can be told to fail.
+
+        :param base_name: the bdev that it stands on and claims.
+        :param exist_ok: do not mind if there is one on that base.
+        :param deferred: do not mind if the base does not exist: SPDK then
+            creates the error bdev when the base appears.
+        :param options: others that the release has: uuid.
+        :returns: its name, ``EE_`` and that of the base.
+        :raises NotFound: the base does not exist.
+        :raises PermissionDenied: another module has claimed the base.
+        """
+        name = 'EE_' + validate.text('bdev', base_name)
+        self._base_exists('bdev_error_create', base_name, deferred)
+        self._create(
+            'bdev_error_create', f'bdev {name!r}',
+            lambda: self.find_bdev(name),
+            {'base': ((base_name,), lambda one: one.bases)},
+            exist_ok, lambda _exc: self._claimed(base_name),
+            base_name=base_name, **options)
+        return name
+
+    def bdev_passthru_create(self, name, base_bdev_name, *, exist_ok=False,
+                             deferred=False, **options):
+        """Create a bdev that hands everything on to another.
+
+        SPDK aborts as a whole if the name is taken, empty, that of the
+        base, or if the new bdev closes a ring of passthru bdevs (seen on
+        v24.01 and v26.05): all of that is refused before it is sent.
+
+        :param name: its name.
+        :param base_bdev_name: the bdev that it stands on and claims.
+        :param exist_ok: do not mind if it exists on that base.
+        :param deferred: do not mind if the base does not exist yet. A
+            bdev that later takes the name of this one would abort the
+            target, so think twice.
+        :param options: others that the release has: uuid.
+        :returns: its name.
+        :raises InvalidValue: the call would kill the target.
+        :raises NotFound: the base does not exist.
+        :raises PermissionDenied: another module has claimed the base.
+        """
+        validate.text('bdev', name)
+        validate.text('bdev', base_bdev_name)
+        if name == base_bdev_name:
+            validate.refuse('passthru bdev', name, 'it cannot stand on '
+                            'itself: that would abort the target')
+        bdevs = self.bdev_get_bdevs()
+        taken = next((one for one in bdevs if one.known_as(name)), None)
+        if taken is not None:
+            if exist_ok and taken.product_name == 'passthru' and \
+                    taken.bases == (base_bdev_name,):
+                return taken.name
+            raise exceptions.AlreadyExists(
+                -17, 'File exists', 'bdev_passthru_create',
+                {'name': name, 'base_bdev_name': base_bdev_name},
+                f'bdev {name!r} exists as {taken.product_name!r}'
+                + (f' on {", ".join(taken.bases)}' if taken.bases else '')
+                + '; not sent, since it would abort the target')
+        self._base_exists('bdev_passthru_create', base_bdev_name, deferred,
+                          bdevs)
+        if name in self._passthru_below(base_bdev_name, bdevs):
+            validate.refuse('passthru bdev', name, f'{base_bdev_name!r} '
+                            'stands on it: a ring would abort the target')
+        return self._call(
+            'bdev_passthru_create', name=name, base_bdev_name=base_bdev_name,
+            _about=f'bdev {name!r}',
+            _cause=lambda _exc: self._claimed(base_bdev_name), **options)
+
+    def _passthru_below(self, name, bdevs):
+        """Names below a bdev, those that wait for their base included."""
+        below = {one.name: one.bases for one in bdevs}
+        for call in self._call('framework_get_config', name='bdev') or ():
+            if isinstance(call, dict) and \
+                    call.get('method') == 'bdev_passthru_create':
+                params = call.get('params', {})
+                below.setdefault(params.get('name'),
+                                 (params.get('base_bdev_name'),))
+        seen, todo = set(), [name]
+        while todo:
+            for lower in below.get(todo.pop(), ()):
+                if lower not in seen:
+                    seen.add(lower)
+                    todo.append(lower)
+        return seen
+
+    def _base_exists(self, method, name, deferred, bdevs=None):
+        if deferred:
+            return
+        if bdevs is None:
+            found = self.find_bdev(name)
+        else:
+            found = next((one for one in bdevs if one.known_as(name)), None)
+        if found is None:
+            raise exceptions.NotFound(
+                -19, 'No such device', method, {'base_bdev_name': name},
+                f'base bdev {name!r} does not exist; not sent, since SPDK '
+                'would wait for it (deferred=True does that)')
+
+    def _claimed(self, name):
+        """Cause: a module has claimed the bdev ``name``."""
+        bdev = self.find_bdev(name)
+        if bdev is None:
+            return exceptions.NotFound, f'bdev {name!r} does not exist'
+        if not bdev.claimed:
+            return None
+        above = [one.name for one in self.bdev_get_bdevs()
+                 if bdev.name in one.bases]
+        by = f'by bdev {", ".join(above)}' if above else 'by another module'
+        return exceptions.PermissionDenied, \
+            f'bdev {name!r} is claimed {by}'
+

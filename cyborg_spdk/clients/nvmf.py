@@ -1,0 +1,88 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""NVMe over Fabrics: transports, statistics, and the client as a whole."""
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.clients import bdev
+from cyborg_spdk.clients import historic
+from cyborg_spdk.clients import nvmf_address
+from cyborg_spdk.clients import nvmf_construct
+from cyborg_spdk.clients import nvmf_subsystem
+from cyborg_spdk.clients import types
+from cyborg_spdk.clients import validate
+
+
+class NvmfTgt(nvmf_construct.ConstructSubsystem,
+              nvmf_subsystem.Subsystems, historic.HistoricNvmf,
+              bdev.BdevClient):
+    """Client for ``nvmf_tgt``, or any SPDK application that has NVMe-oF."""
+
+    def nvmf_get_transports(self, trtype=None):
+        """The transports that were created.
+
+        :param trtype: the only one wanted; None means all.
+        :returns: list of :class:`~cyborg_spdk.clients.types.Transport`.
+        :raises NotFound: that one was not created.
+        :raises MethodNotFound: before v19.01.
+        """
+        found = types.Transport.parse_list(self._call('nvmf_get_transports'))
+        if trtype is None:
+            return found
+        trtype = validate.choice('trtype', trtype, nvmf_address.TRTYPES)
+        found = [one for one in found
+                 if one.trtype.upper() == trtype.upper()]
+        if not found:
+            raise exceptions.NotFound(
+                -19, 'No such device', 'nvmf_get_transports',
+                {'trtype': trtype}, f'transport {trtype} was not created')
+        return found
+
+    def nvmf_create_transport(self, trtype, *, exist_ok=False, **options):
+        """Create a transport: v19.01 and later need one to listen.
+
+        :param trtype: ``TCP``, ``RDMA``, ``VFIOUSER``, ...
+        :param exist_ok: do not mind if it exists with these options.
+        :param options: those that the release has: max_queue_depth,
+            max_io_qpairs_per_ctrlr, in_capsule_data_size, max_io_size,
+            io_unit_size, max_aq_depth, ...
+        :returns: the transport's type.
+        :raises AlreadyExists: it exists and ``exist_ok`` is not set, or
+            has other options.
+        :raises InvalidParams: this build does not have that transport.
+        """
+        trtype = validate.choice('trtype', trtype, nvmf_address.TRTYPES)
+
+        def reader(option):
+            return lambda one: one.raw.get(option, options[option])
+
+        self._create(
+            'nvmf_create_transport', f'transport {trtype}',
+            lambda: self._transport(trtype),
+            {one: (options[one], reader(one)) for one in options}, exist_ok,
+            lambda exc: (exceptions.InvalidParams,
+                         f'transport {trtype}: not built into this target, '
+                         'or an option is out of range'),
+            trtype=trtype, **options)
+        return trtype
+
+    def _transport(self, trtype):
+        """The transport of that type, or None."""
+        return next((one for one in self.nvmf_get_transports()
+                     if one.trtype.upper() == trtype.upper()), None)
+
+    def nvmf_get_stats(self):
+        """Statistics of the NVMe-oF target (v19.07).
+
+        :returns: dict of ``tick_rate`` and ``poll_groups``.
+        """
+        return self._call('nvmf_get_stats')

@@ -1,0 +1,164 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Why an NVMe-oF call failed: SPDK tells it only in its log.
+
+Each function reads the target's state after the failure and returns (class
+of the error, sentence), or None where nothing was found.
+"""
+
+import errno
+import os
+import socket
+
+from cyborg_spdk import exceptions
+
+
+def no_subsystem(tgt, nqn):
+    """The subsystem does not exist.
+
+    :param tgt: the :class:`~cyborg_spdk.clients.nvmf.NvmfTgt`.
+    """
+    if tgt.find_subsystem(nqn) is None:
+        return exceptions.NotFound, f'subsystem {nqn} does not exist'
+    return None
+
+
+def namespace(tgt, nqn, bdev_name, nsid, params):
+    """Why a namespace could not be added."""
+    subsystem = tgt.find_subsystem(nqn)
+    if subsystem is None:
+        return exceptions.NotFound, f'subsystem {nqn} does not exist'
+    if subsystem.is_discovery:
+        return exceptions.InvalidParams, \
+            f'{nqn} is a discovery subsystem: it has no namespaces'
+    bdev = tgt.find_bdev(bdev_name)
+    if bdev is None:
+        return exceptions.NotFound, f'bdev {bdev_name!r} does not exist'
+    there = subsystem.namespace(nsid) if nsid else None
+    if there is not None:
+        return exceptions.AlreadyExists, \
+            f'NSID {nsid} of {nqn} is bdev {there.bdev_name!r}'
+    highest = subsystem.max_namespaces
+    if nsid and highest and nsid > highest:
+        return exceptions.InvalidParams, \
+            f'NSID {nsid} is over max_namespaces {highest} of {nqn}'
+    holder = _holder(tgt, bdev)
+    if holder is not None:
+        return exceptions.PermissionDenied, \
+            f'bdev {bdev_name!r} is {holder} already'
+    if not nsid and highest and len(subsystem.namespaces) >= highest:
+        return exceptions.NoSpace, \
+            f'all {highest} NSIDs of {nqn} are in use'
+    group = params.get('anagrpid')
+    if group and highest and group > highest:
+        return exceptions.InvalidParams, \
+            f'anagrpid {group} is over max_namespaces {highest} of {nqn}'
+    if bdev.claimed:
+        above = [one.name for one in tgt.bdev_get_bdevs()
+                 if bdev.name in one.bases]
+        by = f'bdev {", ".join(above)}' if above else 'another module'
+        return exceptions.PermissionDenied, \
+            f'bdev {bdev_name!r} is claimed by {by}'
+    return None
+
+
+def _holder(tgt, bdev):
+    for subsystem in tgt.nvmf_get_subsystems():
+        for one in subsystem.namespaces:
+            if bdev.known_as(one.bdev_name):
+                return f'NSID {one.nsid} of {subsystem.nqn}'
+    return None
+
+
+def no_namespace(tgt, nqn, nsid):
+    """The namespace, or its subsystem, does not exist."""
+    subsystem = tgt.find_subsystem(nqn)
+    if subsystem is None:
+        return exceptions.NotFound, f'subsystem {nqn} does not exist'
+    if subsystem.namespace(nsid) is None:
+        return exceptions.NotFound, f'{nqn} has no namespace {nsid}'
+    return None
+
+
+def listener(tgt, nqn, address):
+    """Why a subsystem cannot listen there."""
+    subsystem = tgt.find_subsystem(nqn)
+    if subsystem is None:
+        return exceptions.NotFound, f'subsystem {nqn} does not exist'
+    if any(one.place == address.place for one in subsystem.listen_addresses):
+        return exceptions.AlreadyExists, f'{nqn} listens on {address} already'
+    if tgt.rpc.has('nvmf_get_transports'):
+        have = [one.trtype for one in tgt.nvmf_get_transports()]
+        if address.trtype.upper() not in (one.upper() for one in have):
+            return exceptions.NotFound, f'transport {address.trtype} was ' \
+                'not created: call nvmf_create_transport first'
+    return _bind(tgt, address)
+
+
+def no_listener(tgt, nqn, address):
+    """The listener, or its subsystem, does not exist."""
+    subsystem = tgt.find_subsystem(nqn)
+    if subsystem is None:
+        return exceptions.NotFound, f'subsystem {nqn} does not exist'
+    if all(one.place != address.place for one in subsystem.listen_addresses):
+        return exceptions.NotFound, f'{nqn} does not listen on {address}'
+    return None
+
+
+def _bind(tgt, address):
+    """What the system says to a listener of our own at that place.
+
+    Only for TCP, and only if the target is a process in our own network
+    namespace. The socket is closed at once and never listens.
+    """
+    if address.trtype != 'TCP' or not _same_network(tgt):
+        return None
+    family = socket.AF_INET6 if address.adrfam == 'IPv6' else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((address.traddr, int(address.trsvcid)))
+        except OSError as exc:
+            if exc.errno == errno.EADDRINUSE:
+                return exceptions.Busy, f'port {address.trsvcid} of ' \
+                    f'{address.traddr} is in use by another process'
+            if exc.errno == errno.EADDRNOTAVAIL:
+                return exceptions.InvalidParams, \
+                    f'{address.traddr} is no address of this host'
+    return None
+
+
+def _same_network(tgt):
+    try:
+        peer = tgt.rpc.peer()
+        return peer is not None and os.readlink(
+            f'/proc/{peer[0]}/ns/net') == os.readlink('/proc/self/ns/net')
+    except (OSError, TypeError, IndexError):
+        return False
+
+
+def host(tgt, nqn, host_nqn, wanted):
+    """Why a host could not be added or removed.
+
+    :param wanted: whether the host should have been there.
+    """
+    subsystem = tgt.find_subsystem(nqn)
+    if subsystem is None:
+        return exceptions.NotFound, f'subsystem {nqn} does not exist'
+    there = host_nqn in subsystem.hosts
+    if there and not wanted:
+        return exceptions.AlreadyExists, \
+            f'host {host_nqn} may use {nqn} already'
+    if wanted and not there:
+        return exceptions.NotFound, f'{nqn} has no host {host_nqn}'
+    return None

@@ -1,0 +1,139 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``construct_nvmf_subsystem``: a whole subsystem, all or nothing.
+
+SPDK had one call for it until v18.10; today it is one RPC for the
+subsystem and one for each namespace, host and listener.
+"""
+
+import logging
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.clients import nvmf_address
+from cyborg_spdk.clients import validate
+
+LOG = logging.getLogger(__name__)
+
+
+def words(value, name, separator=None):
+    """A list of strings, or one string with separators, as a list."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [one.strip() for one in value.split(separator) if one.strip()]
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    validate.refuse(name, value, 'give a list, or a string')
+
+
+def namespace(value):
+    """One namespace: bdev name, or dict with ``bdev_name`` and others.
+
+    :returns: dict of keyword arguments for ``nvmf_subsystem_add_ns``.
+    """
+    if isinstance(value, str):
+        name, colon, nsid = value.rpartition(':')
+        if colon and nsid.isdigit() and name:
+            return {'bdev_name': name, 'nsid': int(nsid)}
+        return {'bdev_name': validate.text('bdev', value)}
+    if not isinstance(value, dict) or 'bdev_name' not in value:
+        validate.refuse('namespace', value, 'give the name of a bdev, or a '
+                        'dict with "bdev_name"')
+    return dict(value)
+
+
+class ConstructSubsystem:
+    """Mixed into :class:`~cyborg_spdk.clients.nvmf.NvmfTgt`."""
+
+    def construct_nvmf_subsystem(self, nqn, listen, hosts, serial_number,
+                                 namespaces, *, allow_any_host=None,
+                                 **options):
+        """Create a subsystem with all that belongs to it, or nothing.
+
+        Whatever step fails, the target is as before: what was done is
+        undone. Up to v18.07 it is the one call that SPDK had. From v19.01
+        on the transports must have been created: they cannot be undone,
+        so they are not made here.
+
+        :param nqn: name of the subsystem.
+        :param listen: addresses: a list of what
+            :func:`cyborg_spdk.clients.nvmf_address.parse` takes, or one
+            string with commas, as py-spdk had it:
+            ``"trtype:TCP traddr:127.0.0.1 trsvcid:4420,..."``.
+        :param hosts: NQNs of hosts: a list, or a string with blanks. None
+            at all allows no host, unless ``allow_any_host``.
+        :param serial_number: at most 20 printable characters, or None.
+        :param namespaces: bdevs: a list, or a string with blanks; each
+            ``bdev`` or ``bdev:nsid``, in a list also a dict of the
+            arguments of ``nvmf_subsystem_add_ns``.
+        :param allow_any_host: let any host connect.
+        :param options: others of ``nvmf_create_subsystem``.
+        :returns: the NQN.
+        :raises AlreadyExists: there is a subsystem of that name.
+        :raises SpdkError: that of the step that failed.
+        """
+        addresses = [nvmf_address.parse(one)
+                     for one in words(listen, 'listen', ',')]
+        hosts = [validate.nqn(one, 'host NQN')
+                 for one in words(hosts, 'hosts')]
+        spaces = [namespace(one) for one in words(namespaces, 'namespaces')]
+        if self.find_subsystem(nqn) is not None:
+            raise exceptions.AlreadyExists(
+                -17, 'File exists', 'construct_nvmf_subsystem', {'nqn': nqn},
+                f'subsystem {nqn} exists already')
+        whole = {}
+        if self._constructs():
+            whole = {'listen_addresses': [nvmf_address.params(one)
+                                          for one in addresses],
+                     'hosts': hosts or None, 'namespaces': spaces or None}
+            addresses, hosts, spaces = [], [], []
+        self._transports_for(addresses)
+        try:
+            self.nvmf_create_subsystem(
+                nqn, serial_number=serial_number,
+                allow_any_host=bool(allow_any_host), **options, **whole)
+            for one in spaces:
+                self.nvmf_subsystem_add_ns(nqn, **one)
+            for one in dict.fromkeys(hosts):
+                self.nvmf_subsystem_add_host(nqn, one)
+            # Last, so that no host sees a subsystem that is half made.
+            for one in addresses:
+                self.nvmf_subsystem_add_listener(nqn, one)
+        except exceptions.AlreadyExists as exc:
+            # Made by somebody else since we looked: not ours to undo.
+            if exc.method not in ('nvmf_create_subsystem',
+                                  'construct_nvmf_subsystem'):
+                self._undo(nqn)
+            raise
+        except BaseException:
+            self._undo(nqn)
+            raise
+        return nqn
+
+    def _transports_for(self, addresses):
+        if not self.rpc.has('nvmf_get_transports'):
+            return                       # until v18.10: made by SPDK itself
+        have = {one.trtype.upper() for one in self.nvmf_get_transports()}
+        for trtype in sorted({one.trtype for one in addresses}):
+            if trtype.upper() not in have:
+                raise exceptions.NotFound(
+                    -19, 'No such device', 'construct_nvmf_subsystem',
+                    {'trtype': trtype}, f'transport {trtype} was not '
+                    'created: call nvmf_create_transport first')
+
+    def _undo(self, nqn):
+        try:
+            self.nvmf_delete_subsystem(nqn, missing_ok=True)
+        except exceptions.SpdkError as exc:
+            LOG.error('%s: subsystem %s is left half made, since it could '
+                      'not be deleted again: %s', self.rpc.address, nqn, exc)
