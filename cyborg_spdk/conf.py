@@ -274,29 +274,46 @@ def targets(conf, kind=None):
     :returns: list of :class:`Target`.
     :raises ConfigurationError: for a name or a value that cannot be used.
     """
-    register(conf)
-    for opt in SPDK_OPTS:
-        _value(conf, GROUP, opt)
+    check(conf)
     found = []
     owner = {}
     for one in KINDS:
         for name in conf.spdk[f'{one}_targets']:
             option = f'[spdk] {one}_targets'
-            if not _TARGET_NAME.match(name):
-                raise exceptions.ConfigurationError(
-                    option, name,
-                    'use 1 to 63 lower-case letters, digits, "_" and "-"')
             if name in owner:
                 raise exceptions.ConfigurationError(
                     option, name, f'{owner[name]} names it already; give '
                     'each target a name of its own')
             owner[name] = option
             if kind in (None, one):
-                found.append(_target(conf, one, name))
+                found.append(target(conf, one, name))
     return found
 
 
-def _target(conf, kind, name):
+def check(conf):
+    """Read the options of the host, to be told of a bad value here.
+
+    :param conf: an ``oslo_config.cfg.ConfigOpts``.
+    :raises ConfigurationError: for a value that cannot be used.
+    """
+    register(conf)
+    for opt in SPDK_OPTS:
+        _value(conf, GROUP, opt)
+
+
+def target(conf, kind, name):
+    """One target, as its group of options describes it.
+
+    :param conf: an ``oslo_config.cfg.ConfigOpts``.
+    :param kind: one of :data:`KINDS`.
+    :param name: its name.
+    :returns: :class:`Target`.
+    :raises ConfigurationError: for a name or a value that cannot be used.
+    """
+    if not _TARGET_NAME.match(name):
+        raise exceptions.ConfigurationError(
+            f'[spdk] {kind}_targets', name,
+            'use 1 to 63 lower-case letters, digits, "_" and "-"')
     opts = target_opts(kind)
     conf.register_opts(opts, group=name)
     values = {opt.name: _value(conf, name, opt) for opt in opts}

@@ -1,0 +1,148 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""From a reading to a device: the plan, the state on disk, the objects."""
+
+import logging
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.drivers import entries
+from cyborg_spdk.drivers import inventory
+from cyborg_spdk.drivers import laststate
+from cyborg_spdk.drivers import placement
+from cyborg_spdk.drivers import plan
+
+
+class _Ask:
+    """Placement's answers about one device, for :func:`plan.make`."""
+
+    def __init__(self, service, host, target):
+        self._service = service
+        self._host = host
+        self._mark = entries.mark(host, target)
+        self.optional = False
+        self.reason = None
+
+    def known(self):
+        children = self._ask(self._service.children, self._host)
+        if children is None:
+            self.reason = (f'it has no provider {self._host}: is '
+                           'nova-compute running on this host?')
+            raise plan.Unknown(self.reason)
+        return {name for name in children if self._mark in name}
+
+    def allocated(self, name):
+        return self._ask(self._service.allocated, name)
+
+    def _ask(self, question, value):
+        try:
+            return question(value)
+        except placement.CannotAsk as exc:
+            self.optional = isinstance(exc, placement.NotConfigured)
+            self.reason = str(exc)
+            raise plan.Unknown(self.reason) from exc
+
+
+class Reporter:
+    """Makes the devices of one driver, and remembers what it said.
+
+    :param driver: name of the driver's entry point.
+    :param service: :class:`~cyborg_spdk.drivers.placement.Placement`.
+    :param conditions: :class:`~cyborg_spdk.drivers.conditions.Conditions`.
+    """
+
+    def __init__(self, driver, service, conditions):
+        self._driver = driver
+        self._placement = service
+        self._conditions = conditions
+        self._states = {}
+
+    def remembered(self, directory, target):
+        """The name of the host in the last report of a target, or None."""
+        state = self._state(directory, target)
+        return state.host if state else None
+
+    def device(self, directory, max_new, host, target, contents):
+        """The device to report for a target that could be read.
+
+        :param directory: ``[spdk] state_path``.
+        :param max_new: ``[spdk] max_new_units``.
+        :param host: resource provider name of the host.
+        :param target: :class:`~cyborg_spdk.conf.Target`.
+        :param contents: what the target said.
+        :returns: ``DriverDevice``; a stub if Cyborg's picture has to stay
+            as it is.
+        """
+        name = target.name
+        found, bad = entries.of_units(host, target, [
+            unit for unit in contents.units if unit.bdev])
+        self._tell_bad(name, bad)
+        state = self._state(directory, name)
+        if state is not None and state.host != host:
+            state = None
+        ask = _Ask(self._placement, host, name)
+        planned = plan.make(found, state.reported if state else None,
+                            state.dropped if state else {}, max_new, ask)
+        self._tell_plan(name, planned, ask)
+        if planned.frozen:
+            return inventory.stub(host, target)
+        self._remember(directory, name, laststate.State(
+            host=host, reported=planned.entries, dropped=planned.dropped))
+        return inventory.device(host, target, self._driver,
+                                planned.entries, contents.facts)
+
+    def _state(self, directory, target):
+        path = laststate.path(directory, target)
+        if path not in self._states:
+            message = None
+            try:
+                self._states[path], message = laststate.load(path)
+            except exceptions.StateError as exc:
+                self._states[path], message = None, str(exc)
+            if message:
+                self._conditions.tell(target, 'last report', message)
+        return self._states[path]
+
+    def _remember(self, directory, target, state):
+        path = laststate.path(directory, target)
+        if state == self._states.get(path):
+            return
+        self._states[path] = state
+        message = None
+        try:
+            laststate.save(path, state)
+        except exceptions.StateError as exc:
+            message = str(exc)
+        self._conditions.tell(target, 'state', message)
+
+    def _tell_bad(self, target, bad):
+        message = None
+        if bad:
+            unit, reason = bad[0]
+            message = f'{unit.title} is not reported: {reason}'
+            if len(bad) > 1:
+                message += f' (and {len(bad) - 1} more)'
+        self._conditions.tell(target, 'unit refused', message)
+
+    def _tell_plan(self, target, planned, ask):
+        tell = self._conditions.tell
+        tell(target, 'Placement', ask.reason and
+             f'cannot be asked: {ask.reason}; units that are gone are '
+             'reported on, new ones wait')
+        tell(target, 'frozen', planned.frozen and
+             f'Cyborg keeps what it has of this target: {planned.frozen}; '
+             'free them, or bring the state file back')
+        tell(target, 'held', f'{len(planned.held)} units are gone or '
+             'changed and still allocated, so they are reported on: '
+             f'{", ".join(planned.held[:3])}' if planned.held else None)
+        tell(target, 'waiting', f'{planned.waiting} new units wait for the '
+             'next reports' if planned.waiting else None, logging.INFO)

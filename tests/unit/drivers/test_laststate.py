@@ -1,0 +1,104 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import os
+import stat
+
+import fixtures
+import testtools
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.drivers import entries
+from cyborg_spdk.drivers import laststate
+from tests.unit.drivers import test_entries
+
+
+class LastStateTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.directory = self.useFixture(fixtures.TempDir()).path
+        self.path = laststate.path(self.directory, 'spdk_nvmf')
+        good, _bad = entries.of_units(
+            'h', test_entries.target(),
+            [test_entries.unit(nsid=str(number)) for number in (1, 2, 3)])
+        names = list(good)
+        self.state = laststate.State(
+            'h', {name: good[name] for name in names[:2]},
+            {name: good[name] for name in names[2:]})
+
+    def test_comes_back_as_it_was(self):
+        laststate.save(self.path, self.state)
+        self.assertEqual((self.state, None), laststate.load(self.path))
+        self.assertEqual(['report-spdk_nvmf.json'],
+                         os.listdir(self.directory))
+        self.assertEqual(0, stat.S_IMODE(os.stat(self.path).st_mode) & 0o007)
+
+    def test_the_directory_is_made(self):
+        path = laststate.path(os.path.join(self.directory, 'a', 'b'), 't')
+        laststate.save(path, self.state)
+        self.assertEqual(self.state, laststate.load(path)[0])
+
+    def test_none_yet(self):
+        self.assertEqual((None, None), laststate.load(self.path))
+
+    def test_damaged_files_are_set_aside_and_told(self):
+        laststate.save(self.path, self.state)
+        with open(self.path, 'rb') as source:
+            good = source.read()
+        damaged = [b'', b'{', b'[]', b'null', b'\xff\xfe', good[:-20],
+                   good.replace(b'"version": 1', b'"version": 99'),
+                   good.replace(b'CUSTOM_SPDK_NVMF', b'spdk'),
+                   good.replace(b'"host": "h"', b'"host": 7')]
+        for number, content in enumerate(damaged):
+            with open(self.path, 'wb') as out:
+                out.write(content)
+            state, message = laststate.load(self.path)
+            self.assertIsNone(state, content)
+            self.assertIn('damaged', message)
+            self.assertFalse(os.path.exists(self.path))
+            aside, = (name for name in os.listdir(self.directory))
+            with open(os.path.join(self.directory, aside), 'rb') as kept:
+                self.assertEqual(content, kept.read(), number)
+            os.unlink(os.path.join(self.directory, aside))
+
+    def test_a_crash_while_writing_leaves_the_old_one(self):
+        laststate.save(self.path, self.state)
+
+        class Crash(BaseException):
+            pass
+
+        def crash(_descriptor):
+            raise Crash
+
+        other = laststate.State('h', {}, {})
+        for step in ('fsync', 'rename'):
+            with fixtures.MonkeyPatch(
+                    f'os.{step}', lambda *args: crash(args)):
+                self.assertRaises(Crash, laststate.save, self.path, other)
+            self.assertEqual(self.state, laststate.load(self.path)[0])
+            self.assertEqual(['report-spdk_nvmf.json'],
+                             os.listdir(self.directory))
+
+    def test_a_directory_that_everybody_writes_is_refused(self):
+        os.chmod(self.directory, 0o777)
+        error = self.assertRaises(exceptions.StateError, laststate.save,
+                                  self.path, self.state)
+        self.assertIn('chmod o-w', str(error))
+
+    def test_cannot_be_written(self):
+        path = os.path.join(self.directory, 'file')
+        open(path, 'w').close()
+        error = self.assertRaises(
+            exceptions.StateError, laststate.save,
+            laststate.path(path, 't'), self.state)
+        self.assertIn('[spdk] state_path', str(error))
