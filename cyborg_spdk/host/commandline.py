@@ -1,0 +1,84 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The command line of a target, from its options."""
+
+import os
+import re
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.host import cores as cpu
+from cyborg_spdk.host import process
+
+#: First release in which ``-c`` takes JSON; ``--json`` does since v19.01.
+_JSON_BY_C = (20, 10)
+
+#: Options that the launcher itself sets.
+_OURS = {
+    'r': 'rpc_address', 'rpc-socket': 'rpc_address',
+    'm': 'core_mask', 'cpumask': 'core_mask',
+    's': 'memory_mb', 'mem-size': 'memory_mb',
+    'c': 'config_file', 'config': 'config_file', 'json': 'config_file',
+    'no-huge': 'no_huge', 'interrupt-mode': 'interrupt_mode',
+    'huge-dir': '[spdk] hugepage_size_kb',
+}
+
+
+def check_extra_args(target):
+    """Refuse extra arguments that contradict the options of the target.
+
+    :param target: a :class:`cyborg_spdk.conf.Target`.
+    :raises ConfigurationError: it names the argument and the option.
+    """
+    for argument in target.extra_args:
+        match = re.match(r'--([^=]+)|-([a-zA-Z])', argument)
+        name = match and (match[1] or match[2])
+        if name in _OURS:
+            raise exceptions.ConfigurationError(
+                f'[{target.name}] extra_args', argument,
+                f'set the option {_OURS[name]} instead')
+        if '\0' in argument or '\n' in argument:
+            raise exceptions.ConfigurationError(
+                f'[{target.name}] extra_args', argument,
+                'an argument holds no NUL and no line feed')
+
+
+def build(target, installation, *, cores=None, config=None, huge_dir=None):
+    """Build the command line that starts a target.
+
+    :param target: a :class:`cyborg_spdk.conf.Target`.
+    :param installation: the
+        :class:`~cyborg_spdk.host.installation.Installation` to use.
+    :param cores: the cores (see :mod:`cyborg_spdk.host.cores`); None leaves
+        ``-m`` out.
+    :param config: path of a JSON configuration to start with, or None.
+    :param huge_dir: the hugetlbfs to use, or None for SPDK's choice.
+    :returns: list of str; the first is the absolute path of the program.
+    :raises NotInstalled: if the program is not there.
+    :raises ConfigurationError: for arguments that cannot be.
+    """
+    check_extra_args(target)
+    argv = [os.path.abspath(installation.path(target.application)),
+            '-r', process.socket_path(target)]
+    if cores:
+        argv += ['-m', cpu.mask(cores)]
+    argv += ['-s', str(target.memory_mb)]
+    if target.no_huge:
+        argv += ['--no-huge']
+    elif huge_dir:
+        argv += ['--huge-dir', huge_dir]
+    if target.interrupt_mode:
+        argv += ['--interrupt-mode']
+    if config:
+        old = installation.release and installation.release < _JSON_BY_C
+        argv += ['--json' if old else '-c', config]
+    return argv + list(target.extra_args)

@@ -1,0 +1,82 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Locks between the processes of this project on one host."""
+
+import contextlib
+import os
+import threading
+import time
+
+from oslo_concurrency import lockutils
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.host import paths
+
+# fcntl locks are of a process: its threads need one of their own.
+_THREADS = lockutils.Semaphores()
+
+
+@contextlib.contextmanager
+def hold(directory, name, timeout, *, doing):
+    """Hold a lock that all processes of this host share.
+
+    :param directory: a trusted directory for its file.
+    :param name: name of the lock.
+    :param timeout: seconds to wait for it.
+    :param doing: what it is needed for, for the message.
+    :raises StateError: if it cannot be had in time. It ends with the
+        process that holds it, so that one does not wait for the dead.
+    """
+    path = os.path.join(directory, f'{name}.lock-file')
+    _make(path)
+    deadline = time.monotonic() + timeout
+    inner = _THREADS.get(path)
+    outer = lockutils.external_lock(f'{name}.lock-file',
+                                    lock_path=directory)
+    late = exceptions.StateError(
+        f"{doing}: another process or thread has been at it for "
+        f"{timeout:g} s (lock {path}); wait for it, or end it")
+    if not inner.acquire(timeout=timeout):
+        raise late
+    try:
+        if not outer.acquire(timeout=max(0.01,
+                                         deadline - time.monotonic()),
+                             delay=0.005, max_delay=0.05):
+            raise late
+        try:
+            yield
+        finally:
+            outer.release()
+    finally:
+        inner.release()
+
+
+def _make(path):
+    """Make the lock's file so that root and the agent can both use it."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL
+                     | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
+    except FileExistsError:
+        return
+    except OSError as exc:
+        raise exceptions.StateError(
+            f"{path}: cannot be made: {exc.strerror}; give the user "
+            f"{os.geteuid()} access to the directory") from None
+    try:
+        paths.give_to_directory_owner(fd, path)
+    finally:
+        os.close(fd)
+
+
+#: Serialises what is counted and then changed within one process.
+PROCESS = threading.RLock()

@@ -1,0 +1,242 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Named tasks in the background: start several targets at once.
+
+>>> from cyborg_spdk import tasks
+>>> tasks.run('nvmf', len, 'abc')
+>>> tasks.wait('nvmf')
+[3]
+
+A task runs in a thread of its own, which carries its name. ``wait`` raises
+what the task raised, as :class:`~cyborg_spdk.exceptions.TaskError` with the
+task's name. What nobody waits for is told at the end of the process. The
+threads do not keep a process alive: a target whose start hangs must not
+keep the agent from ending.
+"""
+
+import atexit
+import concurrent.futures
+import dataclasses
+import logging
+import threading
+import time
+
+from cyborg_spdk import exceptions
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What running in the background has saved, in seconds.
+
+    :ivar tasks: seconds of each task, by name, in the order of their start
+        (one that still runs: up to now).
+    :ivar background: all tasks together, less the time somebody waited.
+    :ivar elapsed: from the start of the first to the end of the last.
+    :ivar serial: what it would have taken one after the other.
+    """
+
+    tasks: dict[str, float]
+    background: float
+    elapsed: float
+    serial: float
+
+    @property
+    def speedup(self):
+        """How many times faster than one after the other."""
+        return self.serial / self.elapsed if self.elapsed else 1.0
+
+    def __str__(self):
+        times = ', '.join(f'{name} {seconds:.2f} s'
+                          for name, seconds in self.tasks.items())
+        return (f'background tasks: {times or "none"}; in the background '
+                f'{self.background:.2f} s, elapsed {self.elapsed:.2f} s, '
+                f'one after the other {self.serial:.2f} s, speed-up '
+                f'{self.speedup:.2f}')
+
+
+class _Task:
+    def __init__(self, name):
+        self.name = name
+        self.future = concurrent.futures.Future()
+        self.began = time.monotonic()
+        self.ended = None
+        self.collected = False
+
+    def execute(self, fn, args, kwargs):
+        try:
+            result = fn(*args, **kwargs)
+        except BaseException as exc:
+            self.ended = time.monotonic()
+            self.future.set_exception(exc)
+        else:
+            self.ended = time.monotonic()
+            self.future.set_result(result)
+
+    @property
+    def seconds(self):
+        return (self.ended or time.monotonic()) - self.began
+
+
+class Tasks:
+    """A set of named tasks.
+
+    :ivar parallel: False runs every task inline, when it is given.
+    """
+
+    def __init__(self, parallel=True):
+        self.parallel = parallel
+        self._lock = threading.Lock()
+        self._tasks = {}
+        self._waited = 0.0
+        self._first = None
+
+    def run(self, name, fn, /, *args, **kwargs):
+        """Run a function in the background.
+
+        :param name: its name; it must not be that of a task that runs.
+        :param fn: the function; ``args`` and ``kwargs`` are handed to it.
+        :raises InvalidValue: if a task of that name runs.
+        """
+        task = _Task(name)
+        with self._lock:
+            before = self._tasks.pop(name, None)
+            if before is not None and not before.future.done():
+                self._tasks[name] = before
+                raise exceptions.InvalidValue(
+                    'task name', name, 'a task of that name is running; '
+                    'wait for it first')
+            self._tasks[name] = task
+            if self._first is None:
+                self._first = task.began
+        if before is not None:
+            _report(before)
+        if self.parallel:
+            threading.Thread(target=task.execute, args=(fn, args, kwargs),
+                             name=f'task {name}', daemon=True).start()
+        else:
+            task.execute(fn, args, kwargs)
+
+    def wait(self, *names, timeout=None):
+        """Wait for some tasks.
+
+        :param names: their names. Waiting twice gives the same again.
+        :param timeout: seconds for all of them together; None means for
+            ever.
+        :returns: list of their results, in that order.
+        :raises TaskError: the first failure. The tasks behind it are left
+            running, the message names them, and they can be waited for.
+            Also when the time is over.
+        :raises InvalidValue: for a name that no task has had.
+        """
+        with self._lock:
+            unknown = [name for name in names if name not in self._tasks]
+            if unknown:
+                raise exceptions.InvalidValue(
+                    'task name', unknown[0], 'there is no such task, only '
+                    + (', '.join(self._tasks) or 'none'))
+            tasks = [self._tasks[name] for name in names]
+        began = time.monotonic()
+        try:
+            return self._collect(tasks, timeout)
+        finally:
+            with self._lock:
+                self._waited += time.monotonic() - began
+
+    def _collect(self, tasks, timeout):
+        futures = {task.future: task for task in tasks}
+        concurrent.futures.wait(
+            futures, timeout, concurrent.futures.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.future.done():
+                task.collected = True
+                if task.future.exception() is not None:
+                    cause = task.future.exception()
+                    raise exceptions.TaskError(
+                        task.name, _and_running(cause, tasks)) from cause
+        for task in tasks:
+            if not task.future.done():
+                raise exceptions.TaskError(
+                    task.name, _and_running(
+                        f'it runs still after {task.seconds:.1f} s',
+                        [other for other in tasks if other is not task]))
+        return [task.future.result() for task in tasks]
+
+    def wait_all(self, timeout=None):
+        """Wait for every task that nobody has waited for yet.
+
+        :param timeout: seconds for all of them together.
+        :returns: dict of name to result.
+        :raises TaskError: as :meth:`wait`.
+        """
+        with self._lock:
+            names = [name for name, task in self._tasks.items()
+                     if not task.collected]
+        return dict(zip(names, self.wait(*names, timeout=timeout),
+                        strict=True))
+
+    def summary(self):
+        """What was saved so far, as a :class:`Summary`."""
+        with self._lock:
+            tasks = list(self._tasks.values())
+            waited, first = self._waited, self._first
+        seconds = {task.name: task.seconds for task in tasks}
+        if first is None:
+            return Summary({}, 0.0, 0.0, 0.0)
+        now = time.monotonic()
+        elapsed = max(task.ended or now for task in tasks) - first
+        background = sum(seconds.values()) - (waited if self.parallel
+                                              else elapsed)
+        return Summary(seconds, background, elapsed, elapsed + background)
+
+    def report_unwaited(self):
+        """Log each task that nobody has waited for."""
+        with self._lock:
+            tasks = list(self._tasks.values())
+        for task in tasks:
+            _report(task)
+
+
+def _and_running(cause, tasks):
+    running = [task.name for task in tasks if not task.future.done()]
+    return f"{cause} (still running: {', '.join(running)})" if running \
+        else cause
+
+
+def _report(task):
+    if task.collected:
+        return
+    if not task.future.done():
+        LOG.warning('task %s runs still after %.1f s, and nobody waits for '
+                    'it', task.name, task.seconds)
+    elif task.future.exception() is not None:
+        LOG.warning('task %s failed, and nobody waited for it: %s',
+                    task.name, task.future.exception())
+    else:
+        LOG.debug('task %s: nobody waited for it', task.name)
+
+
+#: The tasks of this process.
+_TASKS = Tasks()
+atexit.register(_TASKS.report_unwaited)
+
+run = _TASKS.run
+wait = _TASKS.wait
+wait_all = _TASKS.wait_all
+summary = _TASKS.summary
+
+
+def configure(conf):
+    """Take ``[spdk] parallel`` from the configuration."""
+    _TASKS.parallel = conf.spdk.parallel
