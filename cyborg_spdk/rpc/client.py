@@ -1,0 +1,277 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What callers hold: one client for one address."""
+
+import time
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.rpc import address as addresses
+from cyborg_spdk.rpc import call as calls
+from cyborg_spdk.rpc import channel as channels
+
+#: Seconds of wall-clock time for a call that does not say otherwise.
+DEFAULT_TIMEOUT = 30.0
+#: Seconds of wall-clock time to connect.
+DEFAULT_CONNECT_TIMEOUT = 5.0
+# The channel's thread watches deadlines; a caller that waits looks itself
+# only this much later (seconds), in case that thread is kept busy.
+_GRACE = 0.25
+# call_many() encodes and queues so many at a time.
+_CHUNK = 512
+
+
+class Client:
+    """Calls to one target, from any number of threads.
+
+    Methods and parameters have the names of the newest SPDK release
+    everywhere; what an older target calls them is looked up
+    (:mod:`cyborg_spdk.rpc.methods`). A client connects again by itself when
+    it is used after its connection was lost or closed.
+
+    :param address: text or :class:`~cyborg_spdk.rpc.address.Address`.
+    :param connect_timeout: seconds, for each time that it connects.
+    """
+
+    def __init__(self, address, connect_timeout=DEFAULT_CONNECT_TIMEOUT):
+        self._address = addresses.parse_address(address)
+        self._channel = channels.Channel(self._address, connect_timeout)
+
+    def __repr__(self):
+        return f"<rpc.Client {self._address}>"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        """Leave the connection as it is, for the next use."""
+
+    @property
+    def address(self):
+        """The address, in its canonical form (str)."""
+        return str(self._address)
+
+    @property
+    def is_open(self):
+        """Whether there is a connection at present."""
+        return self._channel.is_open
+
+    def open(self, timeout=None):
+        """Connect, unless there is a connection whose peer is there.
+
+        :param timeout: seconds; None means the client's own.
+        :raises ConnectError: with the reason and the remedy.
+        """
+        self._channel.open(self._channel.connect_timeout if timeout is None
+                           else timeout)
+
+    def close(self):
+        """Close the connection.
+
+        Calls that are on their way fail: with :class:`OutcomeUnknown` if
+        they were written and may change something.
+        """
+        self._channel.close("it was closed by this process")
+
+    def call(self, method, /, *, _timeout=None, **params):
+        """Call a method and wait for its result.
+
+        :param method: its name in the newest SPDK release.
+        :param _timeout: seconds of wall-clock time for all of it; None
+            means 30.
+        :param params: its parameters; one that is None is left out.
+        :returns: the ``result`` of the reply.
+        :raises RpcError: the target answered with an error; a subclass by
+            its code.
+        :raises ConnectError: nobody could be reached.
+        :raises RpcTimeout: no reply came in time.
+        :raises OutcomeUnknown: the connection was lost after the request
+            was written, and it may have changed something.
+        :raises SpdkError: see :mod:`cyborg_spdk.exceptions` for the rest.
+        """
+        waiter = calls.Waiter()
+        call = calls.Call(method, _given(params), _seconds(_timeout), waiter)
+        self._channel.prepare(call)
+        self._send(call)
+        return self._result(call, waiter)
+
+    def _send(self, call):
+        if self._channel.submit((call,)):
+            raise self._timed_out(call)
+
+    def _timed_out(self, call):
+        return exceptions.RpcTimeout(self._address, call.method,
+                                     call.timeout)
+
+    def _result(self, call, waiter):
+        if not waiter.wait(call.deadline + _GRACE):
+            raise self._timed_out(call)
+        if call.error is not None:
+            raise call.error
+        return call.result
+
+    def submit(self, method, /, *, _timeout=None, **params):
+        """Call a method and do not wait.
+
+        It blocks only while the window of the connection is full.
+
+        :returns: ``concurrent.futures.Future`` of the result. It cannot
+            be cancelled. A callback of it runs in the thread that receives
+            for this address, so it must not wait for another call.
+        :raises SpdkError: if it cannot be sent at all.
+        """
+        from cyborg_spdk.rpc import futures
+        sink = futures.Sink()
+        call = calls.Call(method, _given(params), _seconds(_timeout), sink)
+        self._channel.prepare(call)
+        self._send(call)
+        return sink.future
+
+    def call_many(self, requests, *, timeout=None, raise_errors=False):
+        """Make many calls that do not depend on each other.
+
+        All are in flight together, as far as the window goes, and may be
+        executed in any order.
+
+        :param requests: iterable of :class:`Request`.
+        :param timeout: seconds of wall-clock time for all of them; each
+            may have a shorter one of its own.
+        :param raise_errors: raise the first error (in the order of the
+            requests) when all have ended.
+        :returns: list of results, in the order of the requests; where a
+            call failed, its exception.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        group = calls.Group()
+        made, chunk, queued, last = [], [], 0, time.monotonic()
+        for request in requests:
+            call = self._one_of_many(request, end, group)
+            made.append(call)
+            if call.error is None:
+                chunk.append(call)
+                last = max(last, call.deadline)
+            if len(chunk) >= _CHUNK:
+                queued += self._put(chunk)
+                chunk = []
+        queued += self._put(chunk)
+        group.wait(queued, last + _GRACE)
+        results = []
+        for call in made:
+            error = call.error
+            if error is None and not call.finished:
+                error = self._timed_out(call)
+            if error is not None and raise_errors:
+                raise error
+            results.append(call.result if error is None else error)
+        return results
+
+    def _one_of_many(self, request, end, group):
+        method, params, timeout = request
+        if end is not None:
+            left = max(0.0, end - time.monotonic())
+            timeout = left if timeout is None else min(timeout, left)
+        call = calls.Call(method, params or None, _seconds(timeout), group)
+        try:
+            self._channel.prepare(call)
+        except exceptions.SpdkError as exc:
+            call.error = exc
+        return call
+
+    def _put(self, chunk):
+        """Queue calls; those that found no room get their error.
+
+        :returns: how many were queued.
+        """
+        late = self._channel.submit(chunk) if chunk else ()
+        for call in late:
+            call.error = self._timed_out(call)
+        return len(chunk) - len(late)
+
+    def notify(self, method, /, **params):
+        """Send a notification: a call without a reply.
+
+        It returns when the request is written. Whether it was executed is
+        not known; a method that fails says so to nobody.
+
+        :raises ConnectError: nobody could be reached.
+        :raises RpcTimeout: it could not be written in time.
+        """
+        waiter = calls.Waiter()
+        call = calls.Call(method, _given(params), DEFAULT_TIMEOUT, waiter,
+                          note=True)
+        self._channel.prepare(call)
+        self._send(call)
+        self._result(call, waiter)
+
+    def peer(self):
+        """Which process listens at the other end of a UNIX socket.
+
+        :returns: ``(pid, uid, gid)``, or None if it is no UNIX socket of
+            this machine or there is no connection.
+        """
+        if self._address.scheme != "unix":
+            return None
+        return self._channel.peer()
+
+    @property
+    def methods(self):
+        """The methods that the target serves (frozenset of str).
+
+        Asked for once per connection; empty if the target cannot tell
+        (before v17.10).
+        """
+        return self._book().methods or frozenset()
+
+    @property
+    def version(self):
+        """The target's :class:`Version`, or None if it cannot be told."""
+        return self._book().version
+
+    def has(self, method):
+        """Whether the target serves a method, under whatever name.
+
+        :param method: its name in the newest SPDK release, or any other.
+        """
+        return self._book().has(method)
+
+    def supports(self, method, param):
+        """Whether the target's method takes a parameter.
+
+        :param method: the method's name in the newest SPDK release.
+        :param param: the parameter's name there.
+        """
+        return self._book().supports(method, param)
+
+    def _book(self):
+        book = self._channel.book
+        if book is None or not self._channel.is_open:
+            waiter = calls.Waiter()
+            call = calls.Call(None, None, DEFAULT_TIMEOUT, waiter)
+            self._send(call)
+            book = self._result(call, waiter)
+        return book
+
+
+def _given(params):
+    if None in params.values():
+        params = {name: value for name, value in params.items()
+                  if value is not None}
+    return params or None
+
+
+def _seconds(timeout):
+    if timeout is None:
+        return DEFAULT_TIMEOUT
+    if isinstance(timeout, (int, float)) and timeout >= 0:
+        return timeout
+    raise exceptions.InvalidValue("timeout", timeout,
+                                  "give a number of seconds, 0 or more")

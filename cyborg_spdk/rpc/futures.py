@@ -1,0 +1,51 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Futures for calls; apart, since their module costs time to import."""
+
+import concurrent.futures
+import threading
+
+
+class CallFuture(concurrent.futures.Future):
+    """Sink for one call: a future that cannot be cancelled.
+
+    A call that is on its way may be executed, so :meth:`cancel` is false.
+    """
+
+    def cancel(self):
+        """A call cannot be taken back.
+
+        :returns: False.
+        """
+        return False
+
+
+class Sink:
+    """Hands a call's outcome to its future."""
+
+    __slots__ = ("future",)
+
+    def __init__(self):
+        self.future = CallFuture()
+        self.future.set_running_or_notify_cancel()
+
+    def done(self, call):
+        """The call has its result or error."""
+        if call.error is not None:
+            self.future.set_exception(call.error)
+        else:
+            self.future.set_result(call.result)
+
+    def renew(self):
+        """After a fork: a thread that is not here may hold its lock."""
+        self.future._condition = threading.Condition()

@@ -1,0 +1,145 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The queue between callers and the thread that serves an address.
+
+It is bounded: who puts a call into a full window waits for room, up to the
+call's deadline. A call takes its place until it has a result or an error,
+so the bound holds for what is queued and what is unanswered together.
+"""
+
+import collections
+import os
+import threading
+import time
+
+#: Calls and bytes of requests that may be queued or unanswered at a time.
+MAX_CALLS = 8192
+MAX_BYTES = 4 * 1024 * 1024
+#: Callers that wait are let in again below this, many at a time.
+_LOW_CALLS = MAX_CALLS * 3 // 4
+_LOW_BYTES = MAX_BYTES * 3 // 4
+FOREVER = float("inf")
+
+
+class Window:
+    """Calls on their way to the thread, and the means to wake it.
+
+    :ivar queue: deque of calls; the thread takes from its left.
+    :ivar fd: readable when the thread shall look (an eventfd).
+    :ivar next_deadline: no call ends before this (``time.monotonic()``).
+    """
+
+    def __init__(self):
+        self.queue = collections.deque()
+        self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.next_deadline = FOREVER
+        self.lock = threading.Lock()
+        self._room = threading.Condition(self.lock)
+        self._waiting = 0
+        self._calls = self._bytes = 0
+        self._awake = True
+
+    def put(self, calls, may_wait):
+        """Queue calls; waits for room if there is none.
+
+        :param calls: list of calls that have their size.
+        :param may_wait: False for the thread itself (a callback of a
+            future), which must not wait for what only it can do.
+        :returns: list of the calls whose deadline came before there was
+            room; they are not queued.
+        """
+        late = []
+        with self.lock:
+            for call in calls:
+                if may_wait and (self._calls >= MAX_CALLS
+                                 or self._bytes >= MAX_BYTES) \
+                        and not self._wait_for_room(call):
+                    late.append(call)
+                    continue
+                self.queue.append(call)
+                self._calls += 1
+                self._bytes += call.size
+                if call.deadline < self.next_deadline:
+                    self.next_deadline = call.deadline
+            self._wake()
+        return late
+
+    def _wait_for_room(self, call):
+        self._wake()
+        self._waiting += 1
+        try:
+            while self._calls >= MAX_CALLS or self._bytes >= MAX_BYTES:
+                left = call.deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._room.wait(left)
+            return True
+        finally:
+            self._waiting -= 1
+
+    def release(self, calls, size):
+        """Give room back.
+
+        :param calls: how many calls have ended.
+        :param size: the bytes that they took.
+        """
+        with self.lock:
+            self._calls -= calls
+            self._bytes -= size
+            if self._waiting and self._calls <= _LOW_CALLS \
+                    and self._bytes <= _LOW_BYTES:
+                self._room.notify_all()
+
+    def wake(self):
+        """Make the thread look at its state."""
+        with self.lock:
+            self._wake()
+
+    def _wake(self):
+        if not self._awake:
+            self._awake = True
+            os.eventfd_write(self.fd, 1)
+
+    def fall_asleep(self, may_take):
+        """The thread is about to wait; ask for how long it may.
+
+        :param may_take: whether it would take from the queue.
+        :returns: seconds until the next deadline (may be infinite), or 0
+            if there is something to do.
+        """
+        with self.lock:
+            if may_take and self.queue:
+                return 0
+            self._awake = False
+            if self.next_deadline == FOREVER:
+                return FOREVER
+            return max(0, self.next_deadline - time.monotonic())
+
+    def wake_up(self, woken):
+        """The thread is awake again.
+
+        :param woken: whether :attr:`fd` was readable.
+        """
+        with self.lock:
+            self._awake = True
+            if woken:
+                os.eventfd_read(self.fd)
+
+    def waiting(self):
+        """The calls in the queue, as they are now (list)."""
+        with self.lock:
+            return list(self.queue)
+
+    def close(self):
+        """Free the descriptor."""
+        os.close(self.fd)
