@@ -14,7 +14,6 @@
 
 import uuid
 
-from cyborg.common import utils
 from keystoneauth1 import exceptions as ks_exc
 from oslo_config import cfg
 from oslo_log import log
@@ -96,6 +95,9 @@ def _connect():
     group = getattr(cfg.CONF, 'placement', None)
     if group is None or not group.auth_type:
         raise NotConfigured('[placement] auth_type is not set')
+    # Imported late: it brings the whole of openstacksdk, which the command
+    # has no use for.
+    from cyborg.common import utils
     try:
         return utils.get_sdk_adapter('placement')
     except Exception as exc:

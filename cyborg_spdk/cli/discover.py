@@ -1,0 +1,131 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``cyborg-spdk discover``: the accelerators that Cyborg would be told of."""
+
+import contextlib
+import logging
+
+from cliff import columns
+from cliff import lister
+from stevedore import driver
+from stevedore import extension
+
+from cyborg_spdk import tasks
+
+LOG = logging.getLogger(__name__)
+
+NAMESPACE = 'cyborg.accelerator.driver'
+DEFAULT_DRIVERS = ('spdk_nvmf_driver', 'spdk_vhost_driver')
+
+_COLUMNS = ('Target', 'Unit', 'Resource Class', 'Traits', 'Size', 'Reach')
+_UNITS = ('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')
+
+
+class Size(columns.FormattableColumn):
+    """Bytes; in a table for people, with a unit."""
+
+    def human_readable(self):
+        number, power = self._value, 0
+        while number >= 1024 and power < len(_UNITS) - 1:
+            number, power = number / 1024, power + 1
+        return f'{number:g} {_UNITS[power]}' if number == int(number) \
+            else f'{number:.1f} {_UNITS[power]}'
+
+
+class Lines(columns.FormattableColumn):
+    """A list; in a table one to a line."""
+
+    def human_readable(self):
+        return '\n'.join(self._value)
+
+
+class Discover(lister.Lister):
+    """Show the accelerators of this host, as the Cyborg agent finds them.
+
+    Targets that do not run are started if their options allow it. What the
+    agent remembers of its last report is neither read nor changed.
+    """
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--simulate', action='store_true',
+            help='Start two simulated targets, show what they offer, and '
+                 'stop them. Needs no SPDK and no root.')
+        parser.add_argument(
+            '--driver', action='append', metavar='NAME', dest='drivers',
+            help='Driver to load; can be given several times. Default: '
+                 'those of ours in [agent] enabled_drivers, or '
+                 + ' and '.join(DEFAULT_DRIVERS) + '.')
+        return parser
+
+    def run(self, parsed_args):
+        self._failed = False
+        return super().run(parsed_args) or int(self._failed)
+
+    def take_action(self, parsed_args):
+        if not parsed_args.simulate:
+            drivers = load(_names(self.app.conf, parsed_args.drivers))
+            return _COLUMNS, self._rows(drivers)
+        from cyborg_spdk.cli import simulation
+        with simulation.simulation(self.app.conf):
+            drivers = load(parsed_args.drivers or DEFAULT_DRIVERS)
+            tasks.wait_all()
+            simulation.populate(self.app.conf)
+            return _COLUMNS, self._rows(drivers)
+
+    def _rows(self, drivers):
+        wait = self.app.conf.spdk.start_timeout
+        surveys = [survey for one in drivers for survey in one.survey(wait)]
+        errors = [survey.error for survey in surveys if survey.error]
+        if errors and len(errors) == len(surveys):
+            raise errors[0]
+        for error in errors:
+            LOG.error('%s', error)
+            self._failed = True
+        return [
+            (survey.target.name, unit.title, survey.target.resource_class,
+             Lines(list(unit.traits)), Size(unit.size), unit.reach)
+            for survey in surveys if survey.contents
+            for unit in survey.contents.units]
+
+
+def _names(conf, chosen):
+    if chosen:
+        return chosen
+    with contextlib.suppress(Exception):
+        ours = [name for name in conf.agent.enabled_drivers
+                if name.startswith('spdk_')]
+        if ours:
+            return ours
+    return DEFAULT_DRIVERS
+
+
+def load(names):
+    """Load drivers as Cyborg's agent does: by entry point, at once.
+
+    :param names: names in the namespace ``cyborg.accelerator.driver``.
+    :returns: list of drivers.
+    :raises InvalidValue: for a name that is not installed, or that is not
+        one of ours.
+    """
+    from cyborg_spdk import exceptions
+    known = sorted(name for name in extension.ExtensionManager(
+        namespace=NAMESPACE).names() if name.startswith('spdk_'))
+    for name in names:
+        if name not in known:
+            raise exceptions.InvalidValue(
+                'driver', name, 'installed are ' + ', '.join(known))
+    return [driver.DriverManager(namespace=NAMESPACE, name=name,
+                                 invoke_on_load=True).driver
+            for name in names]

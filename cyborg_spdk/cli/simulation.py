@@ -1,0 +1,176 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Two simulated targets with something to give away, for a demonstration.
+
+The simulator is a program: it is run, never imported. Everything is below
+one private directory and is gone afterwards, also after Ctrl-C.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
+from cyborg_spdk.clients import nvmf
+from cyborg_spdk.clients import vhost
+from cyborg_spdk.host import launcher
+
+#: The simulated targets, by kind.
+TARGETS = {'nvmf': 'spdk_nvmf', 'vhost': 'spdk_vhost'}
+
+#: UNIX socket paths have 107 characters at most; this leaves enough.
+_LONGEST_DIRECTORY = 60
+
+_MIB = 1 << 20
+
+
+@contextlib.contextmanager
+def simulation(conf):
+    """Let the configuration describe two simulated targets, and stop them.
+
+    Whoever loads the drivers inside starts them.
+
+    :param conf: the ``oslo_config.cfg.ConfigOpts``; what it says of SPDK is
+        overridden.
+    :raises SpdkError: if the simulator cannot be laid out.
+    """
+    with _signals():
+        directory = _directory()
+        try:
+            _install(os.path.join(directory, 'spdk'))
+            _override(conf, directory)
+            yield
+        finally:
+            with _undisturbed():
+                _stop(conf)
+                shutil.rmtree(directory, ignore_errors=True)
+
+
+def populate(conf):
+    """Give the running targets something to give away.
+
+    :param conf: the ``oslo_config.cfg.ConfigOpts``, inside
+        :func:`simulation`.
+    :raises SpdkError: if a call fails.
+    """
+    addresses = {target.kind: target.rpc_address
+                 for target in spdk_conf.targets(conf)}
+    disk = os.path.join(conf.spdk.state_path, 'disk.img')
+    with open(disk, 'wb') as out:
+        out.truncate(32 * _MIB)
+    _populate_nvmf(nvmf.NvmfTgt(rpc.connect(addresses['nvmf'])), disk)
+    _populate_vhost(vhost.VhostTgt(rpc.connect(addresses['vhost'])))
+
+
+def _populate_nvmf(target, disk):
+    target.bdev_malloc_create('Malloc0', 64 * _MIB, 512)
+    target.bdev_malloc_create('Malloc1', 64 * _MIB, 4096)
+    target.bdev_null_create('Null0', 1024 * _MIB, 512)
+    target.bdev_aio_create(disk, 'Aio0', 512)
+    target.nvmf_create_transport('TCP')
+    for number, bdevs in ((1, ['Malloc0', 'Malloc1']),
+                          (2, ['Null0', 'Aio0'])):
+        target.construct_nvmf_subsystem(
+            f'nqn.2016-06.io.spdk:cnode{number}',
+            [{'trtype': 'TCP', 'adrfam': 'IPv4', 'traddr': '127.0.0.1',
+              'trsvcid': str(4419 + number)}],
+            [], f'SPDK{number:016d}', bdevs)
+
+
+def _populate_vhost(target):
+    for name in ('Malloc0', 'Malloc1', 'Malloc2'):
+        target.bdev_malloc_create(name, 64 * _MIB, 512)
+    target.vhost_create_blk_controller('blk.0', 'Malloc0')
+    target.vhost_create_scsi_controller('scsi.0')
+    for number, name in enumerate(('Malloc1', 'Malloc2')):
+        target.vhost_scsi_controller_add_target('scsi.0', number, name)
+
+
+def _directory():
+    directory = tempfile.mkdtemp(prefix='cyborg-spdk-')
+    if len(directory) > _LONGEST_DIRECTORY:
+        os.rmdir(directory)
+        # A private directory of a random name, wherever it is.
+        directory = tempfile.mkdtemp(prefix='cyborg-spdk-',
+                                     dir='/tmp')  # nosec B108
+    for name in ('run', 'state'):
+        os.mkdir(os.path.join(directory, name), 0o700)
+    return directory
+
+
+def _install(directory):
+    done = subprocess.run(
+        [sys.executable, '-m', 'cyborg_spdk.simulator', 'install', directory],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise exceptions.HostError(
+            'the simulator cannot be laid out in '
+            f'{directory}: {" | ".join(done.stderr.split(os.linesep)[-3:])}')
+
+
+def _override(conf, directory):
+    for name, value in {
+            'spdk_dir': os.path.join(directory, 'spdk'),
+            'run_path': os.path.join(directory, 'run'),
+            'state_path': os.path.join(directory, 'state'),
+            'nvmf_targets': [TARGETS['nvmf']],
+            'vhost_targets': [TARGETS['vhost']],
+            'iscsi_targets': []}.items():
+        conf.set_override(name, value, group=spdk_conf.GROUP.name)
+    spdk_conf.register(conf)
+    for kind, name in TARGETS.items():
+        for opt in spdk_conf.target_opts(kind):
+            conf.set_override(opt.name, opt.default, group=name)
+    conf.set_override('extra_args', ['-S', os.path.join(directory, 'run')],
+                      group=TARGETS['vhost'])
+
+
+def _stop(conf):
+    for target in spdk_conf.targets(conf):
+        rpc.disconnect(target.rpc_address)
+        launcher.stop(conf, target, kill=True)
+
+
+@contextlib.contextmanager
+def _signals():
+    """SIGTERM and SIGHUP end as Ctrl-C does: by way of every finally."""
+    def leave(number, _frame):
+        raise SystemExit(128 + number)
+
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _undisturbed():
+    """A second Ctrl-C must not interrupt the cleaning up."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN)
+              for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

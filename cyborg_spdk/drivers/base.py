@@ -1,0 +1,212 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the drivers have in common: start, read, report."""
+
+import dataclasses
+import itertools
+import logging
+import time
+
+from cyborg.accelerator.drivers import driver
+from cyborg.conf import CONF
+from oslo_log import log
+
+from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
+from cyborg_spdk import tasks
+from cyborg_spdk.drivers import conditions
+from cyborg_spdk.drivers import hostname
+from cyborg_spdk.drivers import inventory
+from cyborg_spdk.drivers import placement
+from cyborg_spdk.drivers import reading
+from cyborg_spdk.drivers import report
+from cyborg_spdk.drivers import starting
+from cyborg_spdk.drivers import units
+
+LOG = log.getLogger(__name__)
+
+#: Seconds that one discover() waits for targets that are being started. One
+#: that takes longer is in the next report.
+START_WAIT = 15.0
+#: Seconds that one discover() gives a target to answer, beside
+#: ``[spdk] rpc_timeout``. With START_WAIT it keeps three drivers' turns
+#: within the agent's patience.
+READ_WAIT = 15.0
+
+# Several drivers of one name may live in one process.
+_COUNT = itertools.count(1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """What was found at one target.
+
+    :ivar target: :class:`~cyborg_spdk.conf.Target`.
+    :ivar contents: :class:`~cyborg_spdk.drivers.units.Contents`, or None.
+    :ivar error: None, or the :exc:`SpdkError` that came instead.
+    """
+
+    target: spdk_conf.Target
+    contents: units.Contents | None = None
+    error: exceptions.SpdkError | None = None
+
+
+class SpdkDriver(driver.GenericDriver):
+    """A Cyborg driver for all targets of one kind on this host.
+
+    Making one starts its targets in the background where they do not run;
+    it does not wait and does not fail.
+
+    :cvar KIND: one of :data:`cyborg_spdk.conf.KINDS`.
+    :cvar NAME: name of the entry point.
+    """
+
+    KIND = None
+    NAME = None
+
+    def __init__(self):
+        self._number = next(_COUNT)
+        self._conditions = conditions.Conditions()
+        self._placement = placement.Placement()
+        self._hostname = hostname.HostName(self._placement)
+        self._reporter = report.Reporter(self.NAME, self._placement,
+                                         self._conditions)
+        self._starter = starting.Starter(CONF)
+        targets = self._targets()
+        tasks.configure(CONF)
+        for target in targets:
+            if isinstance(target, spdk_conf.Target):
+                self._starter.start(target)
+
+    def discover(self):
+        """The devices of this host, for the agent's report.
+
+        Never raises. A target that could not be read is a stub, which
+        Cyborg leaves as it is.
+
+        :returns: list of ``DriverDevice``, one for each target.
+        """
+        surveys = self.survey()
+        for survey in surveys:
+            self._conditions.tell(
+                survey.target.name, 'not readable',
+                survey.error and f'{survey.error}; Cyborg keeps what it has '
+                                 'of this target', logging.ERROR)
+        directory = CONF.spdk.state_path
+        host = self._hostname.get(filter(None, (
+            self._reporter.remembered(directory, survey.target.name)
+            for survey in surveys)))
+        return [self._device(directory, host, survey) for survey in surveys]
+
+    def survey(self, start_wait=START_WAIT):
+        """Read all targets, starting those that do not run. Never raises.
+
+        :param start_wait: seconds to wait for targets that are being
+            started.
+        :returns: list of :class:`Survey`, in the order of the
+            configuration.
+        """
+        end = time.monotonic() + start_wait
+        targets = self._targets()
+        names = []
+        for place, target in enumerate(targets):
+            # The same names each time: tasks keeps the last result of each.
+            names.append(f'read {self.NAME} {self._number} {place}')
+            tasks.run(names[-1], self._survey, target, end)
+        return tasks.wait(*names)
+
+    def update(self, control_path, image_path):
+        """See :meth:`GenericDriver.update`."""
+        return False
+
+    def get_stats(self):
+        """See :meth:`GenericDriver.get_stats`."""
+        return {}
+
+    def _targets(self):
+        """The configured targets: Target, or Survey of what is wrong."""
+        try:
+            spdk_conf.check(CONF)
+            wrong = None
+        except exceptions.SpdkError as exc:
+            wrong = exc
+        found, addresses = [], {}
+        for name in dict.fromkeys(CONF.spdk[f'{self.KIND}_targets']):
+            try:
+                if wrong:
+                    raise wrong
+                found.append(self._target(name, addresses))
+            except exceptions.SpdkError as exc:
+                found.append(Survey(_nobody(self.KIND, name), error=exc))
+        return found
+
+    def _target(self, name, addresses):
+        target = spdk_conf.target(CONF, self.KIND, name)
+        other = addresses.setdefault(target.rpc_address, name)
+        if other != name:
+            raise exceptions.ConfigurationError(
+                f'[{name}] rpc_address', target.rpc_address,
+                f'[{other}] has it too; what is there would be given away '
+                'twice')
+        return target
+
+    def _survey(self, target, end):
+        if isinstance(target, Survey):
+            return target
+        try:
+            self._starter.wait(target, end - time.monotonic())
+            return Survey(target, contents=self._read(target, end))
+        except exceptions.SpdkError as exc:
+            return Survey(target, error=exc)
+        except Exception as exc:
+            # A fault of ours, or a reply that no known release sends, must
+            # not keep the other devices of the host out of the report.
+            LOG.exception('%s: reading', target.name)
+            return Survey(target, error=exceptions.ProtocolError(
+                target.rpc_address, f'{type(exc).__name__}: {exc}'))
+
+    def _read(self, target, end):
+        try:
+            return self._ask(target)
+        except (exceptions.ConnectError, exceptions.ConnectionLost):
+            if not self._starter.start(target):
+                raise
+        self._starter.wait(target, end - time.monotonic())
+        return self._ask(target)
+
+    def _ask(self, target):
+        client = rpc.connect(target.rpc_address,
+                             timeout=CONF.spdk.connect_timeout)
+        return reading.read(client, self.KIND,
+                            min(CONF.spdk.rpc_timeout, READ_WAIT))
+
+    def _device(self, directory, host, survey):
+        if survey.error is None:
+            try:
+                return self._reporter.device(
+                    directory, CONF.spdk.max_new_units, host, survey.target,
+                    survey.contents)
+            except Exception:
+                LOG.exception('%s: Cyborg keeps what it has of this target',
+                              survey.target.name)
+        return inventory.stub(host, survey.target)
+
+
+def _nobody(kind, name):
+    """A target of which only the name can be used."""
+    return spdk_conf.Target(
+        name=name, kind=kind, application='', rpc_address='', start=False,
+        core_mask=None, memory_mb=0, no_huge=False, interrupt_mode=False,
+        config_file=None, save_config=False, extra_args=(),
+        resource_class='')

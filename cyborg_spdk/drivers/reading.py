@@ -1,0 +1,128 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One reading of a target: pipelined calls in, :class:`units.Contents` out."""
+
+import time
+
+from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
+from cyborg_spdk.drivers import traits
+from cyborg_spdk.drivers import units
+
+#: What each kind of target is asked, all at once, beside what every kind is.
+_CALLS = {
+    'nvmf': ('nvmf_get_subsystems',),
+    'vhost': ('vhost_get_controllers',),
+    'iscsi': ('iscsi_get_target_nodes', 'iscsi_get_portal_groups'),
+}
+_BDEVS = 'bdev_get_bdevs'
+_ACCEL = 'accel_get_opc_assignments'
+
+
+def read(client, kind, timeout):
+    """Read what a target has to give away. Blocks.
+
+    One round of calls; a second one only where the list of bdevs is more
+    than SPDK can put into one reply.
+
+    :param client: ``rpc.Client`` of the target.
+    :param kind: ``"nvmf"``, ``"vhost"`` or ``"iscsi"``.
+    :param timeout: seconds for all of it.
+    :returns: :class:`~cyborg_spdk.drivers.units.Contents`.
+    :raises SpdkError: if anything that is needed could not be read. A part
+        is never returned.
+    """
+    end = time.monotonic() + timeout
+    methods = [*_CALLS[kind], _BDEVS]
+    if client.has(_ACCEL):
+        methods.append(_ACCEL)
+    replies = dict(zip(methods, client.call_many(
+        [rpc.Request(method) for method in methods], timeout=timeout),
+        strict=True))
+    if isinstance(replies[_BDEVS], exceptions.ReplyTooLarge):
+        replies[_BDEVS] = _by_name(
+            client, _names(kind, replies), end - time.monotonic())
+    for reply in replies.values():
+        if isinstance(reply, Exception):
+            raise reply
+    return _contents(kind, replies, client.version)
+
+
+def _by_name(client, names, timeout):
+    found = client.call_many(
+        [rpc.Request(_BDEVS, {'name': name}) for name in sorted(names)],
+        timeout=max(timeout, 0.1))
+    for reply in found:
+        # A bdev that has just been deleted is not an error.
+        if isinstance(reply, Exception) and not isinstance(
+                reply, exceptions.NotFound):
+            return reply
+    return [bdev for reply in found if not isinstance(reply, Exception)
+            for bdev in reply]
+
+
+def _names(kind, replies):
+    """Names of the bdevs that units stand on."""
+    bdevs = _Every()
+    _units(kind, replies, bdevs, frozenset())
+    return bdevs.asked
+
+
+class _Every(dict):
+    """Takes note of every bdev that is asked for, and has none."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = set()
+
+    def get(self, key, default=None):
+        if key is not None:
+            self.asked.add(key)
+        return default
+
+
+def _units(kind, replies, bdevs, accel):
+    for method in _CALLS[kind]:
+        if isinstance(replies[method], Exception):
+            raise replies[method]
+    if kind == 'nvmf':
+        return units.of_subsystems(replies['nvmf_get_subsystems'], bdevs,
+                                   accel)
+    if kind == 'vhost':
+        return units.of_controllers(replies['vhost_get_controllers'], bdevs,
+                                    accel)
+    return units.of_target_nodes(
+        replies['iscsi_get_target_nodes'],
+        replies['iscsi_get_portal_groups'], bdevs, accel)
+
+
+def _contents(kind, replies, version):
+    accel = replies.get(_ACCEL) or {}
+    found = _units(kind, replies, units.index(replies[_BDEVS]),
+                   traits.of_accel(accel))
+    facts = {
+        'accel': accel,
+        'capacity': sum(unit.size for unit in found),
+        'units': len(found),
+        'uuids': {unit.title: unit.uuid for unit in found if unit.uuid},
+        'version': str(version) if version else '',
+    }
+    if kind == 'nvmf':
+        listeners = {
+            subsystem['nqn']: sorted(map(
+                units.listener, subsystem.get('listen_addresses') or ()))
+            for subsystem in replies['nvmf_get_subsystems']}
+        facts['listeners'] = listeners
+        facts['transports'] = sorted({
+            text.split()[0] for some in listeners.values() for text in some})
+    return units.Contents(units=tuple(found), facts=facts)
