@@ -14,14 +14,18 @@
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.clients import base
-from cyborg_spdk.clients import bdev_create
+from cyborg_spdk.clients import bdev_layers
+from cyborg_spdk.clients import bdev_lvol
 from cyborg_spdk.clients import bdev_nvme
+from cyborg_spdk.clients import bdev_raid
 from cyborg_spdk.clients import historic
+from cyborg_spdk.clients import keyring
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
 
 
-class BdevClient(bdev_create.BdevCreate, bdev_nvme.BdevNvme,
+class BdevClient(bdev_layers.BdevLayers, bdev_lvol.BdevLvol,
+                 bdev_raid.BdevRaid, bdev_nvme.BdevNvme, keyring.Keyring,
                  historic.HistoricBdev, base.Client):
     """Client for the block devices of any SPDK application."""
 

@@ -10,20 +10,260 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""NVMe controllers as a source of block devices."""
+"""NVMe controllers as a source of block devices, local and remote."""
 
+from cyborg_spdk import exceptions
+from cyborg_spdk.clients import nvmf_address
+from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
+
+#: schema.json, bdev_nvme_multipath_mode, _policy and _selector.
+MULTIPATH_MODES = ('disable', 'failover', 'multipath')
+POLICIES = ('active_passive', 'active_active')
+SELECTORS = ('round_robin', 'queue_depth')
 
 
 class BdevNvme:
     """Mixed into :class:`~cyborg_spdk.clients.bdev.BdevClient`."""
 
+    def bdev_nvme_get_controllers(self, name=None):
+        """The NVMe controllers that are attached.
+
+        :param name: the only one wanted; None means all.
+        :returns: list of
+            :class:`~cyborg_spdk.clients.types.NvmeController`, each with
+            one or more paths.
+        :raises NotFound: there is none of that name.
+        """
+        found = types.NvmeController.parse_list(
+            self._call('bdev_nvme_get_controllers'))
+        if name is not None:
+            found = [one for one in found if one.name == name]
+            if not found:
+                raise exceptions.NotFound(
+                    -19, 'No such device', 'bdev_nvme_get_controllers',
+                    {'name': name},
+                    f'NVMe controller {name!r} does not exist')
+        return found
+
+    def _find_nvme(self, name):
+        try:
+            return self.bdev_nvme_get_controllers(name)[0]
+        except exceptions.NotFound:
+            return None
+
+    def _no_nvme(self, name):
+        if self._find_nvme(name) is None:
+            return exceptions.NotFound, \
+                f'NVMe controller {name!r} does not exist'
+        return None
+
     def bdev_nvme_attach_controller(self, name, trtype, traddr, *,
                                     adrfam=None, trsvcid=None, subnqn=None,
-                                    **options):
-        """Connect an NVMe controller; its namespaces become bdevs."""
+                                    hostnqn=None, multipath=None,
+                                    exist_ok=False, **options):
+        """Attach an NVMe controller; its namespaces become bdevs.
+
+        :param name: name of the controller: its bdevs are ``<name>n1``...
+        :param trtype: ``PCIe``, ``TCP``, ``RDMA``, ...
+        :param traddr: PCI address or IP address.
+        :param adrfam: address family; None finds it out.
+        :param trsvcid: port; None means 4420 for TCP and RDMA.
+        :param subnqn: NQN of the subsystem; TCP and RDMA need it.
+        :param hostnqn: NQN to come with (v18.07).
+        :param multipath: what a second path under the same name is: one
+            of :data:`MULTIPATH_MODES` (v21.10). None is the release's
+            default: multipath since v25.05.
+        :param exist_ok: do not mind if it has this very path already.
+        :param options: others that the release has: hdgst, ddgst,
+            ctrlr_loss_timeout_sec, num_io_queues, psk, dhchap_key, ...
+        :returns: names of its bdevs (list of str); it may be empty: no
+            namespace, or a bdev of the same UUID exists.
+        :raises AlreadyExists: it has this path already.
+        :raises ConnectError: nobody answers there, or the subsystem does
+            not let this host in: SPDK does not tell which.
+        """
         validate.text('controller', name)
+        trtype = validate.choice('trtype', trtype, nvmf_address.TRTYPES)
+        fabrics = trtype in ('TCP', 'RDMA')
+        address = nvmf_address.make(trtype, traddr, trsvcid, adrfam)
+        if fabrics and subnqn is None:
+            validate.refuse('subnqn', None, f'{trtype} needs one')
+        if subnqn is not None:
+            validate.nqn(subnqn, 'subnqn')
+        if hostnqn is not None:
+            validate.nqn(hostnqn, 'hostnqn')
+        if multipath is not None:
+            multipath = validate.choice('multipath', multipath,
+                                        MULTIPATH_MODES)
+        here = (*address.place, subnqn if fabrics else None)
+        if exist_ok:
+            bdevs = self._bdevs_of_path(name, here)
+            if bdevs is not None:
+                return bdevs
         return self._call(
-            'bdev_nvme_attach_controller', name=name, trtype=trtype,
-            traddr=traddr, adrfam=adrfam, trsvcid=trsvcid, subnqn=subnqn,
-            _about=f'controller {name!r}', **options)
+            'bdev_nvme_attach_controller', name=name, subnqn=subnqn,
+            hostnqn=hostnqn, multipath=multipath,
+            _about=f'NVMe controller {name!r} at {address}',
+            _cause=lambda exc: self._attach_cause(exc, name, here, address,
+                                                  subnqn),
+            **nvmf_address.params(address), **options)
+
+    def _bdevs_of_path(self, name, here):
+        """Bdevs of a controller that has this path, else None."""
+        found = self._find_nvme(name)
+        if found is None or here not in [one.place for one in found.paths]:
+            return None
+        return [one.name for one in self.bdev_get_bdevs()
+                if one.kind.name == 'nvme' and
+                one.name.rpartition('n')[0] == name]
+
+    def _attach_cause(self, exc, name, here, address, subnqn):
+        for one in self.bdev_nvme_get_controllers():
+            if here in [path.place for path in one.paths]:
+                return exceptions.AlreadyExists, \
+                    f'{address} is a path of NVMe controller {one.name!r}'
+        if address.trtype == 'PCIe':
+            return exceptions.NotFound, f'no NVMe device {address.traddr} ' \
+                'that SPDK may use: is it bound to vfio-pci?'
+        if isinstance(exc, exceptions.AlreadyExists):
+            return type(exc), f'NVMe controller {name!r} exists with other ' \
+                'paths, or its namespaces are bdevs already'
+        return exceptions.NotFound, f'no subsystem {subnqn} at {address} ' \
+            'that lets this host in, or nobody answers there, or this ' \
+            f'target has no {address.trtype}'
+
+    def bdev_nvme_detach_controller(self, name, *, path=None,
+                                    missing_ok=False):
+        """Detach an NVMe controller and its bdevs, or one path of it.
+
+        :param name: name of the controller (not of a bdev).
+        :param path: only this one, as
+            :func:`cyborg_spdk.clients.nvmf_address.parse` takes it
+            (v21.10); None means all.
+        :param missing_ok: do not mind if there is none.
+        :returns: True; False if it was not there.
+        :raises NotFound: it was not there and ``missing_ok`` is not set.
+        """
+        validate.text('controller', name)
+        what, params = f'NVMe controller {name!r}', {}
+        address = None
+        if path is not None:
+            address = nvmf_address.parse(path, 'path')
+            params = nvmf_address.params(address)
+            what = f'path {address} of {what}'
+
+        def missing():
+            found = self._find_nvme(name)
+            return found is None or address is not None and not any(
+                one.place[:3] == address.place for one in found.paths)
+
+        return self._delete('bdev_nvme_detach_controller', what, missing,
+                            missing_ok, name=name, **params)
+
+    def bdev_nvme_reset_controller(self, name, *, cntlid=None):
+        """Reset an NVMe controller (v21.07).
+
+        :param name: its name.
+        :param cntlid: only this one of its controllers (v23.09).
+        :returns: True.
+        :raises NotFound: it does not exist.
+        """
+        return self._on_nvme('bdev_nvme_reset_controller', name,
+                             cntlid=cntlid)
+
+    def bdev_nvme_enable_controller(self, name, *, cntlid=None):
+        """Enable an NVMe controller that was disabled (v23.09).
+
+        :param name: its name.
+        :param cntlid: only this one of its controllers.
+        :returns: True.
+        :raises NotFound: it does not exist.
+        """
+        return self._on_nvme('bdev_nvme_enable_controller', name,
+                             cntlid=cntlid)
+
+    def bdev_nvme_disable_controller(self, name, *, cntlid=None):
+        """Disable an NVMe controller without forgetting it (v23.09).
+
+        :param name: its name.
+        :param cntlid: only this one of its controllers.
+        :returns: True.
+        :raises NotFound: it does not exist.
+        """
+        return self._on_nvme('bdev_nvme_disable_controller', name,
+                             cntlid=cntlid)
+
+    def bdev_nvme_get_controller_health_info(self, name):
+        """SMART data of an NVMe controller (v21.07).
+
+        :param name: its name.
+        :returns: dict as SPDK has it.
+        :raises NotFound: it does not exist.
+        """
+        return self._on_nvme('bdev_nvme_get_controller_health_info', name)
+
+    def _on_nvme(self, method, name, **params):
+        validate.text('controller', name)
+        return self._call(method, name=name, **params,
+                          _about=f'NVMe controller {name!r}',
+                          _cause=lambda _exc: self._no_nvme(name))
+
+    def bdev_nvme_get_io_paths(self, name=None):
+        """The I/O paths of NVMe bdevs (v22.05).
+
+        :param name: the only bdev wanted; None means all.
+        :returns: list of dict: ``bdev_name``, ``cntlid``, ``current``,
+            ``connected``, ``accessible``, ``transport``.
+        :raises NotFound: the bdev does not exist.
+        """
+        cause = None
+        if name is not None:
+            validate.text('bdev', name)
+            # A bdev of another module has no paths, which is no error.
+            self.bdev_get_bdevs(name)
+        found = self._call('bdev_nvme_get_io_paths', name=name,
+                           _about=f'bdev {name!r}', _cause=cause)
+        return [path for group in found.get('poll_groups', ())
+                for path in group.get('io_paths', ())]
+
+    def bdev_nvme_set_preferred_path(self, name, cntlid):
+        """Prefer a path of an NVMe bdev (v22.05).
+
+        :param name: the bdev.
+        :param cntlid: number of the controller that is preferred.
+        :returns: True.
+        :raises NotFound: no such bdev or controller.
+        """
+        validate.integer('cntlid', cntlid, 0, 65535)
+        return self._on_nvme_bdev('bdev_nvme_set_preferred_path', name,
+                                  cntlid=cntlid)
+
+    def bdev_nvme_set_multipath_policy(self, name, policy, *, selector=None,
+                                       rr_min_io=None):
+        """Set how an NVMe bdev uses its paths (v22.05).
+
+        :param name: the bdev.
+        :param policy: one of :data:`POLICIES`.
+        :param selector: one of :data:`SELECTORS` (v23.01).
+        :param rr_min_io: operations before the next path (v23.01).
+        :returns: True.
+        :raises NotFound: no such bdev.
+        """
+        policy = validate.choice('policy', policy, POLICIES)
+        if selector is not None:
+            selector = validate.choice('selector', selector, SELECTORS)
+        return self._on_nvme_bdev('bdev_nvme_set_multipath_policy', name,
+                                  policy=policy, selector=selector,
+                                  rr_min_io=rr_min_io)
+
+    def _on_nvme_bdev(self, method, name, **params):
+        validate.text('bdev', name)
+
+        def cause(exc):
+            found = self._not_of_kind(name, 'nvme')
+            return found or (type(exc), f'bdev {name!r} has no such path, or '
+                             'cannot do that')
+
+        return self._call(method, name=name, **params,
+                          _about=f'NVMe bdev {name!r}', _cause=cause)

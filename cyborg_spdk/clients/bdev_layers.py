@@ -1,0 +1,302 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Block devices that stand on another: split, delay, crypto; their keys."""
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.clients import bdev_create
+from cyborg_spdk.clients import validate
+
+#: schema.json, bdev_delay_latency_type.
+LATENCIES = ('avg_read', 'p99_read', 'avg_write', 'p99_write')
+#: schema.json, accel_crypto_cipher.
+CIPHERS = ('AES_CBC', 'AES_XTS')
+
+
+class BdevLayers(bdev_create.BdevCreate):
+    """Mixed into :class:`~cyborg_spdk.clients.bdev.BdevClient`."""
+
+    def bdev_split_create(self, base_bdev, split_count, *, split_size=None,
+                          deferred=False):
+        """Divide a bdev into parts of equal size.
+
+        :param base_bdev: the bdev to divide; it is claimed.
+        :param split_count: how many parts; SPDK makes fewer if the base
+            has no room for so many of that size.
+        :param split_size: size of a part, whole MiB; None divides all.
+        :param deferred: do not mind if the base does not exist yet.
+        :returns: list of names: ``<base>p0``, ``<base>p1``, ...
+        :raises NotFound: the base does not exist.
+        :raises PermissionDenied: another module has claimed the base.
+        """
+        validate.text('bdev', base_bdev)
+        validate.integer('split_count', split_count, 1, 2 ** 32 - 1)
+        if split_size is not None:
+            split_size = validate.mebibytes('split_size', split_size)
+        self._base_exists('bdev_split_create', base_bdev, deferred)
+        return self._call(
+            'bdev_split_create', base_bdev=base_bdev,
+            split_count=split_count, split_size_mb=split_size,
+            _about=f'parts of bdev {base_bdev!r}',
+            _cause=lambda _exc: self._claimed(base_bdev))
+
+    def bdev_split_delete(self, base_bdev, *, missing_ok=False):
+        """Delete all parts of a bdev.
+
+        SPDK answers "true" for a bdev that was never divided, so the parts
+        are looked for first.
+
+        :param base_bdev: the bdev that was divided.
+        :param missing_ok: do not mind if it has no parts.
+        :returns: True; False if there were none.
+        :raises NotFound: there were none and ``missing_ok`` is not set.
+        """
+        validate.text('bdev', base_bdev)
+        parts = [one for one in self.bdev_get_bdevs()
+                 if one.kind.name == 'split' and base_bdev in one.bases]
+        if not parts and not missing_ok:
+            raise exceptions.NotFound(
+                -19, 'No such device', 'bdev_split_delete',
+                {'base_bdev': base_bdev},
+                f'bdev {base_bdev!r} does not exist or has no parts')
+        self._call('bdev_split_delete', base_bdev=base_bdev,
+                   _about=f'parts of bdev {base_bdev!r}')
+        return bool(parts)
+
+    def bdev_delay_create(self, name, base_bdev_name, *, avg_read_latency,
+                          p99_read_latency, avg_write_latency,
+                          p99_write_latency, exist_ok=False, deferred=False,
+                          **options):
+        """Create a bdev that is slow on purpose (v19.07).
+
+        :param name: its name.
+        :param base_bdev_name: the bdev that it stands on and claims.
+        :param avg_read_latency: microseconds, as the following three.
+        :param p99_read_latency: not less than the average.
+        :param avg_write_latency: microseconds.
+        :param p99_write_latency: not less than the average.
+        :param exist_ok: do not mind if it exists with these properties.
+        :param deferred: do not mind if the base does not exist yet.
+        :param options: others that the release has: uuid.
+        :returns: its name.
+        :raises NotFound: the base does not exist.
+        :raises PermissionDenied: another module has claimed the base.
+        """
+        validate.text('bdev', name)
+        validate.text('bdev', base_bdev_name)
+        wanted = {'avg_read_latency': avg_read_latency,
+                  'p99_read_latency': p99_read_latency,
+                  'avg_write_latency': avg_write_latency,
+                  'p99_write_latency': p99_write_latency}
+        for key, value in wanted.items():
+            validate.integer(key, value, 0, 2 ** 64 - 1)
+        for way in ('read', 'write'):
+            # vbdev_delay.c, create_delay_disk().
+            if wanted[f'p99_{way}_latency'] < wanted[f'avg_{way}_latency']:
+                validate.refuse(
+                    f'p99_{way}_latency', wanted[f'p99_{way}_latency'],
+                    f'it is less than avg_{way}_latency')
+        self._base_exists('bdev_delay_create', base_bdev_name, deferred)
+        return self._create(
+            'bdev_delay_create', f'bdev {name!r}',
+            lambda: self.find_bdev(name),
+            {'product': ('delay', lambda one: one.product_name),
+             'base': ((base_bdev_name,), lambda one: one.bases),
+             **{key: (value, lambda one, key=key: one.own.get(key))
+                for key, value in wanted.items()}},
+            exist_ok, lambda _exc: self._claimed(base_bdev_name),
+            name=name, base_bdev_name=base_bdev_name, **wanted,
+            **options) or name
+
+    def bdev_delay_update_latency(self, delay_bdev_name, latency_type,
+                                  latency_us):
+        """Change one latency of a delay bdev (v19.10).
+
+        :param delay_bdev_name: its name.
+        :param latency_type: one of :data:`LATENCIES`.
+        :param latency_us: microseconds.
+        :returns: True.
+        :raises NotFound: there is no delay bdev of that name.
+        """
+        latency_type = validate.choice('latency_type', latency_type,
+                                       LATENCIES)
+        validate.integer('latency_us', latency_us, 0, 2 ** 64 - 1)
+        return self._call(
+            'bdev_delay_update_latency', delay_bdev_name=delay_bdev_name,
+            latency_type=latency_type, latency_us=latency_us,
+            _about=f'delay bdev {delay_bdev_name!r}',
+            _cause=lambda _exc: self._not_of_kind(delay_bdev_name, 'delay'))
+
+    def bdev_crypto_create(self, name, base_bdev_name, key_name, *,
+                           exist_ok=False, deferred=False):
+        """Create a bdev that encrypts (v23.01; before, keys had no names).
+
+        :param name: its name.
+        :param base_bdev_name: the bdev that it stands on and claims.
+        :param key_name: a key of :meth:`accel_crypto_key_create`.
+        :param exist_ok: do not mind if it exists with these properties.
+        :param deferred: do not mind if the base does not exist yet.
+        :returns: its name.
+        :raises NotFound: the base or the key does not exist.
+        :raises PermissionDenied: another module has claimed the base.
+        """
+        validate.text('bdev', name)
+        validate.text('bdev', base_bdev_name)
+        validate.text('key', key_name)
+        self._base_exists('bdev_crypto_create', base_bdev_name, deferred)
+
+        def cause(_exc):
+            if not self._has_crypto_key(key_name):
+                return exceptions.NotFound, f'key {key_name!r} does not exist'
+            return self._claimed(base_bdev_name)
+
+        return self._create(
+            'bdev_crypto_create', f'bdev {name!r}',
+            lambda: self.find_bdev(name),
+            {'product': ('crypto', lambda one: one.product_name),
+             'base': ((base_bdev_name,), lambda one: one.bases),
+             'key': (key_name, lambda one: one.own.get('key_name'))},
+            exist_ok, cause, name=name, base_bdev_name=base_bdev_name,
+            key_name=key_name) or name
+
+    def accel_crypto_key_create(self, name, cipher, key, *, key2=None,
+                                tweak_mode=None):
+        """Give the target a key to encrypt with (v23.01).
+
+        :param name: name of the key.
+        :param cipher: one of :data:`CIPHERS`.
+        :param key: the key in hexadecimal; never logged nor repeated in
+            an error.
+        :param key2: second key, for AES_XTS.
+        :param tweak_mode: e.g. ``SIMPLE_LBA`` (v23.09).
+        :returns: True.
+        :raises AlreadyExists: there is a key of that name.
+        """
+        validate.text('key name', name)
+        cipher = validate.choice('cipher', cipher, CIPHERS)
+
+        def cause(exc):
+            if self._has_crypto_key(name):
+                return exceptions.AlreadyExists, \
+                    f'key {name!r} exists already'
+            return type(exc), f'key {name!r}: wrong length for {cipher}, ' \
+                'not hexadecimal, or its two halves are equal'
+
+        for what, value in (('key', key), ('key2', key2)):
+            if value is not None and not _is_hexadecimal(value):
+                validate.refuse(what, '***',
+                                'give an even number of hexadecimal digits')
+        return self._call('accel_crypto_key_create', name=name,
+                          cipher=cipher, key=key, key2=key2,
+                          tweak_mode=tweak_mode, _about=f'key {name!r}',
+                          _cause=cause)
+
+    def accel_crypto_key_destroy(self, key_name, *, missing_ok=False):
+        """Take a key away (v23.01).
+
+        :param key_name: its name.
+        :param missing_ok: do not mind if there is none.
+        :returns: True; False if it was not there.
+        :raises NotFound: it was not there and ``missing_ok`` is not set.
+        """
+        validate.text('key name', key_name)
+        return self._delete(
+            'accel_crypto_key_destroy', f'key {key_name!r}',
+            lambda: not self._has_crypto_key(key_name), missing_ok,
+            key_name=key_name)
+
+    def accel_crypto_keys_get(self):
+        """Names of the keys to encrypt with (v23.01), without the keys.
+
+        :returns: list of str.
+        """
+        found = self._call('accel_crypto_keys_get')
+        return [one.get('name') for one in found or ()]
+
+    def _has_crypto_key(self, name):
+        return name in self.accel_crypto_keys_get()
+
+    def bdev_resize(self, name, size):
+        """Change the size of a bdev with the call that fits its module.
+
+        :param name: its name, alias or UUID.
+        :param size: bytes, or with a unit; whole MiB. An aio bdev takes
+            the size that its file has now: None.
+        :returns: the size that it has then, in bytes.
+        :raises NotSupported: its module cannot do that: no release of
+            SPDK can resize a malloc bdev.
+        """
+        found = self.bdev_get_bdevs(name)[0]
+        how = {'null': self.bdev_null_resize, 'lvol': self.bdev_lvol_resize}
+        if found.kind.name == 'aio':
+            if size is not None:
+                validate.refuse('size', size, 'an aio bdev has the size of '
+                                'its file: change that, and give None')
+            self.bdev_aio_rescan(found.name)
+        elif found.kind.name in how:
+            how[found.kind.name](found.name, size)
+        else:
+            raise exceptions.NotSupported(
+                -95, 'Operation not supported', 'bdev_resize',
+                {'name': name}, f'bdev {name!r} is a {found.product_name!r}:'
+                ' SPDK can resize null, aio and lvol bdevs')
+        return self.bdev_get_bdevs(found.name)[0].size
+
+    def bdev_null_resize(self, name, new_size):
+        """Make a null bdev larger (v21.01).
+
+        :param name: its name.
+        :param new_size: bytes, or with a unit; whole MiB, not less than
+            it has.
+        :returns: True.
+        :raises NotFound: there is no null bdev of that name.
+        :raises InvalidParams: it is larger than that already.
+        """
+        validate.text('bdev', name)
+        mebibytes = validate.mebibytes('new_size', new_size)
+
+        def cause(exc):
+            wrong = self._not_of_kind(name, 'null')
+            return wrong or (type(exc), f'null bdev {name!r} cannot become '
+                             f'smaller ({mebibytes} MiB)')
+
+        return self._call('bdev_null_resize', name=name, new_size=mebibytes,
+                          _about=f'null bdev {name!r}', _cause=cause)
+
+    def bdev_aio_rescan(self, name):
+        """Let an aio bdev see that its file has another size (v22.01).
+
+        :param name: its name.
+        :returns: True.
+        :raises NotFound: there is no aio bdev of that name.
+        """
+        validate.text('bdev', name)
+        return self._call('bdev_aio_rescan', name=name,
+                          _about=f'aio bdev {name!r}',
+                          _cause=lambda _exc: self._not_of_kind(name, 'aio'))
+
+    def _not_of_kind(self, name, kind):
+        """Cause: the bdev is missing, or of another module."""
+        found = self.find_bdev(name)
+        if found is None:
+            return exceptions.NotFound, f'bdev {name!r} does not exist'
+        if found.kind.name != kind:
+            return exceptions.NotFound, f'bdev {name!r} is no {kind} bdev ' \
+                f'but a {found.product_name!r}'
+        return None
+
+
+def _is_hexadecimal(value):
+    try:
+        return bool(bytes.fromhex(value)) and ' ' not in value
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,85 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The base of all typed results, and the fields they are made of."""
+
+import dataclasses
+
+
+def of_type(kind, default):
+    """A field that takes values of one JSON type; others count as absent."""
+    return dataclasses.field(default=default, metadata={'type': kind})
+
+
+def text(default=None):
+    """A string."""
+    return of_type(str, default)
+
+
+def number(default=None):
+    """A whole number; true and false are none."""
+    return of_type(int, default)
+
+
+def flag(default=False):
+    """true or false."""
+    return of_type(bool, default)
+
+
+def mapping():
+    """A JSON object, not part of the hash."""
+    return dataclasses.field(default_factory=dict, hash=False,
+                             metadata={'type': dict})
+
+
+def array(item=None):
+    """A tuple of what ``item`` makes of the elements of a JSON array."""
+    return dataclasses.field(default=(), metadata={'type': list,
+                                                   'item': item})
+
+
+@dataclasses.dataclass(frozen=True)
+class Reported:
+    """Base of all: an object that a target reported.
+
+    :ivar raw: the JSON object as it came; not compared.
+    """
+
+    raw: dict = dataclasses.field(default_factory=dict, repr=False,
+                                  compare=False, kw_only=True)
+
+    @classmethod
+    def parse(cls, raw):
+        """Make an instance of what a target reported.
+
+        :param raw: the JSON object (dict).
+        """
+        values = {}
+        for field in dataclasses.fields(cls):
+            kind = field.metadata.get('type')
+            value = raw.get(field.metadata.get('key', field.name))
+            if kind is None or not isinstance(value, kind) or (
+                    kind is int and isinstance(value, bool)):
+                continue
+            item = field.metadata.get('item')
+            if kind is list:
+                value = tuple(item(one) if item else one for one in value)
+            values[field.name] = value
+        return cls(**values, raw=raw)
+
+    @classmethod
+    def parse_list(cls, raw):
+        """Make a list of instances.
+
+        :param raw: a JSON array of objects; null counts as empty.
+        """
+        return [cls.parse(one) for one in raw or () if isinstance(one, dict)]

@@ -1,0 +1,104 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""vhost controllers and SCSI devices."""
+
+import dataclasses
+
+from cyborg_spdk.clients.types import reported
+
+
+@dataclasses.dataclass(frozen=True)
+class ScsiLun(reported.Reported):
+    """A LUN of a vhost SCSI target.
+
+    :ivar id: its number.
+    :ivar bdev_name: the bdev behind it.
+    """
+
+    id: int = reported.number(0)
+    bdev_name: str = reported.text('')
+
+
+@dataclasses.dataclass(frozen=True)
+class ScsiTarget(reported.Reported):
+    """A target of a vhost SCSI controller.
+
+    :ivar scsi_dev_num: its number, 0 to 7.
+    :ivar id: id of the SCSI device.
+    :ivar target_name: ``Target N``.
+    :ivar luns: tuple of :class:`ScsiLun`.
+    """
+
+    scsi_dev_num: int = reported.number(0)
+    id: int = reported.number(0)
+    target_name: str = reported.text('')
+    luns: tuple = reported.array(ScsiLun.parse)
+
+
+@dataclasses.dataclass(frozen=True)
+class VhostController(reported.Reported):
+    """A vhost controller of either kind.
+
+    :ivar ctrlr: its name.
+    :ivar cpumask: cores that it may use, as text (``0x1``).
+    :ivar delay_base_us: interrupt coalescing: base delay.
+    :ivar iops_threshold: interrupt coalescing: from how many IOPS.
+    :ivar socket: its vhost-user socket on the target's host, or None
+        before v18.07.
+    :ivar backend_specific: what tells the kind.
+    """
+
+    ctrlr: str = reported.text('')
+    cpumask: str = reported.text()
+    delay_base_us: int = reported.number(0)
+    iops_threshold: int = reported.number(0)
+    socket: str = reported.text()
+    backend_specific: dict = reported.mapping()
+
+    @property
+    def kind(self):
+        """``blk``, ``scsi``, ``nvme`` (until v20.07), or None."""
+        for key, name in (('block', 'blk'), ('scsi', 'scsi'),
+                          ('namespaces', 'nvme')):
+            if key in self.backend_specific:
+                return name
+        return None
+
+    @property
+    def bdev(self):
+        """Bdev of a block controller; None if that is gone, or for SCSI."""
+        block = self.backend_specific.get('block') or {}
+        return block.get('bdev')
+
+    @property
+    def readonly(self):
+        """Whether a block controller refuses writes."""
+        block = self.backend_specific.get('block') or {}
+        return bool(block.get('readonly'))
+
+    @property
+    def scsi_targets(self):
+        """Targets of a SCSI controller (tuple of :class:`ScsiTarget`)."""
+        return tuple(ScsiTarget.parse_list(self.backend_specific.get('scsi')))
+
+
+@dataclasses.dataclass(frozen=True)
+class ScsiDevice(reported.Reported):
+    """A SCSI device of the target, for vhost or iSCSI.
+
+    :ivar id: its number.
+    :ivar device_name: its name.
+    """
+
+    id: int = reported.number(0)
+    device_name: str = reported.text('')
