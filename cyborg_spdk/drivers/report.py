@@ -135,9 +135,14 @@ class Reporter:
 
     def _tell_plan(self, target, planned, ask):
         tell = self._conditions.tell
-        tell(target, 'Placement', ask.reason and
-             f'cannot be asked: {ask.reason}; units that are gone are '
-             'reported on, new ones wait')
+        message = None
+        if ask.optional:
+            message = (f'cannot be asked ({ask.reason}): units that are gone '
+                       'are reported on; set it up for the agent')
+        elif ask.reason:
+            message = (f'cannot be asked ({ask.reason}): units that are gone '
+                       'are reported on, new ones wait')
+        tell(target, 'Placement', message)
         tell(target, 'frozen', planned.frozen and
              f'Cyborg keeps what it has of this target: {planned.frozen}; '
              'free them, or bring the state file back')

@@ -1,0 +1,157 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The drivers in the agent, from targets to Placement and back."""
+
+import json
+import uuid
+
+import testtools
+
+from cyborg_spdk import tasks
+from cyborg_spdk.clients import nvmf
+from cyborg_spdk.clients import vhost
+from tests.functional.fixtures import cloud
+from tests.functional.fixtures import targets
+
+_MIB = 1 << 20
+
+
+def add_subsystem(client, number, bdevs):
+    """A subsystem with a namespace for each bdev."""
+    client.construct_nvmf_subsystem(
+        f'nqn.2016-06.io.spdk:cnode{number}',
+        [{'trtype': 'TCP', 'adrfam': 'IPv4', 'traddr': '127.0.0.1',
+          'trsvcid': str(targets.free_port())}], [], f'SPDK{number:016d}', bdevs)
+
+
+class AgentTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.host = self.useFixture(cloud.Host(
+            ['spdk_nvmf_driver', 'spdk_vhost_driver']))
+        self.cloud = self.host.cloud
+        self.targets = self.useFixture(targets.Targets(
+            {'nvmf': ['spdk_nvmf'], 'vhost': ['spdk_vhost']},
+            self.host.config))
+        # By the installed entry points, as the agent does.
+        self.tracker = self.cloud.tracker(self.host.name)
+        tasks.wait_all()
+        self.populate()
+
+    def populate(self):
+        client = nvmf.NvmfTgt(self.targets.client('spdk_nvmf'))
+        client.bdev_null_create('Null0', 64 * _MIB, 512)
+        client.bdev_malloc_create('Malloc0', 16 * _MIB, 4096)
+        client.nvmf_create_transport('TCP')
+        add_subsystem(client, 1, ['Null0', 'Malloc0'])
+        client = vhost.VhostTgt(self.targets.client('spdk_vhost'))
+        for name in ('Malloc0', 'Malloc1', 'Malloc2'):
+            client.bdev_malloc_create(name, 16 * _MIB, 512)
+        client.vhost_create_blk_controller('blk.0', 'Malloc0')
+        client.vhost_create_scsi_controller('scsi.0')
+        for number in (0, 1):
+            client.vhost_scsi_controller_add_target(
+                'scsi.0', number, f'Malloc{number + 1}')
+
+    def by_handle(self):
+        """Deployable name by decoded handle, from Cyborg's database."""
+        return {
+            json.dumps(json.loads(one.attach_handle_list[0].attach_info)):
+            one.name for device in self.host.devices()
+            for one in device.deployable_list}
+
+    def test_placement_has_one_provider_for_each_unit(self):
+        self.cloud.report(self.tracker)
+        providers = self.host.providers()
+        self.assertEqual(5, len(providers))
+        counted = sorted(list(one['inventory'].items())[0]
+                         for one in providers.values())
+        self.assertEqual([('CUSTOM_SPDK_NVMF', 1)] * 2
+                         + [('CUSTOM_SPDK_VHOST', 1)] * 3, counted)
+        names = self.by_handle()
+        name = names['{"nqn": "nqn.2016-06.io.spdk:cnode1", "nsid": "2"}']
+        self.assertEqual(
+            ['CUSTOM_SPDK', 'CUSTOM_SPDK_BACKEND_MALLOC',
+             'CUSTOM_SPDK_BLOCK_SIZE_4096', 'CUSTOM_SPDK_NVMF_TCP'],
+            providers[name]['traits'])
+        socket = self.targets.path('vhost', 'blk.0')
+        name = names[json.dumps({'socket': socket})]
+        self.assertIn('CUSTOM_SPDK_VHOST_BLK', providers[name]['traits'])
+        devices = self.host.devices()
+        self.assertEqual(
+            [('SSD', 'SPDK', 'nvmf_tgt'), ('SSD', 'SPDK', 'vhost')],
+            sorted((one.type, one.vendor, one.model) for one in devices))
+
+    def test_a_second_report_changes_nothing(self):
+        self.cloud.report(self.tracker)
+        before = self.picture()
+        self.cloud.report(self.tracker)
+        self.assertEqual(before, self.picture())
+
+    def picture(self):
+        """All that Placement and Cyborg have of this host."""
+        root = self.cloud.get(f'/resource_providers?in_tree={self.host.root}')
+        devices = [device.obj_to_primitive()
+                   for device in self.host.devices()]
+        return json.dumps([sorted(root['resource_providers'],
+                                  key=lambda one: one['uuid']),
+                           self.host.providers(), devices], sort_keys=True,
+                          default=str)
+
+    def test_profile_request_bind_unbind(self):
+        self.cloud.report(self.tracker)
+        providers = self.host.providers()
+        name = self.by_handle()[
+            '{"nqn": "nqn.2016-06.io.spdk:cnode1", "nsid": "1"}']
+        profile = self.cloud.profile([{
+            'resources:CUSTOM_SPDK_NVMF': '1',
+            'trait:CUSTOM_SPDK_BACKEND_NULL': 'required'}])
+        candidates = self.cloud.get(
+            '/allocation_candidates?resources=CUSTOM_SPDK_NVMF:1'
+            '&required=CUSTOM_SPDK_BACKEND_NULL'
+            f'&in_tree={self.host.root}')['provider_summaries']
+        self.assertIn(providers[name]['uuid'], candidates)
+        arq = self.cloud.request(profile)
+        bound = self.cloud.bind(arq, self.host.name, providers[name]['uuid'],
+                                str(uuid.uuid4()))
+        self.assertEqual('Bound', bound['state'])
+        self.assertEqual({'nqn': 'nqn.2016-06.io.spdk:cnode1', 'nsid': '1'},
+                         bound['attach_handle_info'])
+        self.cloud.report(self.tracker)
+        self.cloud.unbind(arq)
+        self.assertEqual('Unbound', self.cloud.arq(arq)['state'])
+        again = self.cloud.bind(
+            self.cloud.request(profile), self.host.name,
+            providers[name]['uuid'], str(uuid.uuid4()))
+        self.assertEqual('Bound', again['state'])
+
+    def test_a_stopped_target_keeps_providers_and_bound_requests(self):
+        self.cloud.report(self.tracker)
+        before = self.picture()
+        providers = self.host.providers()
+        name = self.by_handle()[
+            '{"nqn": "nqn.2016-06.io.spdk:cnode1", "nsid": "1"}']
+        arq = self.cloud.request(self.cloud.profile([
+            {'resources:CUSTOM_SPDK_NVMF': '1'}]))
+        self.cloud.bind(arq, self.host.name, providers[name]['uuid'],
+                        str(uuid.uuid4()))
+        self.host.config.config(group='spdk_nvmf', start=False)
+        self.targets.stop('spdk_nvmf')
+        for _ in range(2):
+            self.cloud.report(self.tracker)
+            self.assertEqual(list(providers), list(self.host.providers()))
+            self.assertEqual('Bound', self.cloud.arq(arq)['state'])
+        self.cloud.unbind(arq)
+        self.assertEqual(json.loads(before)[1],
+                         json.loads(self.picture())[1])
