@@ -32,7 +32,8 @@ operation, the object and the cause.
 """
 
 from cyborg_spdk.clients.bdev import BdevClient
+from cyborg_spdk.clients.iscsi import IscsiTgt
 from cyborg_spdk.clients.nvmf import NvmfTgt
 from cyborg_spdk.clients.vhost import VhostTgt
 
-__all__ = ['NvmfTgt', 'VhostTgt', 'BdevClient']
+__all__ = ['NvmfTgt', 'VhostTgt', 'IscsiTgt', 'BdevClient']

@@ -80,8 +80,8 @@ class BdevNvme:
         :returns: names of its bdevs (list of str); it may be empty: no
             namespace, or a bdev of the same UUID exists.
         :raises AlreadyExists: it has this path already.
-        :raises ConnectError: nobody answers there, or the subsystem does
-            not let this host in: SPDK does not tell which.
+        :raises NotFound: nobody answers there, or the subsystem does not
+            let this host in: SPDK does not tell which.
         """
         validate.text('controller', name)
         trtype = validate.choice('trtype', trtype, nvmf_address.TRTYPES)

@@ -181,3 +181,76 @@ def _scsi_dev(target):
             'luns': [{'id': lun.id, 'name': lun.bdev_name}
                      for lun in target.luns]}
 
+
+
+class HistoricIscsi(HistoricNet):
+    """Names that the RPCs of iSCSI had in py-spdk's day (v18.x).
+
+    py-spdk announced a client for them and never had one; the arguments
+    are those of SPDK's own ``rpc.py`` then.
+    """
+
+    def get_scsi_devices(self):
+        """The SCSI devices, as JSON (list of dict)."""
+        return self._call('scsi_get_devices')
+
+    def get_luns(self):
+        """The LUNs, as SPDK told them until v17.10.
+
+        Later releases have no such call: they are gathered from the
+        target nodes.
+
+        :returns: list of dict: ``name`` (of the bdev), ``claimed``.
+        """
+        names = [lun.bdev_name for node in self.iscsi_get_target_nodes()
+                 for lun in node.luns]
+        return [{'claimed': True, 'name': name}
+                for name in dict.fromkeys(names)]
+
+    def get_portal_groups(self):
+        """The portal groups, as JSON (list of dict)."""
+        return [one.raw for one in self.iscsi_get_portal_groups()]
+
+    def add_portal_group(self, portal_list, tag):
+        """See :meth:`iscsi_create_portal_group`."""
+        return self.iscsi_create_portal_group(int(tag), portal_list)
+
+    def delete_portal_group(self, tag):
+        """See :meth:`iscsi_delete_portal_group`."""
+        return self.iscsi_delete_portal_group(int(tag))
+
+    def get_initiator_groups(self):
+        """The initiator groups, as JSON (list of dict)."""
+        return [one.raw for one in self.iscsi_get_initiator_groups()]
+
+    def add_initiator_group(self, tag, initiator_list, netmask_list):
+        """See :meth:`iscsi_create_initiator_group`."""
+        return self.iscsi_create_initiator_group(int(tag), initiator_list,
+                                                 netmask_list)
+
+    def delete_initiator_group(self, tag):
+        """See :meth:`iscsi_delete_initiator_group`."""
+        return self.iscsi_delete_initiator_group(int(tag))
+
+    def get_target_nodes(self):
+        """The target nodes, as JSON (list of dict)."""
+        return [one.raw for one in self.iscsi_get_target_nodes()]
+
+    def construct_target_node(self, name, alias_name, luns, pg_ig_maps,
+                              queue_depth, **chap):
+        """See :meth:`iscsi_create_target_node`."""
+        return self.iscsi_create_target_node(
+            name, luns, pg_ig_maps, alias_name=alias_name,
+            queue_depth=int(queue_depth), **chap)
+
+    def target_node_add_lun(self, name, bdev_name, lun_id=None):
+        """See :meth:`iscsi_target_node_add_lun`."""
+        return self.iscsi_target_node_add_lun(name, bdev_name, lun_id=lun_id)
+
+    def delete_target_node(self, name):
+        """See :meth:`iscsi_delete_target_node`."""
+        return self.iscsi_delete_target_node(name)
+
+    def get_iscsi_connections(self):
+        """The connections, as JSON (list of dict)."""
+        return [one.raw for one in self.iscsi_get_connections()]

@@ -23,6 +23,14 @@ from cyborg_spdk.clients.types.bdevs import Lvol
 from cyborg_spdk.clients.types.bdevs import LvolStore
 from cyborg_spdk.clients.types.bdevs import Raid
 from cyborg_spdk.clients.types.bdevs import Version
+from cyborg_spdk.clients.types.iscsi import AuthGroup
+from cyborg_spdk.clients.types.iscsi import GroupMap
+from cyborg_spdk.clients.types.iscsi import InitiatorGroup
+from cyborg_spdk.clients.types.iscsi import IscsiConnection
+from cyborg_spdk.clients.types.iscsi import IscsiLun
+from cyborg_spdk.clients.types.iscsi import Portal
+from cyborg_spdk.clients.types.iscsi import PortalGroup
+from cyborg_spdk.clients.types.iscsi import TargetNode
 from cyborg_spdk.clients.types.nvmf import AnaState
 from cyborg_spdk.clients.types.nvmf import Controller
 from cyborg_spdk.clients.types.nvmf import ListenAddress
@@ -44,4 +52,6 @@ __all__ = ['Bdev', 'LvolStore', 'Lvol', 'Raid', 'Key', 'Subsystem',
            'Namespace', 'ListenAddress', 'Listener', 'AnaState', 'Transport',
            'Controller', 'QueuePair', 'Referral', 'NvmeController', 'NvmePath',
            'VhostController',
-           'ScsiTarget', 'ScsiLun', 'ScsiDevice', 'Version', 'Reported']
+           'ScsiTarget', 'ScsiLun', 'ScsiDevice', 'TargetNode', 'IscsiLun',
+           'GroupMap', 'PortalGroup', 'Portal', 'InitiatorGroup',
+           'AuthGroup', 'IscsiConnection', 'Version', 'Reported']

@@ -1,0 +1,435 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""iSCSI portal groups, initiator groups and groups of CHAP secrets."""
+
+import ipaddress
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.clients import types
+from cyborg_spdk.clients import validate
+
+# lib/iscsi: tags are int32; a group of an access is looked up by it.
+_TAG_MAX = 2 ** 31 - 1
+
+
+def portal(value):
+    """One portal, checked.
+
+    :param value: ``"127.0.0.1:3260"``, ``"[::1]:3260"``, ``"127.0.0.1"``
+        or dict of ``host`` and ``port``.
+    :returns: dict of ``host`` and ``port`` as SPDK wants them.
+    """
+    if isinstance(value, types.Portal):
+        value = {'host': value.host, 'port': value.port}
+    if isinstance(value, dict):
+        host, port = value.get('host'), value.get('port')
+    elif isinstance(value, str):
+        if value.startswith('['):
+            host, _, port = value[1:].partition(']')
+            port = port.removeprefix(':')
+        else:
+            host, _, port = value.partition(':')
+    else:
+        validate.refuse('portal', value, 'give address:port')
+    host = str(host or '').strip('[]')
+    address = validate.ip_address('portal', host)
+    host = f'[{address}]' if address.version == 6 else str(address)
+    return {'host': host, 'port': validate.port('portal', port or 3260)}
+
+
+def initiator(value):
+    """An initiator's name, ``ANY``, or one of them with ``!`` before."""
+    validate.text('initiator', value)
+    name = value.removeprefix('!')
+    if name.upper() == 'ANY':
+        return value
+    iscsi_name('initiator', name)
+    return value
+
+
+def netmask(value):
+    """An address, a network, or ``ANY``.
+
+    SPDK takes anything and then lets nobody in (seen on v26.05).
+    """
+    validate.text('netmask', value)
+    if value.upper() == 'ANY':
+        return value
+    plain = value.replace('[', '').replace(']', '')
+    try:
+        ipaddress.ip_network(plain, strict=False)
+    except ValueError:
+        validate.refuse('netmask', value, 'give an address, a network such '
+                        'as 10.0.0.0/8, or ANY')
+    return value
+
+
+def iscsi_name(name, value):
+    """An iSCSI name, by the rules of lib/iscsi/tgt_node.c.
+
+    check_iscsi_name(): 223 bytes; letters, digits, ``-``, ``.``, ``:``;
+    ``iqn.`` is followed by ``YYYY-MM.``.
+    """
+    validate.text(name, value, validate.ISCSI_NAME_MAX)
+    for one in value:
+        if not (one.isalnum() or one in '-.:') and ord(one) < 128:
+            refused = 'a blank' if one == ' ' else repr(one)
+            validate.refuse(name, value, f'{refused} is not allowed: use '
+                            'letters, digits, "-", "." and ":"')
+    if value.lower().startswith('iqn.'):
+        date = value[4:12]
+        if not (len(date) == 8 and date[:4].isdigit() and date[4] == '-'
+                and date[5:7].isdigit() and date[7] == '.'):
+            validate.refuse(name, value, 'give iqn.YYYY-MM.domain:name')
+    return value
+
+
+def tag(value, name='tag'):
+    """Number of a group."""
+    return validate.integer(name, value, 0, _TAG_MAX)
+
+
+class IscsiGroups:
+    """Mixed into :class:`~cyborg_spdk.clients.iscsi.IscsiTgt`."""
+
+    # Portal groups
+
+    def iscsi_get_portal_groups(self):
+        """The portal groups.
+
+        :returns: list of
+            :class:`~cyborg_spdk.clients.types.PortalGroup`.
+        """
+        return types.PortalGroup.parse_list(
+            self._call('iscsi_get_portal_groups'))
+
+    def iscsi_create_portal_group(self, tag_, portals, *, exist_ok=False,
+                                  **options):
+        """Listen for iSCSI.
+
+        :param tag_: number of the group.
+        :param portals: addresses as :func:`portal` takes them.
+        :param exist_ok: do not mind if it exists with these portals.
+        :param options: others that the release has: private (v20.10),
+            wait (v21.01: do not listen before
+            :meth:`iscsi_start_portal_group`).
+        :returns: the number.
+        :raises AlreadyExists: there is a group of that number, or a
+            portal is in another group.
+        :raises Busy: SPDK cannot listen there.
+        """
+        tag(tag_)
+        portals = [portal(one) for one in portals]
+        if not portals:
+            validate.refuse('portals', portals, 'give one at least')
+
+        def cause(_exc):
+            for group in self.iscsi_get_portal_groups():
+                for one in group.portals:
+                    if {'host': one.host, 'port': one.port} in portals:
+                        return exceptions.AlreadyExists, f'portal ' \
+                            f'{one.host}:{one.port} is in group {group.tag}'
+            return exceptions.Busy, f'portal group {tag_}: an address is ' \
+                'not one of the target\'s host, or its port is in use'
+
+        self._create(
+            'iscsi_create_portal_group', f'portal group {tag_}',
+            lambda: self._find('portal', tag_),
+            {'portals': (sorted(map(str, portals)), lambda group: sorted(
+                str({'host': one.host, 'port': one.port})
+                for one in group.portals))},
+            exist_ok, cause, tag=tag_, portals=portals, **options)
+        return tag_
+
+    def iscsi_start_portal_group(self, tag_):
+        """Let a group listen that was created with ``wait`` (v21.01).
+
+        :param tag_: number of the group.
+        :returns: True.
+        :raises NotFound: there is none.
+        """
+        return self._on_group('iscsi_start_portal_group', 'portal', tag_)
+
+    def iscsi_delete_portal_group(self, tag_, *, missing_ok=False):
+        """Delete a portal group. Target nodes that use it lose it.
+
+        :param tag_: number of the group.
+        :param missing_ok: do not mind if there is none.
+        :returns: True; False if it was not there.
+        :raises NotFound: it was not there and ``missing_ok`` is not set.
+        """
+        return self._delete_group('iscsi_delete_portal_group', 'portal',
+                                  tag_, missing_ok)
+
+    def iscsi_portal_group_set_auth(self, tag_, **chap):
+        """Set CHAP for discovery in a portal group (v19.10).
+
+        :param tag_: number of the group.
+        :param chap: disable_chap, require_chap, mutual_chap, chap_group.
+        :returns: True.
+        :raises NotFound: there is none.
+        """
+        return self._on_group('iscsi_portal_group_set_auth', 'portal', tag_,
+                              **check_chap(chap))
+
+    # Initiator groups
+
+    def iscsi_get_initiator_groups(self):
+        """The initiator groups.
+
+        :returns: list of
+            :class:`~cyborg_spdk.clients.types.InitiatorGroup`.
+        """
+        return types.InitiatorGroup.parse_list(
+            self._call('iscsi_get_initiator_groups'))
+
+    def iscsi_create_initiator_group(self, tag_, initiators, netmasks, *,
+                                     exist_ok=False):
+        """Say which initiators may log in.
+
+        :param tag_: number of the group.
+        :param initiators: names, as :func:`initiator` takes them.
+        :param netmasks: where they may come from, as :func:`netmask`
+            takes it.
+        :param exist_ok: do not mind if it exists with the same.
+        :returns: the number.
+        :raises AlreadyExists: there is a group of that number.
+        """
+        tag(tag_)
+        names = [initiator(one) for one in initiators]
+        masks = [netmask(one) for one in netmasks]
+        for what, value in (('initiators', names), ('netmasks', masks)):
+            if not value:
+                validate.refuse(what, value, 'give one at least, or ANY')
+        self._create(
+            'iscsi_create_initiator_group', f'initiator group {tag_}',
+            lambda: self._find('initiator', tag_),
+            {'initiators': (sorted(names),
+                            lambda one: sorted(one.initiators)),
+             'netmasks': (sorted(masks), lambda one: sorted(one.netmasks))},
+            exist_ok, tag=tag_, initiators=names, netmasks=masks)
+        return tag_
+
+    def iscsi_initiator_group_add_initiators(self, tag_, initiators=(),
+                                             netmasks=()):
+        """Let more initiators in.
+
+        :param tag_: number of the group.
+        :param initiators: names.
+        :param netmasks: where from.
+        :returns: True.
+        :raises NotFound: there is no such group.
+        :raises AlreadyExists: one of them is in it already.
+        """
+        return self._change_initiators('iscsi_initiator_group_add_initiators',
+                                       tag_, initiators, netmasks, False)
+
+    def iscsi_initiator_group_remove_initiators(self, tag_, initiators=(),
+                                                netmasks=()):
+        """Let initiators in no more.
+
+        :param tag_: number of the group.
+        :param initiators: names.
+        :param netmasks: where from.
+        :returns: True.
+        :raises NotFound: there is no such group, or one is not in it.
+        """
+        return self._change_initiators(
+            'iscsi_initiator_group_remove_initiators', tag_, initiators,
+            netmasks, True)
+
+    def _change_initiators(self, method, tag_, initiators, netmasks, wanted):
+        names = [initiator(one) for one in initiators]
+        masks = [netmask(one) for one in netmasks]
+        if not names and not masks:
+            validate.refuse('initiators', initiators, 'give an initiator or '
+                            'a netmask')
+
+        def cause(_exc):
+            group = self._find('initiator', tag_)
+            if group is None:
+                return exceptions.NotFound, \
+                    f'initiator group {tag_} does not exist'
+            for one in names + masks:
+                there = one in group.initiators + group.netmasks
+                if there and not wanted:
+                    return exceptions.AlreadyExists, \
+                        f'{one} is in initiator group {tag_} already'
+                if wanted and not there:
+                    return exceptions.NotFound, \
+                        f'{one} is not in initiator group {tag_}'
+            return None
+
+        return self._call(method, tag=tag(tag_), initiators=names or None,
+                          netmasks=masks or None,
+                          _about=f'initiator group {tag_}', _cause=cause)
+
+    def iscsi_delete_initiator_group(self, tag_, *, missing_ok=False):
+        """Delete an initiator group. Target nodes that use it lose it.
+
+        :param tag_: number of the group.
+        :param missing_ok: do not mind if there is none.
+        :returns: True; False if it was not there.
+        :raises NotFound: it was not there and ``missing_ok`` is not set.
+        """
+        return self._delete_group('iscsi_delete_initiator_group',
+                                  'initiator', tag_, missing_ok)
+
+    # Groups of CHAP secrets
+
+    def iscsi_get_auth_groups(self):
+        """The groups of CHAP secrets, without the secrets (v18.10).
+
+        :returns: list of :class:`~cyborg_spdk.clients.types.AuthGroup`.
+        """
+        return types.AuthGroup.parse_list(
+            self._call('iscsi_get_auth_groups'))
+
+    def iscsi_create_auth_group(self, tag_, secrets=(), *, exist_ok=False):
+        """Create a group of CHAP secrets (v18.10).
+
+        :param tag_: number of the group, from 1 on: 0 means no group.
+        :param secrets: list of dict: ``user``, ``secret`` and for the
+            other direction ``muser``, ``msecret``.
+        :param exist_ok: do not mind if it exists with these users. Their
+            secrets are not compared.
+        :returns: the number.
+        :raises AlreadyExists: there is a group of that number.
+        """
+        validate.integer('tag', tag_, 1, _TAG_MAX)
+        secrets = [_secret(**one) for one in secrets]
+        users = sorted(one['user'] for one in secrets)
+        self._create(
+            'iscsi_create_auth_group', f'auth group {tag_}',
+            lambda: self._find('auth', tag_),
+            {'users': (users, lambda one: sorted(one.users))}, exist_ok,
+            tag=tag_, secrets=secrets or None)
+        return tag_
+
+    def iscsi_auth_group_add_secret(self, tag_, user, secret, *, muser=None,
+                                    msecret=None):
+        """Add a secret to a group (v18.10).
+
+        :param tag_: number of the group.
+        :param user: whose it is.
+        :param secret: never logged nor repeated in an error.
+        :param muser: user for the other direction.
+        :param msecret: its secret.
+        :returns: True.
+        :raises NotFound: there is no such group.
+        :raises AlreadyExists: the user has a secret there.
+        """
+        def cause(_exc):
+            group = self._find('auth', tag_)
+            if group is None:
+                return exceptions.NotFound, \
+                    f'auth group {tag_} does not exist'
+            if user in group.users:
+                return exceptions.AlreadyExists, \
+                    f'auth group {tag_} has a secret of {user!r} already'
+            return None
+
+        return self._call(
+            'iscsi_auth_group_add_secret', tag=tag(tag_),
+            _about=f'secret of {user!r} in auth group {tag_}', _cause=cause,
+            **_secret(user, secret, muser, msecret))
+
+    def iscsi_auth_group_remove_secret(self, tag_, user, *,
+                                       missing_ok=False):
+        """Remove a secret from a group (v18.10).
+
+        :param tag_: number of the group.
+        :param user: whose it is.
+        :param missing_ok: do not mind if there is none; the group itself
+            must exist.
+        :returns: True; False if it was not there.
+        :raises NotFound: no such group, or no secret of that user in it.
+        """
+        def missing():
+            group = self._find('auth', tag_)
+            return group is not None and user not in group.users
+
+        def cause(_exc):
+            return exceptions.NotFound, f'auth group {tag_} does not exist'
+
+        return self._delete(
+            'iscsi_auth_group_remove_secret',
+            f'secret of {user!r} in auth group {tag_}', missing, missing_ok,
+            cause, tag=tag(tag_), user=user)
+
+    def iscsi_delete_auth_group(self, tag_, *, missing_ok=False):
+        """Delete a group of CHAP secrets (v18.10).
+
+        :param tag_: number of the group.
+        :param missing_ok: do not mind if there is none.
+        :returns: True; False if it was not there.
+        :raises NotFound: it was not there and ``missing_ok`` is not set.
+        """
+        return self._delete_group('iscsi_delete_auth_group', 'auth', tag_,
+                                  missing_ok)
+
+    def _find(self, kind, tag_):
+        """The group of that kind and number, or None."""
+        read = {'portal': self.iscsi_get_portal_groups,
+                'initiator': self.iscsi_get_initiator_groups,
+                'auth': self.iscsi_get_auth_groups}[kind]
+        return next((one for one in read() if one.tag == tag_), None)
+
+    def _on_group(self, method, kind, tag_, **params):
+        def cause(_exc):
+            if self._find(kind, tag_) is None:
+                return exceptions.NotFound, \
+                    f'{kind} group {tag_} does not exist'
+            return None
+
+        return self._call(method, tag=tag(tag_), **params,
+                          _about=f'{kind} group {tag_}', _cause=cause)
+
+    def _delete_group(self, method, kind, tag_, missing_ok):
+        return self._delete(method, f'{kind} group {tag_}',
+                            lambda: self._find(kind, tag_) is None,
+                            missing_ok, tag=tag(tag_))
+
+
+def check_chap(chap):
+    """The four settings of CHAP, as far as they are given, checked."""
+    flags = ('disable_chap', 'require_chap', 'mutual_chap')
+    unknown = sorted(set(chap) - {*flags, 'chap_group'})
+    if unknown:
+        validate.refuse('CHAP setting', unknown[0], 'use disable_chap, '
+                        'require_chap, mutual_chap, chap_group')
+    chap = {name: bool(value) if name in flags else tag(value, name)
+            for name, value in chap.items() if value is not None}
+    # lib/iscsi/tgt_node.c, iscsi_check_chap_params().
+    if chap.get('disable_chap') and (
+            chap.get('require_chap') or chap.get('mutual_chap')):
+        validate.refuse('disable_chap', True, 'it excludes require_chap and '
+                        'mutual_chap')
+    if chap.get('mutual_chap') and not chap.get('require_chap'):
+        validate.refuse('mutual_chap', True, 'it needs require_chap')
+    return chap
+
+
+def _secret(user, secret, muser=None, msecret=None):
+    validate.text('user', user, 223)
+    for what, value in (('secret', secret), ('msecret', msecret)):
+        if what == 'msecret' and value is None:
+            continue
+        if not isinstance(value, str) or not value or len(value) > 255:
+            validate.refuse(what, '***', 'give 1 to 255 characters')
+    if (muser is None) != (msecret is None):
+        validate.refuse('muser', muser, 'muser and msecret go together')
+    given = {'user': user, 'secret': secret, 'muser': muser,
+             'msecret': msecret}
+    return {name: value for name, value in given.items()
+            if value is not None}
