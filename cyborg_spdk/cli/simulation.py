@@ -20,6 +20,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -89,8 +90,16 @@ def _populate_nvmf(target, disk):
         target.construct_nvmf_subsystem(
             f'nqn.2016-06.io.spdk:cnode{number}',
             [{'trtype': 'TCP', 'adrfam': 'IPv4', 'traddr': '127.0.0.1',
-              'trsvcid': str(4419 + number)}],
+              'trsvcid': str(_free_port())}],
             [], f'SPDK{number:016d}', bdevs)
+
+
+def _free_port():
+    # 4420 may belong to a real target of this host, or to another
+    # demonstration.
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
 
 
 def _populate_vhost(target):

@@ -31,7 +31,8 @@ def add_subsystem(client, number, bdevs):
     client.construct_nvmf_subsystem(
         f'nqn.2016-06.io.spdk:cnode{number}',
         [{'trtype': 'TCP', 'adrfam': 'IPv4', 'traddr': '127.0.0.1',
-          'trsvcid': str(targets.free_port())}], [], f'SPDK{number:016d}', bdevs)
+          'trsvcid': str(targets.free_port())}],
+        [], f'SPDK{number:016d}', bdevs)
 
 
 class AgentTest(testtools.TestCase):
