@@ -46,12 +46,13 @@ class Call:
     :ivar lost: how often its connection was lost while it was on its way.
     :ivar refused: the target's error for a name that it does not have.
     :ivar internal: it is the channel's own.
+    :ivar batchable: it may share a batch with others of its kind.
     :ivar size: bytes that it takes of the window.
     """
 
     __slots__ = ("id", "method", "params", "timeout", "deadline", "data",
                  "sink", "result", "error", "finished", "name", "lost",
-                 "book", "refused", "internal", "size")
+                 "book", "refused", "internal", "size", "batchable")
 
     def __init__(self, method, params, timeout, sink, note=False):
         self.id = None if note else next(_ids)
@@ -62,7 +63,7 @@ class Call:
         self.data = None
         self.sink = sink
         self.result = self.error = self.book = self.refused = None
-        self.finished = self.internal = False
+        self.finished = self.internal = self.batchable = False
         self.lost = self.size = 0
 
 

@@ -264,7 +264,8 @@ class Channel:
             batch.append(call)
             size += len(call.data)
         if batch:
-            link.load(batch)
+            link.load(batch, self.book is not None
+                      and self.book.has_batches)
 
     def _translate(self, call, batch):
         if self.book is None:

@@ -18,6 +18,7 @@ from cyborg_spdk import exceptions
 from cyborg_spdk.rpc import address as addresses
 from cyborg_spdk.rpc import call as calls
 from cyborg_spdk.rpc import channel as channels
+from cyborg_spdk.rpc import readonly
 
 #: Seconds of wall-clock time for a call that does not say otherwise.
 DEFAULT_TIMEOUT = 30.0
@@ -27,7 +28,7 @@ DEFAULT_CONNECT_TIMEOUT = 5.0
 # only this much later (seconds), in case that thread is kept busy.
 _GRACE = 0.25
 # call_many() encodes and queues so many at a time.
-_CHUNK = 512
+_CHUNK = 1024
 
 
 class Client:
@@ -160,6 +161,8 @@ class Client:
                 chunk.append(call)
                 last = max(last, call.deadline)
             if len(chunk) >= _CHUNK:
+                if self._channel.book is None:
+                    self._try_to_learn(last)
                 queued += self._put(chunk)
                 chunk = []
         queued += self._put(chunk)
@@ -174,6 +177,14 @@ class Client:
             results.append(call.result if error is None else error)
         return results
 
+    def _try_to_learn(self, deadline):
+        # So many calls are worth to know whether there are batches.
+        try:
+            self._book(min(DEFAULT_TIMEOUT, deadline - time.monotonic()))
+        except exceptions.SpdkError:
+            # The calls will find out the same.
+            return
+
     def _one_of_many(self, request, end, group):
         method, params, timeout = request
         if end is not None:
@@ -182,6 +193,7 @@ class Client:
         call = calls.Call(method, params or None, _seconds(timeout), group)
         try:
             self._channel.prepare(call)
+            call.batchable = readonly.is_quick(method, call.params)
         except exceptions.SpdkError as exc:
             call.error = exc
         return call
@@ -251,11 +263,11 @@ class Client:
         """
         return self._book().supports(method, param)
 
-    def _book(self):
+    def _book(self, timeout=DEFAULT_TIMEOUT):
         book = self._channel.book
         if book is None or not self._channel.is_open:
             waiter = calls.Waiter()
-            call = calls.Call(None, None, DEFAULT_TIMEOUT, waiter)
+            call = calls.Call(None, None, timeout, waiter)
             self._send(call)
             book = self._result(call, waiter)
         return book

@@ -15,8 +15,15 @@
 import select
 
 from cyborg_spdk.rpc import framing
+from cyborg_spdk.rpc import message
 
 _READ_SIZE = 256 * 1024
+# In batches a real v26.05 answers 1.6 times as many calls in a second as one
+# by one: it sends each reply by itself, and a UNIX socket holds about 200 of
+# them until its next poll. A few calls are answered in one poll anyway.
+_MANY = 64
+# So a batch cannot have more values than SPDK takes (8,192).
+_BATCH_SIZE = 4000
 _FOREVER = float("inf")
 
 
@@ -38,7 +45,7 @@ class Link:
         self.notes = False
         self._out = memoryview(b"")
         self._sent = 0
-        self._batch = []
+        self._parts = []     # (bytes, the calls in it)
         self._poll = select.poll()
         self._poll.register(wake_fd, select.POLLIN)
         self._poll.register(sock, select.POLLIN)
@@ -50,20 +57,26 @@ class Link:
         """Whether bytes wait to be written."""
         return self._sent < len(self._out)
 
-    def load(self, batch):
+    def load(self, calls, batches):
         """Take the calls that are to be written next.
 
-        :param batch: list of calls.
+        :param calls: list of calls.
+        :param batches: whether the target takes batches.
         """
-        for call in batch:
+        for call in calls:
             if call.id is None:
                 self.notes = True
             else:
                 self.inflight[call.id] = call
                 if call.id > self.highest_id:
                     self.highest_id = call.id
-        self._batch = batch
-        self._out = memoryview(b"".join([call.data for call in batch]))
+        if batches and len(calls) >= _MANY:
+            self._parts = _in_batches(calls)
+            data = [data for data, _ in self._parts]
+        else:
+            self._parts = [(call.data, (call,)) for call in calls]
+            data = [call.data for call in calls]
+        self._out = memoryview(b"".join(data))
         self._sent = 0
 
     def send(self):
@@ -80,7 +93,8 @@ class Link:
         self.blocked = self.has_output
         if self.blocked or not self.notes:
             return ()
-        return [call for call in self._batch if call.id is None]
+        return [call for _, calls in self._parts for call in calls
+                if call.id is None]
 
     def receive(self):
         """Read what is there.
@@ -122,13 +136,41 @@ class Link:
         :returns: list of calls, in order; they are no longer in flight.
         """
         rest, end = [], 0
-        for call in self._batch:
-            end += len(call.data)
+        for data, calls in self._parts:
+            end += len(data)
             if end > self._sent:
-                rest.append(call)
-                self.inflight.pop(call.id, None)
+                for call in calls:
+                    rest.append(call)
+                    self.inflight.pop(call.id, None)
         return [call for call in rest if not call.finished]
 
     def close(self):
         """Close the socket."""
         self.sock.close()
+
+
+def _in_batches(calls):
+    """Join neighbours that may share a batch.
+
+    :returns: list of ``(bytes, calls)``.
+    """
+    parts, members, size = [], [], 0
+    for call in calls:
+        room = call.batchable and size + len(call.data) < _BATCH_SIZE
+        if members and not room:
+            parts.append(_close_batch(members))
+            members, size = [], 0
+        if call.batchable:
+            members.append(call)
+            size += len(call.data) + 1
+        else:
+            parts.append((call.data, (call,)))
+    if members:
+        parts.append(_close_batch(members))
+    return parts
+
+
+def _close_batch(members):
+    if len(members) == 1:
+        return members[0].data, members
+    return message.batch([call.data for call in members]), members

@@ -70,6 +70,11 @@ class Book:
         self.methods = methods
         self.version = version
 
+    @property
+    def has_batches(self):
+        """Whether the target takes JSON-RPC batches."""
+        return self.version is not None and self.version >= BATCH_SINCE
+
     def limits(self):
         """``(bytes, JSON values)`` that a request may have."""
         if self.version is not None and self.version >= _LARGE_SINCE:

@@ -151,3 +151,27 @@ def is_read_only(method, params):
     """
     return method in READ_ONLY and (
         not params or CHANGING_PARAMS.isdisjoint(params))
+
+#: Reads that are answered at once and in a few hundred bytes.
+_SMALL = frozenset({"spdk_get_version", "framework_get_scheduler",
+                    "log_get_level", "log_get_print_level",
+                    "bdev_get_histogram_borders"})
+#: Parameters that name the one object to read.
+_ONE_OBJECT = frozenset({"name", "nqn", "ctrlr", "lvs_name"})
+
+
+def is_quick(method, params):
+    """Whether a call may share a JSON-RPC batch.
+
+    A batch is answered when its last call is, and its reply is cut at the
+    same size as any other. So only calls that read one small thing, and
+    wait for nothing, go into one.
+
+    :param method: its name.
+    :param params: its parameters, or None.
+    """
+    if method in _SMALL:
+        return True
+    return (isinstance(params, dict) and not _ONE_OBJECT.isdisjoint(params)
+            and "timeout" not in params and "wait" not in method
+            and is_read_only(method, params))
