@@ -20,6 +20,7 @@ service would be killed with the service. Elsewhere by a double fork
 
 import os
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -28,13 +29,36 @@ from cyborg_spdk import exceptions
 
 _HELPER = os.path.join(os.path.dirname(__file__), 'detached.py')
 
-# Seconds for fork and exec, on the slowest machine.
+# Seconds for fork and exec, or for systemd, on the slowest machine.
 _START_TIMEOUT = 30
 
 # Variables that belong to the service that starts a target.
 _NOT_INHERITED = ('NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID',
                   'LISTEN_FDNAMES', 'WATCHDOG_PID', 'WATCHDOG_USEC',
                   'INVOCATION_ID', 'JOURNAL_STREAM', 'MAINPID')
+
+# Where the tools of systemd are, whatever PATH says.
+_TOOLS = '/usr/bin:/bin'
+
+#: There if and only if systemd runs this machine; see sd_booted(3).
+SYSTEMD_RUNS = '/run/systemd/system'
+
+
+def start(argv, log, cwd, gid, unit=None):
+    """Start a program that outlives us.
+
+    :param argv: the program's absolute path and its arguments.
+    :param log: file for its output; the one before is kept as LOG.1.
+    :param cwd: its working directory (for core files).
+    :param gid: group to run with, or -1 for ours.
+    :param unit: name of its transient unit, used where systemd runs and we
+        are root.
+    :returns: :class:`Unit` or :class:`Detached`.
+    :raises StartError: if it cannot be executed at all.
+    """
+    if unit and os.geteuid() == 0 and os.path.isdir(SYSTEMD_RUNS):
+        return Unit(argv, log, cwd, gid, unit)
+    return Detached(argv, log, cwd, gid)
 
 
 class Detached:
@@ -43,23 +67,15 @@ class Detached:
     :ivar pid: its process id.
     """
 
-    def __init__(self, argv, log, cwd, environ=None):
-        """Start it.
-
-        :param argv: the program's absolute path and its arguments.
-        :param log: file for its output; the one before is kept as LOG.1.
-        :param cwd: its working directory (for core files).
-        :param environ: its environment; None means ours.
-        :raises StartError: if it cannot be executed at all.
-        """
-        environ = dict(os.environ if environ is None else environ)
-        for name in _NOT_INHERITED:
-            environ.pop(name, None)
+    def __init__(self, argv, log, cwd, gid):
+        environ = {name: value for name, value in os.environ.items()
+                   if name not in _NOT_INHERITED}
         self.pid = None
         self._status = None
         self._buffer = b''
         self._helper = subprocess.Popen(
-            [sys.executable, '-I', '-S', _HELPER, log, cwd, *argv],
+            [sys.executable, '-I', '-S', _HELPER, log, cwd, str(gid),
+             *argv],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, env=environ, close_fds=True,
             cwd='/', start_new_session=True, bufsize=0)
@@ -68,11 +84,12 @@ class Detached:
             self._helper.wait(_START_TIMEOUT)
             word, value = self._read(_START_TIMEOUT)
         except subprocess.TimeoutExpired:
-            word, value = None, 'it did not fork'
+            word, value = None, 'the machine is too busy to start it'
         if word != 'pid':
             self.release()
             raise exceptions.StartError(
-                os.path.basename(argv[0]), value or 'it was not executed')
+                os.path.basename(argv[0]),
+                value or 'it could not be executed')
         self.pid = int(value)
 
     def _read(self, timeout):
@@ -107,3 +124,94 @@ class Detached:
         """Let go of it: from now on it is a child of init."""
         self._helper.stdin.close()
         self._helper.stdout.close()
+
+
+def unit_command(argv, log, cwd, gid, unit):
+    """The command that starts a program as a transient unit of systemd.
+
+    :returns: list of str. ``Type=exec`` and ``append:`` need systemd 240.
+    """
+    properties = [
+        'Type=exec',
+        f'StandardOutput=append:{log}', f'StandardError=append:{log}',
+        f'WorkingDirectory={cwd}',
+        'UMask=0117',
+        # Storage is not to be killed because it takes its time to stop.
+        'KillSignal=SIGTERM', 'SendSIGKILL=no',
+        'IgnoreSIGPIPE=no',
+        'LimitMEMLOCK=infinity', 'LimitNOFILE=1048576',
+    ]
+    if gid != -1:
+        properties.append(f'Group={gid}')
+    command = [_tool('systemd-run'), '--quiet', '--no-ask-password',
+               f'--unit={unit}', f'--description=SPDK target {unit}']
+    command += [f'--property={name}' for name in properties]
+    # systemd would put variables in.
+    return command + ['--', *(part.replace('$', '$$') for part in argv)]
+
+
+class Unit:
+    """A program started as a transient unit of systemd.
+
+    :ivar pid: its process id.
+    """
+
+    def __init__(self, argv, log, cwd, gid, unit):
+        self._unit = f'{unit}.service'
+        # What failed before would keep the name.
+        _systemctl('reset-failed', self._unit)
+        if os.path.exists(log):
+            os.rename(log, log + '.1')
+        try:
+            done = subprocess.run(
+                unit_command(argv, log, cwd, gid, unit),
+                stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                timeout=_START_TIMEOUT, check=False)
+        except (OSError, subprocess.TimeoutExpired) as exc:
+            raise exceptions.StartError(
+                unit, f'systemd-run: {exc}') from None
+        if done.returncode != 0:
+            raise exceptions.StartError(
+                unit, f'systemd-run: {done.stderr.strip()}',
+                exit_code=done.returncode)
+        # 0 if it has ended already.
+        self.pid = int(self._show().get('MainPID', 0))
+
+    def _show(self):
+        output = _systemctl(
+            'show', '--property=MainPID,ActiveState,ExecMainCode,'
+            'ExecMainStatus', self._unit)
+        return dict(line.split('=', 1) for line in output.splitlines()
+                    if '=' in line)
+
+    def poll(self, timeout=0):
+        """Exit status if it has ended, else None; see
+        :meth:`Detached.poll`."""
+        deadline = time.monotonic() + timeout
+        while True:
+            found = self._show()
+            if found.get('ActiveState') in ('failed', 'inactive'):
+                status = int(found.get('ExecMainStatus') or 0)
+                # CLD_EXITED is 1, CLD_KILLED 2, CLD_DUMPED 3.
+                killed = found.get('ExecMainCode') in ('2', '3')
+                return -status if killed else status
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(min(0.02, timeout))
+
+    def release(self):
+        """Nothing to do: it belongs to systemd from the first."""
+
+
+def _tool(name):
+    return shutil.which(name, path=_TOOLS) or f'/usr/bin/{name}'
+
+
+def _systemctl(*arguments):
+    try:
+        return subprocess.run(
+            [_tool('systemctl'), '--no-ask-password', *arguments],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=_START_TIMEOUT, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ''

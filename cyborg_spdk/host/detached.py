@@ -21,7 +21,10 @@ belongs to init.
 
 It imports nothing of the project and little of Python: it has to be quick.
 
-usage: detached.py LOG CWD PROGRAM [ARGUMENT...]
+usage: detached.py LOG CWD GID PROGRAM [ARGUMENT...]
+
+GID is the group that the target runs with, and its socket has; -1 leaves it
+as it is.
 
 stdin: a pipe; its end means "let go". stdout: a pipe; ``pid N``, then
 ``exit N`` if the target ends meanwhile, or ``error TEXT``.
@@ -34,8 +37,8 @@ import signal
 import subprocess
 import sys
 
-# A target's files are for its user and group: its socket is 0770 at once.
-_UMASK = 0o007
+# A target's files are for its user and group: its socket is 0660 at once.
+_UMASK = 0o117
 
 # How often to look whether the target has ended, in seconds.
 _INTERVAL = 0.01
@@ -58,7 +61,7 @@ def _say(text):
         pass  # The starter is dead.
 
 
-def _start(log, cwd, argv):
+def _start(log, cwd, gid, argv):
     for number in range(1, signal.NSIG):
         try:
             signal.signal(number, signal.SIG_DFL)
@@ -75,15 +78,16 @@ def _start(log, cwd, argv):
         os.fchown(output, owner.st_uid, owner.st_gid)
     return subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-        cwd=cwd, start_new_session=True, umask=_UMASK)
+        cwd=cwd, start_new_session=True, umask=_UMASK,
+        group=None if gid == -1 else gid)
 
 
-def main(log, cwd, *argv):
+def main(log, cwd, gid, *argv):
     """Start the target and watch over it until let go."""
     if os.fork():
         os._exit(0)
     try:
-        target = _start(log, cwd, argv)
+        target = _start(log, cwd, int(gid), argv)
     except OSError as exc:
         _say(f'error {exc.filename or argv[0]}: {exc.strerror}')
         return

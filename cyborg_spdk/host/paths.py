@@ -93,12 +93,14 @@ def ensure_directory(path, *, what):
     return check_directory(path, what=what)
 
 
-def write_atomically(path, data, mode=0o600):
+def write_atomically(path, data, mode=0o600, *, durable=True):
     """Replace a file's content as a whole, or leave it as it was.
 
     :param path: the file; its directory must be trusted.
     :param data: the bytes.
     :param mode: permission bits of the file.
+    :param durable: have it on the disk before this returns. Not needed for
+        what is worth nothing after a reboot.
     :raises StateError: if it cannot be written (disk full, ...); the old
         content is then still there.
     """
@@ -111,13 +113,15 @@ def write_atomically(path, data, mode=0o600):
                 stream.write(data)
                 stream.flush()
                 give_to_directory_owner(stream.fileno(), path)
-                os.fsync(stream.fileno())
+                if durable:
+                    os.fsync(stream.fileno())
             os.rename(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
-        _sync_directory(os.path.dirname(path))
+        if durable:
+            _sync_directory(os.path.dirname(path))
     except OSError as exc:
         raise exceptions.StateError(
             f"{path}: cannot be written: {exc.strerror}; what was there "

@@ -19,32 +19,62 @@ trusts nobody.
 
 Who may reach the RPC socket of a target that root runs can have it read and
 write any file (an AIO bdev). So the user of the agent is as good as root,
-whatever is refused here; these checks are against mistakes.
+whatever is refused here; these checks are against mistakes, and against
+being a shorter way.
 """
 
 import ctypes
 import os
+import re
+import signal
+import stat
 import warnings
+
+import psutil
 
 with warnings.catch_warnings():
     # oslo.privsep imports eventlet if it is there, which warns of itself.
     warnings.simplefilter('ignore')
     from oslo_privsep import capabilities
+    from oslo_privsep import daemon
     from oslo_privsep import priv_context
 
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import detach
 from cyborg_spdk.host import hugepages
+from cyborg_spdk.host import pci
+from cyborg_spdk.host import process
 
 #: Group of oslo.privsep's own options for this helper.
 GROUP = 'cyborg_spdk_privileged'
+
+#: Where the helper makes a directory for the agent.
+PARENTS = ('/run', '/var/run', '/var/lib')
+
+#: Options of SPDK's programs that root may be asked to start them with.
+#: Not --env-context, which loads code, nor those that write a file.
+ARGUMENTS = frozenset((
+    # with a value
+    '-r', '-m', '-s', '-c', '--json', '--huge-dir', '--iova-mode',
+    '--lcores', '-p', '--main-core', '-n', '--mem-channels', '-i',
+    '--shm-id', '--msg-mempool-size', '--max-delay',
+    '--num-trace-entries', '-e', '--tpoint-group', '--tpoint-group-mask',
+    '-L', '--logflag', '-A', '--pci-allowed', '-B', '--pci-blocked',
+    '--rpcs-allowed', '--base-virtaddr', '--vfio-vf-token',
+    # without
+    '--no-huge', '--interrupt-mode', '--disable-cpumask-locks',
+    '--wait-for-rpc', '-d', '--limit-coredump', '-g',
+    '--single-file-segments', '--silence-noticelog', '-u', '--no-pci',
+    '-R', '--huge-unlink', '--json-ignore-init-errors'))
 
 context = priv_context.PrivContext(
     'cyborg_spdk', cfg_section=GROUP, pypath=f'{__name__}.context',
     capabilities=[
         capabilities.CAP_SYS_ADMIN,  # mount hugetlbfs
-        capabilities.CAP_CHOWN,  # give a socket to the agent's group
+        capabilities.CAP_CHOWN,  # give a directory to the agent
         capabilities.CAP_DAC_READ_SEARCH,  # in directories of the agent
+        capabilities.CAP_SYS_PTRACE,  # see what program a target runs
     ])
 
 
@@ -60,20 +90,36 @@ def call(conf, name, *args):
     if os.geteuid() == 0:
         context.set_client_mode(False)
     elif conf.spdk.privsep_helper_command:
-        context.conf  # noqa: B018  (registers the group's options)
         priv_context.cfg.CONF.set_default(
             'helper_command', conf.spdk.privsep_helper_command, group=GROUP)
-    return globals()[name](*args)
+    try:
+        return globals()[name](*args)
+    except (daemon.FailedToDropPrivileges, FileNotFoundError,
+            PermissionError) as exc:
+        if os.geteuid() == 0:
+            raise
+        raise exceptions.PrivilegeError(
+            f"user {os.geteuid()} has no way to root for "
+            f"{name.replace('_', ' ')}: {exc}; allow privsep-helper in "
+            "sudoers and set [spdk] privsep_helper_command, or run as "
+            "root") from None
+
+
+def _check_number(what, *values):
+    for value in values:
+        if not isinstance(value, int) or isinstance(value, bool) or \
+                value < 0:
+            raise exceptions.PrivilegeError(f"{value!r} is no {what}")
 
 
 @context.entrypoint
 def add_hugepages(size_kb, node, count):
     """Add huge pages; see :func:`cyborg_spdk.host.hugepages.add`."""
-    for value in (size_kb, count) + (() if node is None else (node,)):
-        if not isinstance(value, int) or value < 0:
-            raise exceptions.HugepageError(
-                f"{value!r} is no number of huge pages")
+    _check_number('number of huge pages', size_kb, count,
+                  *([] if node is None else [node]))
     hugepages.pool(size_kb, node)
+    if count * size_kb > hugepages.available_kb():
+        return 0
     return hugepages.add(size_kb, node, count)
 
 
@@ -85,6 +131,7 @@ def mount_hugetlbfs(path, size_kb):
         made if it is missing.
     :param size_kb: size of its pages in KiB.
     """
+    _check_number('size of huge pages', size_kb)
     if path != hugepages.mount_point(size_kb):
         raise exceptions.HugepageError(
             f"{path}: hugetlbfs is mounted only at "
@@ -100,16 +147,107 @@ def mount_hugetlbfs(path, size_kb):
             f"yourself, with pagesize={size_kb}K")
 
 
+@context.entrypoint
+def make_directory(path, uid, gid):
+    """Make a directory that is missing, mode 0750.
+
+    :param path: directly below one of :data:`PARENTS`.
+    :param uid: its owner.
+    :param gid: its group.
+    """
+    _check_number('user or group', uid, gid)
+    parent, name = os.path.split(path)
+    if parent not in PARENTS or not re.fullmatch(r'[\w][\w.-]*', name):
+        raise exceptions.PrivilegeError(
+            f"{path} is not made: not directly below "
+            f"{' or '.join(PARENTS)}; make it, and give it to user {uid}")
+    os.mkdir(path, 0o700)
+    os.chown(path, uid, gid, follow_symlinks=False)
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchmod(fd, 0o750)
+    finally:
+        os.close(fd)
+
+
+@context.entrypoint
+def bind_devices(setup_sh, addresses):
+    """Take PCI devices from the kernel; see
+    :func:`cyborg_spdk.host.pci.bind`."""
+    check_program(setup_sh, ['setup.sh'])
+    return pci.bind(setup_sh, addresses)
+
+
+def check_program(path, names):
+    """Refuse a program that somebody else than root could have written.
+
+    :param path: its absolute path.
+    :param names: names that it may have.
+    :raises PrivilegeError: if it is not safe to run it as root.
+    """
+    if not isinstance(path, str) or not os.path.isabs(path) or \
+            os.path.basename(path) not in names:
+        raise exceptions.PrivilegeError(
+            f"{path!r} is not run as root: not one of {', '.join(names)}")
+    part = os.path.realpath(path)
+    while True:
+        status = os.stat(part)
+        sticky = stat.S_ISDIR(status.st_mode) and \
+            status.st_mode & stat.S_ISVTX
+        if status.st_uid != 0 or (
+                status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+                and not sticky):
+            raise exceptions.PrivilegeError(
+                f"{path} is not run as root: {part} can be written by "
+                f"others than root; chown root {part}; chmod go-w {part}")
+        if part == '/':
+            return
+        part = os.path.dirname(part)
+
+
+def _check_arguments(arguments):
+    for argument in arguments:
+        if not isinstance(argument, str) or '\0' in argument:
+            raise exceptions.PrivilegeError(f"{argument!r} is no argument")
+        if not argument.startswith('-'):
+            continue
+        name = argument.partition('=')[0] if argument.startswith('--') \
+            else argument[:2]
+        if name not in ARGUMENTS:
+            raise exceptions.PrivilegeError(
+                f"{argument!r} is not passed to a target that the helper "
+                "starts as root; take it out of extra_args, or start the "
+                "target as root")
+
+
 _started = {}
 
 
 @context.entrypoint
-def start_target(argv, log, cwd):
-    """Start a target; see :class:`cyborg_spdk.host.detach.Detached`.
+def start_target(argv, log, cwd, gid, unit):
+    """Start a target as root; see :func:`cyborg_spdk.host.detach.start`.
 
-    :returns: its pid.
+    :returns: its pid (int), or why it could not be started (str).
     """
-    program = detach.Detached(argv, log, cwd)
+    check_program(argv[0], list(spdk_conf.APPLICATIONS))
+    _check_arguments(argv[1:])
+    if not isinstance(gid, int):
+        raise exceptions.PrivilegeError(f"{gid!r} is no group")
+    if not re.fullmatch(r'[a-z0-9_-]+', unit):
+        raise exceptions.PrivilegeError(f"{unit!r} is no name of a unit")
+    for path in (os.path.dirname(log), cwd):
+        status = os.stat(path)
+        if os.path.realpath(path) != path or \
+                status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise exceptions.PrivilegeError(
+                f"{path} can be written by others, or is a link; chmod "
+                f"go-w {path}, or name it without links")
+    if not log.endswith('.log'):
+        raise exceptions.PrivilegeError(f"{log} is no log")
+    try:
+        program = detach.start(list(argv), log, cwd, gid, unit)
+    except exceptions.StartError as exc:
+        return exc.reason
     _started[program.pid] = program
     return program.pid
 
@@ -124,3 +262,26 @@ def poll_target(pid, timeout):
 def release_target(pid):
     """Let go of a target started here."""
     _started.pop(pid).release()
+
+
+@context.entrypoint
+def signal_target(pid, ticks, number):
+    """Send a signal to a target.
+
+    :param pid: its process id.
+    :param ticks: its start, as in
+        :class:`~cyborg_spdk.host.process.TargetProcess`.
+    :param number: SIGTERM or SIGKILL.
+    :raises PrivilegeError: if that is no target.
+    """
+    _check_number('process', pid, ticks)
+    if number not in (signal.SIGTERM, signal.SIGKILL):
+        raise exceptions.PrivilegeError(f"signal {number} is not sent")
+    try:
+        application = process.program(psutil.Process(pid))[1]
+    except psutil.NoSuchProcess:
+        return
+    if application is None:
+        raise exceptions.PrivilegeError(
+            f"process {pid} is no target of SPDK and gets no signal")
+    process.send_signal(pid, ticks, number)

@@ -24,6 +24,7 @@ import dataclasses
 import errno
 import os
 import re
+import signal
 import socket
 import stat
 import struct
@@ -106,6 +107,28 @@ def stat_of(pid):
     except OSError:
         return None
     return Stat(fields[0].decode(), int(fields[19]))
+
+
+def send_signal(pid, ticks, number):
+    """Send a signal to a process, and to no other that has its pid.
+
+    :param pid: its process id.
+    :param ticks: its start, as in :class:`TargetProcess`.
+    :param number: the signal. A process that has ended gets none.
+    """
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        # The pid cannot be given to another now: is it still the same?
+        found = stat_of(pid)
+        if found is not None and found.ticks == ticks:
+            signal.pidfd_send_signal(fd, number)
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(fd)
 
 
 def socket_path(target):

@@ -1,0 +1,109 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A target that keeps dying is started again with growing pauses.
+
+What is remembered lies in ``run_path``, so that every process knows it, and
+is counted in time since the boot, so that a clock set back changes nothing.
+"""
+
+import dataclasses
+import json
+import os
+import time
+
+from cyborg_spdk.host import paths
+
+#: Starts that need no pause: an accident may happen twice.
+FREE = 3
+
+#: The first pause, in seconds; each next one is twice as long.
+FIRST_PAUSE = 5.0
+
+#: The longest pause, in seconds.
+LONGEST_PAUSE = 600.0
+
+#: A target that has run for so long, in seconds, is well again.
+WELL_AFTER = 600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """How often a target was started of late.
+
+    :ivar starts: starts of which none lasted for :data:`WELL_AFTER`.
+    :ivar last: the last of them, in seconds since the boot.
+    :ivar boot: of which boot.
+    """
+
+    starts: int = 0
+    last: float = 0.0
+    boot: str = ''
+
+    def pause(self, now=None):
+        """Seconds until the next start is due; 0 if it is now."""
+        now = _now() if now is None else now
+        since = now - self.last
+        if self.starts < FREE or since >= WELL_AFTER:
+            return 0.0
+        length = min(LONGEST_PAUSE,
+                     FIRST_PAUSE * 2 ** (self.starts - FREE))
+        return max(0.0, length - since)
+
+
+def _now():
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _boot():
+    with open('/proc/sys/kernel/random/boot_id') as stream:
+        return stream.read().strip()
+
+
+def _path(run_path, target):
+    return os.path.join(run_path, f'{target.name}.starts')
+
+
+def read(run_path, target):
+    """The :class:`History` of a target; an empty one if there is none."""
+    try:
+        history = History(**json.loads(
+            paths.read(_path(run_path, target)) or b'{}'))
+        if history.boot == _boot() and 0 <= history.last <= _now() and \
+                isinstance(history.starts, int):
+            return history
+    except (ValueError, TypeError):
+        pass
+    return History()
+
+
+def started(run_path, target):
+    """Remember that a target is started now.
+
+    :returns: the new :class:`History`.
+    """
+    before = read(run_path, target)
+    now = _now()
+    starts = before.starts if now - before.last < WELL_AFTER else 0
+    history = History(starts + 1, now, _boot())
+    paths.write_atomically(
+        _path(run_path, target),
+        json.dumps(dataclasses.asdict(history)).encode(), durable=False)
+    return history
+
+
+def forget(run_path, target):
+    """Forget it all: the operator has stopped or started the target."""
+    try:
+        os.unlink(_path(run_path, target))
+    except FileNotFoundError:
+        pass

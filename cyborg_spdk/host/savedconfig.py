@@ -1,0 +1,351 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The configuration of a target, kept so that it can be given back.
+
+In ``[spdk] state_path``, for a target called NAME:
+
+``NAME.json``
+    what it had when it was last saved, as ``rpc.py save_config`` writes it.
+``NAME.json.from``
+    from which process that was read, and the checksum of what was written.
+``NAME.json.previous``
+    what was there before the present process began to be saved.
+``NAME.json.rejected-TIME``
+    what a target has refused.
+
+A target that came up without its configuration, for whatever reason, must
+not wipe out what was saved: its bare state replaces a saved one only if it
+comes from the same line of processes. See :func:`save`.
+"""
+
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+import re
+import time
+
+import psutil
+
+from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
+from cyborg_spdk.host import paths
+from cyborg_spdk.host import process
+
+LOG = logging.getLogger(__name__)
+
+#: How many refused configurations of one target are kept.
+KEEP_REJECTED = 5
+
+# Calls that make something, as opposed to those that set options, which
+# every target's configuration has.
+_MAKES = re.compile(r'(^|_)(create|attach|add|construct|start)(_|$)')
+
+# In its log, a target that refuses its configuration names one of these.
+_REFUSED = re.compile(
+    r'json_config\.c|JSON config|JSON data|Failed to load subsystems|'
+    r'spdk_subsystem_init_from_json|RPC config')
+
+
+def path(conf, target):
+    """Path of a target's saved configuration."""
+    return os.path.join(conf.spdk.state_path, f'{target.name}.json')
+
+
+def directory(conf):
+    """The directory of what is saved, made if it is missing.
+
+    :returns: its real path.
+    :raises StateError: if it cannot be made or trusted.
+    """
+    return paths.ensure_directory(conf.spdk.state_path,
+                                  what='[spdk] state_path')
+
+
+def read(client):
+    """Read a target's configuration from itself.
+
+    :param client: a connection (:func:`cyborg_spdk.rpc.connect`).
+    :returns: dict as in SPDK's ``-c FILE``:
+        ``{"subsystems": [{"subsystem": ..., "config": [...]}]}``.
+    :raises SpdkError: if it cannot be read as a whole.
+    """
+    names = [entry['subsystem']
+             for entry in client.call('framework_get_subsystems')]
+    replies = client.call_many(
+        [rpc.Request('framework_get_config', {'name': name})
+         for name in names], raise_errors=True)
+    return {'subsystems': [{'subsystem': name, 'config': reply}
+                           for name, reply in zip(names, replies,
+                                                  strict=True)]}
+
+
+def calls(config):
+    """The calls that a configuration consists of, in order.
+
+    :param config: as :func:`read` returns it.
+    :returns: iterator of (name of the subsystem, dict of the call).
+    """
+    for subsystem in config['subsystems']:
+        for entry in subsystem.get('config') or ():
+            # v26.05 takes batches: lists of calls.
+            for one in entry if isinstance(entry, list) else [entry]:
+                yield subsystem.get('subsystem'), one
+
+
+def objects(config):
+    """How many calls of a configuration make something (int)."""
+    return sum(1 for _, call in calls(config)
+               if _MAKES.search(call.get('method', '')))
+
+
+def parse(data, name):
+    """Read a configuration from its bytes.
+
+    :param data: the bytes of the file.
+    :param name: its path, for the message.
+    :returns: dict as :func:`read` returns it.
+    :raises StateError: if SPDK would not understand it.
+    """
+    try:
+        config = json.loads(data)
+    except ValueError as exc:
+        raise exceptions.StateError(
+            f"{name}: not JSON: {exc}; correct the file, or name another") \
+            from None
+    if not isinstance(config, dict) or \
+            not isinstance(config.get('subsystems'), list):
+        raise exceptions.StateError(
+            f'{name}: not a configuration of SPDK: it has no list of '
+            '"subsystems"; name a file that save_config wrote')
+    for subsystem in config['subsystems']:
+        if not isinstance(subsystem, dict) or not isinstance(
+                subsystem.get('config') or [], list):
+            raise exceptions.StateError(
+                f'{name}: not a configuration of SPDK: {subsystem!r:.60} '
+                'is no subsystem; name a file that save_config wrote')
+    for where, call in calls(config):
+        if not isinstance(call, dict) or \
+                not isinstance(call.get('method'), str):
+            raise exceptions.StateError(
+                f'{name}: not a configuration of SPDK: {call!r:.60} in '
+                f'{where} is no call; name a file that save_config wrote')
+    return config
+
+
+def dump(config):
+    """The bytes to write of a configuration; the same for the same."""
+    return json.dumps(config, indent=2).encode() + b'\n'
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """A saved configuration.
+
+    :ivar path: its file.
+    :ivar config: as :func:`read` returns it.
+    :ivar data: its bytes.
+    :ivar written_from: the process it was read from, as
+        :func:`_identity` names it, or None if that is not known.
+    """
+
+    path: str
+    config: dict
+    data: bytes
+    written_from: str | None
+
+
+def load(conf, target):
+    """The saved configuration of a target.
+
+    :returns: :class:`Saved`, or None if there is none.
+    :raises StateError: if it cannot be read or is damaged.
+    """
+    name = path(conf, target)
+    data = paths.read(name)
+    if data is None:
+        return None
+    config = parse(data, name)
+    written_from = None
+    try:
+        origin = json.loads(paths.read(name + '.from') or b'{}')
+        if origin.get('sha256') == _checksum(data):
+            written_from = origin.get('process')
+    except (ValueError, AttributeError):
+        pass
+    return Saved(name, config, data, written_from)
+
+
+def _checksum(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def _identity(found):
+    """A name of a process for ever: of this boot, whatever the clock says.
+
+    :param found: a :class:`~cyborg_spdk.host.process.TargetProcess`.
+    """
+    with open('/proc/sys/kernel/random/boot_id') as stream:
+        return f'{stream.read().strip()}:{found.pid}:{found.ticks}'
+
+
+def save(conf, target, client, *, force=False):
+    """Save what a target has, if it has changed.
+
+    What was saved is replaced if the target was started with it, or if it
+    was saved from this very process, or if the target has something: then
+    what was saved is kept as ``.previous``. A target that has nothing and
+    was started without the saved configuration (by somebody else, say)
+    leaves it alone.
+
+    :param conf: the configuration.
+    :param target: a :class:`cyborg_spdk.conf.Target`.
+    :param client: a connection to it.
+    :param force: replace it whatever the target has: the operator says so.
+    :returns: True if it was written, False if nothing has changed or it
+        was left alone.
+    :raises StateError: if it cannot be written; what was saved is kept.
+    :raises SpdkError: if the target cannot be read as a whole.
+    """
+    found = process.find(target)
+    config = read(client)
+    data = dump(config)
+    if found is None or process.find(target) != found:
+        raise exceptions.ConnectionLost(
+            target.rpc_address, 'framework_get_config',
+            'the target was restarted meanwhile; save again')
+    directory(conf)
+    try:
+        saved = load(conf, target)
+    except exceptions.StateError as exc:
+        LOG.warning('%s: the saved configuration is damaged: %s',
+                    target.name, exc)
+        set_aside(conf, target)
+        saved = None
+    identity = _identity(found)
+    if saved is None:
+        _write(conf, target, data, identity)
+        return True
+    if saved.data == data:
+        if saved.written_from != identity:
+            _write_origin(saved.path, data, identity)
+        return False
+    same = saved.written_from == identity
+    if not (same or force or _started_with(found, saved.path)) and \
+            not objects(config) and objects(saved.config):
+        LOG.warning(
+            '%s: it has nothing and was not started with its saved '
+            'configuration, %s, which is kept; restart it with cyborg-spdk '
+            'target restart %s to give it back, or replace it with '
+            'cyborg-spdk target save-config %s', target.name, saved.path,
+            target.name, target.name)
+        return False
+    if not same:
+        paths.write_atomically(saved.path + '.previous', saved.data)
+    _write(conf, target, data, identity)
+    return True
+
+
+def _write(conf, target, data, identity):
+    name = path(conf, target)
+    paths.write_atomically(name, data)
+    _write_origin(name, data, identity)
+    LOG.info('%s: saved its configuration to %s', target.name, name)
+
+
+def _write_origin(name, data, identity):
+    paths.write_atomically(name + '.from', json.dumps(
+        {'process': identity, 'sha256': _checksum(data)}).encode())
+
+
+def _started_with(found, name):
+    """Whether a process was started with a file as its configuration."""
+    try:
+        cmdline = psutil.Process(found.pid).cmdline()
+    except psutil.Error:
+        return False
+    return any(option in ('-c', '--config', '--json') and value == name
+               for option, value in zip(cmdline, cmdline[1:], strict=False))
+
+
+def for_start(conf, target):
+    """The configuration to start a target with.
+
+    :returns: (path, saved): path of the file, or None for none; and
+        whether it is the saved one. A damaged saved one is set aside.
+    :raises ConfigurationError: if ``config_file`` is not there.
+    """
+    if target.save_config:
+        try:
+            if load(conf, target) is not None:
+                return path(conf, target), True
+        except exceptions.StateError as exc:
+            LOG.error('%s: the saved configuration is damaged: %s',
+                      target.name, exc)
+            set_aside(conf, target)
+    if target.config_file:
+        if not os.path.isfile(target.config_file):
+            raise exceptions.ConfigurationError(
+                f'[{target.name}] config_file', target.config_file,
+                'there is no such file; correct the path')
+        return os.path.abspath(target.config_file), False
+    return None, False
+
+
+def refused(log_tail):
+    """Whether the last lines of its log say that a target has refused its
+    configuration.
+
+    :param log_tail: list of str.
+    """
+    return any(_REFUSED.search(line) for line in log_tail)
+
+
+def set_aside(conf, target):
+    """Rename a saved configuration that cannot be used.
+
+    :returns: its new path, or None if there was none.
+    :raises StateError: if it cannot be renamed.
+    """
+    name = path(conf, target)
+    stamp = time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())
+    aside = f'{name}.rejected-{stamp}'
+    number = 1
+    while os.path.lexists(aside):
+        number += 1
+        aside = f'{name}.rejected-{stamp}-{number}'
+    try:
+        os.rename(name, aside)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise exceptions.StateError(
+            f"{name}: cannot be renamed: {exc.strerror}; move it away "
+            "yourself") from None
+    for old in rejected(conf, target)[:-KEEP_REJECTED]:
+        os.unlink(old)
+    return aside
+
+
+def rejected(conf, target):
+    """Paths of the configurations that a target has refused, oldest
+    first."""
+    prefix = f'{target.name}.json.rejected-'
+    try:
+        names = os.listdir(conf.spdk.state_path)
+    except OSError:
+        return []
+    found = [os.path.join(conf.spdk.state_path, name) for name in names
+             if name.startswith(prefix)]
+    return sorted(found, key=lambda name: os.stat(name).st_mtime_ns)
