@@ -9,3 +9,12 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+
+"""An SPDK target in Python: embedded default and test double.
+
+A program of its own: it imports nothing else of this project, and nothing
+of the project imports it. ``python -m cyborg_spdk.simulator nvmf_tgt -r
+SOCKET`` behaves, on its RPC socket and as a process, as the SPDK program
+of that name does; ``install DIRECTORY`` lays out what looks like an SPDK
+installation. Its answers are computed from state and rules, never replayed.
+"""

@@ -1,0 +1,282 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The block device layer (``lib/bdev``): names, claims, life."""
+
+import uuid
+
+from cyborg_spdk.simulator import errors
+
+# Members of supported_io_types, in the order of each release.
+_IO_TYPES_OLD = ("read", "write", "unmap", "write_zeroes", "flush", "reset",
+                 "nvme_admin", "nvme_io")
+_IO_TYPES_2209 = _IO_TYPES_OLD[:6] + (
+    "compare", "compare_and_write", "abort", "nvme_admin", "nvme_io")
+_IO_TYPES_2409 = (
+    "read", "write", "unmap", "flush", "reset", "nvme_admin", "nvme_io",
+    "nvme_io_md", "write_zeroes", "zcopy", "get_zone_info",
+    "zone_management", "zone_append", "compare", "compare_and_write",
+    "abort", "seek_hole", "seek_data", "copy", "nvme_iov_md")
+_IO_TYPES_2601 = _IO_TYPES_2409 + ("nvme_nssr", "write_uncorrectable")
+
+EXCLUSIVE = "exclusive_write"
+READ_MANY_WRITE_ONE = "read_many_write_one"
+READ_MANY_WRITE_NONE = "read_many_write_none"
+READ_MANY_WRITE_SHARED = "read_many_write_shared"
+
+QOS = ("rw_ios_per_sec", "rw_mbytes_per_sec", "r_mbytes_per_sec",
+       "w_mbytes_per_sec")
+
+
+def io_type_names(release):
+    """The io types that a release lists, in its order."""
+    if release < 2209:
+        return _IO_TYPES_OLD
+    if release < 2409:
+        return _IO_TYPES_2209
+    return _IO_TYPES_2409 if release < 2601 else _IO_TYPES_2601
+
+
+class Bdev:
+    """One block device.
+
+    :ivar module: name of the module that made it, e.g. ``"malloc"``.
+    :ivar io: set of io types that it supports.
+    :ivar specific: function of no argument: ``driver_specific``.
+    :ivar config: function of no argument: the call that makes it again, or
+        None.
+    :ivar claim: (claim type, claiming module), or None.
+    :ivar openers: functions that are told when the bdev goes.
+    """
+
+    product = ""
+    numa_id = None
+    write_cache = False
+
+    def __init__(self, module, name, block_size, num_blocks, io):
+        self.module = module
+        self.name = name
+        self.block_size = block_size
+        self.num_blocks = num_blocks
+        self.io = set(io)
+        self.uuid = None
+        self.aliases = []
+        self.specific = dict
+        self.config = None
+        self.claim = None
+        self.openers = []
+        self.removing = False
+        self.domains = ()
+        self.qos = dict.fromkeys(QOS, 0)
+        self.md_size = 0
+        self.md_interleave = False
+        self.dif_type = 0
+        self.dif_head = False
+        self.dif_pi_format = 0
+        self.preferred = (0, 0, 0, 0, 0)
+        self.on_destroy = None
+        self.reads = 0
+        self.histogram = False
+        self.period = 0
+        self.base_bdevs = ()
+
+    @property
+    def size(self):
+        """Bytes."""
+        return self.block_size * self.num_blocks
+
+
+class Layer:
+    """All bdevs of a target and the modules that look at new ones."""
+
+    def __init__(self, target):
+        self.target = target
+        self.by_name = {}
+        self.list = []
+        self.examiners = []
+        self.modules = {}
+        self.waiting = set()
+        self.watchers = []
+        self.counters = {"Malloc": 0, "Null": 0}
+        self.examine_names = []
+        self.options = {"bdev_io_pool_size": 65535,
+                        "bdev_io_cache_size": 256,
+                        "bdev_auto_examine": True}
+        if target.release >= 2301:
+            self.options["iobuf_small_cache_size"] = 128
+            self.options["iobuf_large_cache_size"] = 16
+
+    def __iter__(self):
+        return (bdev for bdev in self.list if not bdev.removing)
+
+    def find(self, name):
+        """Find by name or alias; one that is going counts, as in SPDK.
+
+        :returns: the bdev, or None.
+        """
+        return self.by_name.get(name)
+
+    def get(self, name, code=None):
+        """Find one that can be opened.
+
+        :raises errors.CallError: ENODEV.
+        """
+        bdev = self.by_name.get(name)
+        if bdev is None or bdev.removing:
+            raise errors.no_device(code)
+        return bdev
+
+    def register(self, bdev):
+        """Make a bdev known.
+
+        :raises errors.CallError: EINVAL without a name, EEXIST if its name
+            or its UUID is taken.
+        """
+        if not bdev.name:
+            raise errors.invalid()
+        if bdev.uuid is None:
+            bdev.uuid = str(uuid.uuid4())
+        names = [bdev.name]
+        if self.target.release >= 2205 and bdev.uuid != bdev.name \
+                and not bdev.aliases:
+            bdev.aliases = [bdev.uuid]
+        names += bdev.aliases
+        if any(name in self.by_name for name in names):
+            raise errors.exists()
+        for name in names:
+            self.by_name[name] = bdev
+        self.list.append(bdev)
+        self.target.notify("bdev_register", bdev.name)
+        self.examine(bdev)
+        for watcher in list(self.watchers):
+            watcher(bdev)
+
+    def examine(self, bdev):
+        """Let the modules on top look at a new bdev, if they may."""
+        if self.options["bdev_auto_examine"] or any(
+                name in self.examine_names
+                for name in (bdev.name, *bdev.aliases)):
+            self.run_examiners(bdev)
+
+    def run_examiners(self, bdev):
+        """Let the modules on top look at a bdev."""
+        for examiner in self.examiners:
+            examiner(bdev)
+
+    def add_alias(self, bdev, alias):
+        """Give a bdev a further name.
+
+        :raises errors.CallError: EEXIST.
+        """
+        if alias in self.by_name:
+            raise errors.exists()
+        self.by_name[alias] = bdev
+        bdev.aliases.append(alias)
+
+    def claim(self, bdev, module, kind=EXCLUSIVE):
+        """Claim a bdev for a module.
+
+        :raises errors.CallError: EPERM if somebody has it.
+        """
+        if bdev.claim is not None:
+            raise errors.not_permitted()
+        bdev.claim = (kind, module)
+
+    @staticmethod
+    def release(bdev):
+        """Give up a claim."""
+        bdev.claim = None
+
+    def unregister(self, bdev, done=None):
+        """Begin to remove a bdev; what is on top of it goes first.
+
+        :param done: called when it is gone.
+        :raises errors.CallError: ENODEV if it is going already.
+        """
+        if bdev.removing:
+            raise errors.no_device()
+        bdev.removing = True
+        for opener in list(bdev.openers):
+            opener(bdev)
+        self.target.post(self._gone, bdev, done)
+
+    def _gone(self, bdev, done):
+        for name in [bdev.name, *bdev.aliases]:
+            if self.by_name.get(name) is bdev:
+                del self.by_name[name]
+        if bdev in self.list:
+            self.list.remove(bdev)
+            self.target.notify("bdev_unregister", bdev.name)
+        if bdev.on_destroy:
+            bdev.on_destroy(bdev)
+        if done:
+            done()
+
+    def rename_alias(self, bdev, old, new):
+        """Replace one alias by another."""
+        self.by_name.pop(old, None)
+        bdev.aliases = [new if name == old else name
+                        for name in bdev.aliases]
+        self.by_name[new] = bdev
+
+    def describe(self, bdev):
+        """One element of the reply of ``bdev_get_bdevs``."""
+        release = self.target.release
+        info = {"name": bdev.name}
+        info["aliases"] = list(bdev.aliases)
+        info["product_name"] = bdev.product
+        info["block_size"] = bdev.block_size
+        info["num_blocks"] = bdev.num_blocks
+        if release >= 2509:
+            for key, value in zip((
+                    "preferred_write_alignment",
+                    "preferred_write_granularity", "optimal_write_size",
+                    "preferred_unmap_alignment",
+                    "preferred_unmap_granularity"), bdev.preferred,
+                    strict=True):
+                info[key] = value
+        if release >= 1804:
+            info["uuid"] = bdev.uuid
+        if release >= 2409 and bdev.numa_id is not None:
+            info["numa_id"] = bdev.numa_id
+        if bdev.md_size and release >= 1904:
+            self._metadata(bdev, info)
+        self._limits(bdev, info)
+        info["claimed"] = bdev.claim is not None
+        if release >= 2305 and bdev.claim is not None:
+            info["claim_type"] = bdev.claim[0]
+        if release >= 1910:
+            info["zoned"] = False
+        info["supported_io_types"] = {
+            name: name in bdev.io for name in io_type_names(release)}
+        if release >= 2205 and bdev.domains:
+            info["memory_domains"] = list(bdev.domains)
+        info["driver_specific"] = bdev.specific()
+        return info
+
+    def _limits(self, bdev, info):
+        if self.target.release >= 1810:
+            info["assigned_rate_limits"] = dict(bdev.qos)
+        elif self.target.release >= 1804:
+            info["qos_ios_per_sec"] = bdev.qos["rw_ios_per_sec"]
+
+    def _metadata(self, bdev, info):
+        info["md_size"] = bdev.md_size
+        info["md_interleave"] = bdev.md_interleave
+        info["dif_type"] = bdev.dif_type
+        if bdev.dif_type:
+            info["dif_is_head_of_md"] = bdev.dif_head
+            info["enabled_dif_check_types"] = {
+                "reftag": bdev.dif_type in (1, 2), "apptag": False,
+                "guard": True}
+            if self.target.release >= 2409:
+                info["dif_pi_format"] = bdev.dif_pi_format

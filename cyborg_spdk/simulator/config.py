@@ -1,0 +1,199 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The configuration that makes a target's state again
+(``framework_get_config``, ``save_config``)."""
+
+
+def calls(target, name, batches=False):
+    """Write the calls of one subsystem.
+
+    :param name: the subsystem.
+    :param batches: whether calls that may run together are grouped
+        (``with_batches``, v26.05).
+    :returns: list of calls, or None where SPDK writes ``null``.
+    """
+    if name == "scsi":
+        return None
+    writer = _WRITERS.get(name)
+    if writer is None:
+        return []
+    groups = writer(target)
+    if batches:
+        return groups
+    flat = []
+    for item in groups:
+        if isinstance(item, list):
+            flat += item
+        else:
+            flat.append(item)
+    return flat
+
+
+def _options(target, *methods):
+    return [call for call in map(target.options.call, methods) if call]
+
+
+def _scheduler(target):
+    return _options(target, "framework_set_scheduler")
+
+
+def _sock(target):
+    return _options(target, *[
+        method for method in target.options.calls
+        if method.startswith("sock_")])
+
+
+def _iobuf(target):
+    return _options(target, "iobuf_set_options")
+
+
+def _accel(target):
+    return _options(target, "accel_set_options")
+
+
+def _keyring(target):
+    return [{"method": "keyring_file_add_key",
+             "params": {"name": name, "path": key["path"]}}
+            for name, key in target.options.keys.items()]
+
+
+def _bdev_calls(target, *modules):
+    """The calls that make the bdevs of some modules, in their order."""
+    return [bdev.config() for bdev in target.bdevs.list
+            if bdev.config and bdev.module in modules]
+
+
+def _bdev(target):
+    release = target.release
+    layer = target.bdevs
+    result = [{"method": _name(release, "bdev_set_options"),
+               "params": dict(layer.options)}]
+    for name in layer.examine_names:
+        result.append({"method": "bdev_examine", "params": {"name": name}})
+    upper = {name: module.config() for name, module
+             in layer.modules.items()}
+    own = ("malloc", "null", "aio")
+    nvme = _options(target, "bdev_nvme_set_options")
+    nvme.append(upper.pop("nvme", []))
+    nvme += _options(target, "bdev_nvme_set_hotplug")
+    result += upper.pop("error", [])
+    result += _options(target, "bdev_raid_set_options")
+    for name in ("raid", "split", "delay", "passthru"):
+        result += upper.pop(name, [])
+    if release >= 2605:
+        for module in ("malloc", "null"):
+            found = _bdev_calls(target, module)
+            if found:
+                result.append(found)
+        result += nvme
+        result += _bdev_calls(target, "aio")
+    else:
+        result += nvme
+        result += _bdev_calls(target, *own)
+    for rest in upper.values():
+        result += rest
+    for bdev in layer.list:
+        if any(bdev.qos.values()):
+            result.append({"method": _name(release, "bdev_set_qos_limit"),
+                           "params": {"name": bdev.name, **{
+                               key: value for key, value in bdev.qos.items()
+                               if value}}})
+    result.append({"method": _name(release, "bdev_wait_for_examine")})
+    return result
+
+
+def _name(release, method):
+    from cyborg_spdk.simulator.methods import common
+    return common.name(release, method)
+
+
+def _nvmf(target):
+    from cyborg_spdk.simulator import nvmf_config
+    return nvmf_config.calls(target)
+
+
+def _vhost_blk(target):
+    result = []
+    for controller in _controllers(target, "block"):
+        if _coalescing(controller):
+            result.append(_coalescing(controller))
+        if controller.bdev is None:
+            continue
+        params = {"ctrlr": controller.name,
+                  "dev_name": controller.bdev.name,
+                  "cpumask": controller.cpumask[2:],
+                  "readonly": controller.readonly}
+        if target.release >= 2205:
+            params["transport"] = controller.transport
+        result.append({"method": _name(target.release,
+                                       "vhost_create_blk_controller"),
+                       "params": params})
+    return result
+
+
+def _vhost_scsi(target):
+    release = target.release
+    result = []
+    for controller in _controllers(target, "scsi"):
+        params = {"ctrlr": controller.name,
+                  "cpumask": controller.cpumask[2:]}
+        if release >= 2309:
+            params["delay"] = True
+        result.append({"method": _name(release,
+                                       "vhost_create_scsi_controller"),
+                       "params": params})
+        for number, device in sorted(controller.targets.items()):
+            for bdev in device.luns.values():
+                result.append({
+                    "method": _name(release,
+                                    "vhost_scsi_controller_add_target"),
+                    "params": {"ctrlr": controller.name,
+                               "bdev_name": bdev.name,
+                               "scsi_target_num": number}})
+        if release >= 2309:
+            result.append({"method": "vhost_start_scsi_controller",
+                           "params": {"ctrlr": controller.name}})
+        if _coalescing(controller):
+            result.append(_coalescing(controller))
+    return result
+
+
+def _coalescing(controller):
+    if not controller.delay_base_us:
+        return None
+    return {"method": "vhost_controller_set_coalescing",
+            "params": {"ctrlr": controller.name,
+                       "delay_base_us": controller.delay_base_us,
+                       "iops_threshold": controller.iops_threshold}}
+
+
+def _controllers(target, kind):
+    return [controller for controller in target.vhost.ordered()
+            if controller.kind == kind]
+
+
+def _vhost(target):
+    return _vhost_blk(target) + _vhost_scsi(target)
+
+
+def _iscsi(target):
+    from cyborg_spdk.simulator import iscsi_config
+    return iscsi_config.calls(target)
+
+
+_WRITERS = {
+    "scheduler": _scheduler, "sock": _sock, "iobuf": _iobuf,
+    "accel": _accel, "keyring": _keyring, "bdev": _bdev, "nvmf": _nvmf,
+    "vhost_blk": _vhost_blk, "vhost_scsi": _vhost_scsi, "vhost": _vhost,
+    "iscsi": _iscsi,
+}

@@ -1,0 +1,158 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Parameters as SPDK's JSON decoders take them (``lib/json/json_util.c``).
+
+Each decoder gets a parsed value and returns what the method works with, or
+raises :class:`Refused`. The tables of each method are data
+(``data/parameters.json``); decoders that a method has of its own are added
+with :func:`decoder` where the method is.
+"""
+
+import re
+import uuid as _uuid
+
+from cyborg_spdk.simulator import wire
+
+DECODERS = {}
+
+
+class Refused(Exception):
+    """A value that a decoder does not take."""
+
+
+def decoder(*names):
+    """Register a function as the decoder that SPDK knows by these names."""
+    def register(function):
+        for name in names:
+            DECODERS[name] = function
+        return function
+    return register
+
+
+def number(value, low, high):
+    """Read an integer; ``1024.0`` and ``1e3`` are integers too."""
+    if type(value) is not wire.Number:
+        raise Refused
+    result = int(value) if value.isdigit() else _integer(value)
+    if not low <= result <= high:
+        raise Refused
+    return result
+
+
+def _integer(text):
+    match = re.fullmatch(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?", text)
+    sign, whole, fraction, exponent = match.groups()
+    digits = int(whole + (fraction or ""))
+    shift = int(exponent or 0) - len(fraction or "")
+    if digits > 2 ** 64 - 1 or abs(shift) > 64:
+        raise Refused
+    if shift < 0:
+        digits, rest = divmod(digits, 10 ** -shift)
+        if rest:
+            raise Refused
+    else:
+        digits *= 10 ** shift
+    return -digits if sign else digits
+
+
+def _unsigned(bits):
+    limit = 2 ** bits - 1
+
+    def decode(value):
+        if type(value) is wire.Number and value[0] == "-":
+            raise Refused
+        return number(value, 0, limit)
+    return decode
+
+
+for _bits in (8, 16, 32, 64):
+    DECODERS[f"uint{_bits}"] = _unsigned(_bits)
+
+
+@decoder("int32")
+def int32(value):
+    """A signed 32-bit integer."""
+    return number(value, -2 ** 31, 2 ** 31 - 1)
+
+
+@decoder("bool")
+def boolean(value):
+    """``true`` or ``false``, nothing else."""
+    if value is True or value is False:
+        return value
+    raise Refused
+
+
+@decoder("string")
+def string(value):
+    """A string without NUL."""
+    if type(value) is not str or "\0" in value:
+        raise Refused
+    return value
+
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
+
+
+@decoder("uuid")
+def uuid(value):
+    """A UUID, returned in lower case with hyphens."""
+    text = string(value)
+    if not _UUID.fullmatch(text):
+        raise Refused
+    return str(_uuid.UUID(text))
+
+
+def obj(value, fields, relaxed=False):
+    """Read an object against a table.
+
+    :param value: the parsed value.
+    :param fields: ``[(name, decoder, optional), ...]``.
+    :param relaxed: whether unknown members are ignored.
+    :returns: dict of what was there.
+    :raises Refused: what SPDK's decoder refuses: no object, an unknown
+        member, one twice, one of the wrong type, a missing one.
+    """
+    if not isinstance(value, dict) or isinstance(value, wire.Duplicates):
+        raise Refused
+    result = {}
+    for name, kind, optional in fields:
+        if name in value:
+            result[name] = kind(value[name])
+        elif not optional:
+            raise Refused
+    if not relaxed and len(result) != len(value):
+        raise Refused
+    return result
+
+
+def array(value, function, limit=None):
+    """Read an array, each element by ``function``.
+
+    :param limit: how many elements are taken at most.
+    """
+    if not isinstance(value, list):
+        raise Refused
+    if limit is not None and len(value) > limit:
+        raise Refused
+    return [function(item) for item in value]
+
+
+def choice(*names):
+    """Make a decoder of one of some words; returns the word."""
+    def decode(value):
+        text = string(value)
+        if text not in names:
+            raise Refused
+        return text
+    return decode

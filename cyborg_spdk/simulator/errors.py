@@ -1,0 +1,81 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a simulated target answers when a call fails."""
+
+import errno
+import os
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+INVALID_STATE = -1
+
+
+class CallError(Exception):
+    """A call is answered with an error object.
+
+    :ivar code: as sent: a JSON-RPC code, or an errno, mostly negative.
+    :ivar message: as sent.
+    """
+
+    def __init__(self, code, message):
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+
+def system(number, code=None, message=None):
+    """Make the error that SPDK sends for a system error.
+
+    :param number: a positive errno, e.g. ``errno.ENODEV``.
+    :param code: the code to send if it is not ``-number``.
+    :param message: the text to send if it is not strerror()'s.
+    """
+    return CallError(-number if code is None else code,
+                     message or os.strerror(number))
+
+
+def invalid_params(message="Invalid parameters"):
+    """-32602."""
+    return CallError(INVALID_PARAMS, message)
+
+
+def internal(message="Internal error"):
+    """-32603."""
+    return CallError(INTERNAL_ERROR, message)
+
+
+def no_device(code=None):
+    """ENODEV."""
+    return system(errno.ENODEV, code)
+
+
+def exists(code=None):
+    """EEXIST."""
+    return system(errno.EEXIST, code)
+
+
+def invalid(code=None):
+    """EINVAL."""
+    return system(errno.EINVAL, code)
+
+
+def not_permitted(code=None):
+    """EPERM."""
+    return system(errno.EPERM, code)
+
+
+class Abort(Exception):
+    """The call would have killed a real target with SIGABRT."""

@@ -1,0 +1,106 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Lays out a directory that looks like an SPDK installation."""
+
+import os
+import sys
+
+from cyborg_spdk.simulator import target
+
+_PROGRAM = """\
+#!{python}
+# A simulated SPDK program; see the documentation of cyborg_spdk.simulator.
+import sys
+
+sys.path[:0] = {path!r}
+
+from cyborg_spdk.simulator import program  # noqa: E402
+
+sys.exit(program.run({app!r}, sys.argv[1:]))
+"""
+
+_SETUP = """\
+#!/bin/sh
+# Stand-in for SPDK's scripts/setup.sh: it shows, and changes nothing.
+case "${{1:-config}}" in
+config|reset|cleanup)
+    ;;
+status)
+    echo "Hugepages"
+    echo "node     hugesize     free /  total"
+    for size in /sys/kernel/mm/hugepages/hugepages-*kB; do
+        [ -d "$size" ] || continue
+        echo "node0   ${{size##*-}}   $(cat "$size/free_hugepages") /" \\
+            "$(cat "$size/nr_hugepages")"
+    done
+    echo
+    echo "Type                      BDF             Vendor Device NUMA" \\
+        "   Driver           Device     Block devices"
+    ;;
+*)
+    echo "usage: $0 [config|status|reset|cleanup|help]"
+    ;;
+esac
+exit 0
+"""
+
+
+def _write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    temporary = f"{path}.{os.getpid()}"
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(temporary, 0o755)  # noqa: S103
+    os.replace(temporary, path)
+
+
+def lay_out(directory):
+    """Write the programs into a directory.
+
+    :param directory: is made if it is not there.
+    :returns: list of the paths written.
+    """
+    directory = os.path.abspath(directory)
+    package = os.path.dirname(os.path.abspath(__file__))
+    root = os.path.dirname(os.path.dirname(package))
+    # -P and -I leave the root out; an installed package is found anyway.
+    paths = []
+    for app in target.PROGRAMS:
+        path = os.path.join(directory, "build", "bin", app)
+        _write(path, _PROGRAM.format(python=sys.executable, path=[root],
+                                     app=app))
+        paths.append(path)
+    path = os.path.join(directory, "scripts", "setup.sh")
+    _write(path, _SETUP.format())
+    paths.append(path)
+    return paths
+
+
+def main(argv):
+    """``install DIRECTORY``.
+
+    :returns: the exit status.
+    """
+    if len(argv) != 1 or argv[0].startswith("-"):
+        print("usage: python -m cyborg_spdk.simulator install DIRECTORY",
+              file=sys.stderr)
+        return 2
+    try:
+        paths = lay_out(argv[0])
+    except OSError as exc:
+        print(f"simulator: {argv[0]!r}: {exc.strerror}; name a directory "
+              "that you may write to", file=sys.stderr)
+        return 1
+    for path in paths:
+        print(path)
+    return 0

@@ -1,0 +1,63 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Log lines as SPDK writes them, to stderr."""
+
+import sys
+import time
+
+LEVELS = ("ERROR", "WARNING", "NOTICE", "INFO", "DEBUG")
+
+
+class Log:
+    """A target's log.
+
+    :ivar level: what is kept for syslog (``log_set_level``).
+    :ivar print_level: what is printed (``log_set_print_level``).
+    """
+
+    def __init__(self, stream=None):
+        self.stream = stream or sys.stderr
+        self.level = "NOTICE"
+        self.print_level = "INFO"
+        self.timestamps = True
+
+    def _write(self, level, file, line, function, text):
+        if LEVELS.index(level) > LEVELS.index(self.print_level):
+            return
+        now = time.time()
+        stamp = ""
+        if self.timestamps:
+            stamp = time.strftime("[%Y-%m-%d %H:%M:%S",
+                                  time.localtime(now))
+            stamp += f".{int(now % 1 * 1e6):06d}] "
+        self.raw(f"{stamp}{file}:{line:>4}:{function}: *{level}*: {text}")
+
+    def raw(self, text):
+        """Write one line as it is (EAL and getopt have their own forms)."""
+        try:
+            self.stream.write(text + "\n")
+            self.stream.flush()
+        except (OSError, ValueError):
+            return
+
+    def errlog(self, file, line, function, text):
+        """Write an ``*ERROR*`` line."""
+        self._write("ERROR", file, line, function, text)
+
+    def warnlog(self, file, line, function, text):
+        """Write a ``*WARNING*`` line."""
+        self._write("WARNING", file, line, function, text)
+
+    def noticelog(self, file, line, function, text):
+        """Write a ``*NOTICE*`` line."""
+        self._write("NOTICE", file, line, function, text)

@@ -1,0 +1,222 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``bdev_*`` methods of the block device layer (``lib/bdev/bdev_rpc.c``)."""
+
+import base64
+import errno
+import os
+
+from cyborg_spdk.simulator import bdevs
+from cyborg_spdk.simulator import decode
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import iostat
+from cyborg_spdk.simulator import registry
+
+
+@registry.method("bdev_get_bdevs")
+def get_bdevs(target, params, request):
+    """Describe one bdev or all."""
+    layer = target.bdevs
+    name = params.get("name")
+    if name is None:
+        return [layer.describe(bdev) for bdev in layer]
+    timeout = params.get("timeout", 0)
+    bdev = layer.find(name)
+    if target.release < 2205:
+        if bdev is None or bdev.removing:
+            raise errors.no_device()
+        return [layer.describe(bdev)]
+    found = bdev if bdev is not None and not bdev.removing else None
+    if found is None and timeout:
+        _wait_for(target, request, name, timeout)
+        return registry.PENDING
+    if target.release < 2309:
+        if found is None:
+            raise errors.no_device()
+        return [layer.describe(found)]
+    # Opened now, described in a message of its own.
+    info = None if found is None else [layer.describe(found)]
+    target.answer_later(request, _found, info)
+    return registry.PENDING
+
+
+def _found(info):
+    if info is None:
+        raise errors.no_device()
+    return info
+
+
+def _wait_for(target, request, name, timeout):
+    """Answer when a bdev of that name appears, or after the time."""
+    layer = target.bdevs
+    layer.waiting.add(request)
+
+    def appeared(bdev):
+        if name == bdev.name or name in bdev.aliases:
+            forget()
+            target.server.cancel(timer)
+            request.result([layer.describe(bdev)])
+
+    def expired():
+        forget()
+        request.error(-errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    def forget():
+        layer.waiting.discard(request)
+        layer.watchers.remove(appeared)
+
+    layer.watchers.append(appeared)
+    timer = target.server.later(timeout / 1000, expired)
+
+
+@decode.decoder("rpc_decode_reset_iostat_mode",
+                "rpc_decode_bdev_reset_stat_mode")
+def _reset_mode(value):
+    return decode.choice("all", "maxmin", "none")(value)
+
+
+@decode.decoder("rpc_decode_iostat_bdev_names",
+                "rpc_decode_bdev_iostat_names")
+def _iostat_names(value):
+    return decode.array(value, decode.string, 1024)
+
+
+@registry.method("bdev_get_iostat")
+def get_iostat(target, params, request):
+    """Tell the counters of some bdevs or all."""
+    names = params.get("names")
+    if "name" in params and names is None:
+        names = [params["name"]]
+    per_channel = params.get("per_channel", False)
+    reset = params.get("reset_mode", "none")
+    if per_channel and (names is None or len(names) != 1):
+        raise errors.invalid()
+    chosen = list(target.bdevs)
+    if names is not None:
+        chosen = [target.bdevs.get(name) for name in names]
+    reply = {"tick_rate": target.tick_rate, "ticks": target.ticks()}
+    if per_channel:
+        reply["name"] = chosen[0].name
+        reply["channels"] = []
+    else:
+        reply["bdevs"] = [iostat.describe(target, bdev) for bdev in chosen]
+    if reset == "all":
+        for bdev in chosen:
+            bdev.reads = 0
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING
+
+
+@registry.method("bdev_reset_iostat")
+def reset_iostat(target, params, request):
+    """Zero the counters of a bdev or of all."""
+    chosen = list(target.bdevs)
+    if params.get("name") is not None:
+        chosen = [target.bdevs.get(params["name"])]
+    for bdev in chosen:
+        bdev.reads = 0
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+@registry.method("bdev_set_qos_limit")
+def set_qos_limit(target, params, request):
+    """Limit a bdev."""
+    bdev = target.bdevs.get(params["name"])
+    limits = {name: params[name] for name in bdevs.QOS if name in params}
+    if not limits:
+        raise errors.CallError(-errno.EINVAL, "No rate limits specified")
+    for name, value in limits.items():
+        # Rounded up as lib/bdev does: I/O per second in steps of 1,000.
+        if name == "rw_ios_per_sec" and value % 1000:
+            value += 1000 - value % 1000
+        bdev.qos[name] = value
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+@registry.method("bdev_set_qd_sampling_period")
+def set_qd_sampling_period(target, params, request):
+    """Sample the queue depth of a bdev."""
+    target.bdevs.get(params["name"]).period = params["period"]
+    return True
+
+
+@decode.decoder("rpc_decode_bdev_histogram_borders")
+def _borders(value):
+    return decode.array(value, decode.DECODERS["uint64"])
+
+
+@registry.method("bdev_enable_histogram")
+def enable_histogram(target, params, request):
+    """Begin or end to count latencies in buckets."""
+    bdev = target.bdevs.get(params["name"])
+    bdev.histogram = params["enable"]
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+@registry.method("bdev_get_histogram")
+def get_histogram(target, params, request):
+    """Tell the buckets; nothing is ever in them here."""
+    bdev = target.bdevs.get(params["name"])
+    if target.release >= 2605:
+        if not bdev.histogram:
+            raise errors.system(errno.ENOMEM)
+        buckets = 64 - 7
+        size = (1 << 7) * (buckets + 1) * 8
+        reply = {"histogram": base64.b64encode(bytes(size)).decode(),
+                 "granularity": 7, "min_range": 0, "max_range": 64,
+                 "tsc_rate": target.tick_rate}
+    else:
+        size = (1 << 7) * (64 - 7 + 1) * 8
+        reply = {"histogram": base64.b64encode(bytes(size)).decode(),
+                 "bucket_shift": 7, "tsc_rate": target.tick_rate}
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING
+
+
+@registry.method("bdev_examine")
+def examine(target, params, request):
+    """Let the modules look at a bdev again; by name, there or not."""
+    name = params["name"]
+    if name in target.bdevs.examine_names:
+        raise errors.exists()
+    if target.bdevs.options.get("bdev_auto_examine", True):
+        raise errors.invalid()
+    target.bdevs.examine_names.append(name)
+    bdev = target.bdevs.find(name)
+    if bdev is not None:
+        target.bdevs.run_examiners(bdev)
+    return True
+
+
+@registry.method("bdev_wait_for_examine")
+def wait_for_examine(target, params, request):
+    """Answer when no module looks at a bdev any more."""
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+@registry.method("bdev_set_options")
+def set_options(target, params, request):
+    """Set the options of the layer."""
+    options = target.bdevs.options
+    pool = params.get("bdev_io_pool_size", options["bdev_io_pool_size"])
+    cache = params.get("bdev_io_cache_size", options["bdev_io_cache_size"])
+    if pool < cache * (len(target.cores()) + 1):
+        raise errors.invalid_params(
+            f"Pool size {pool} too small for cache size {cache}")
+    options.update((key, value) for key, value in params.items()
+                   if key in options)
+    return True

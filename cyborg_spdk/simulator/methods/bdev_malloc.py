@@ -1,0 +1,104 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``bdev_malloc_*`` (``module/bdev/malloc``)."""
+
+import errno
+
+from cyborg_spdk.simulator import bdevs
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator.methods import common
+
+# Memory that malloc bdevs may use in all. A real target has its huge pages.
+MEMORY = 256 * 2 ** 30
+
+_IO = ("read", "write", "unmap", "write_zeroes", "flush", "reset")
+_MD_SIZES = (0, 8, 16, 32, 64, 128)
+
+
+def _check(target, params):
+    release = target.release
+    if not params["num_blocks"]:
+        raise common.bad(release, 2301, errno.EINVAL,
+                         "Disk num_blocks must be greater than 0")
+    common.old_uuid(release, params, 2301)
+    if params["block_size"] % 512 \
+            or params.get("physical_block_size", 0) % 512:
+        raise errors.invalid()
+    if params.get("numa_id", -1) not in (-1, 0):
+        raise errors.invalid()
+    if params.get("md_size", 0) not in _MD_SIZES:
+        raise errors.invalid()
+    if not 0 <= params.get("dif_type", 0) <= 3:
+        raise errors.invalid()
+    if params.get("dif_type", 0) and not params.get("md_size", 0):
+        raise errors.invalid()
+
+
+@registry.method("bdev_malloc_create")
+def create(target, params, request):
+    """Make a RAM disk."""
+    layer = target.bdevs
+    release = target.release
+    _check(target, params)
+    md_size = params.get("md_size", 0)
+    interleave = params.get("md_interleave", False)
+    block_size = params["block_size"] + (md_size if interleave else 0)
+    size = params["num_blocks"] * block_size
+    used = sum(bdev.size for bdev in layer.list if bdev.module == "malloc")
+    if not size or used + size > MEMORY:
+        raise errors.system(errno.ENOMEM)
+    name = params.get("name")
+    if name is None:
+        name = f"Malloc{layer.counters['Malloc']}"
+        layer.counters["Malloc"] += 1
+    bdev = bdevs.Bdev("malloc", name, block_size, params["num_blocks"], _IO)
+    bdev.product = "Malloc disk"
+    bdev.uuid = params.get("uuid")
+    bdev.numa_id = params.get("numa_id", -1)
+    bdev.write_cache = True
+    bdev.physical = params.get("physical_block_size", 0) \
+        or params["block_size"]
+    bdev.boundary = params.get("optimal_io_boundary", 0)
+    common.metadata(bdev, params, interleave)
+    common.io_types(bdev, release)
+    layer.register(bdev)
+    bdev.config = lambda: _config(bdev, release)
+    return common.created(release, bdev.name)
+
+
+def _config(bdev, release):
+    params = {"name": bdev.name, "num_blocks": bdev.num_blocks,
+              "block_size": bdev.block_size - (
+                  bdev.md_size if bdev.md_interleave else 0)}
+    if release >= 2305:
+        params["physical_block_size"] = bdev.physical
+    if release >= 1804:
+        params["uuid"] = bdev.uuid
+    if release >= 2201:
+        params["optimal_io_boundary"] = bdev.boundary
+    if release >= 2409:
+        params.update(
+            md_size=bdev.md_size, dif_type=bdev.dif_type,
+            dif_is_head_of_md=bdev.dif_head,
+            dif_pi_format=bdev.dif_pi_format)
+    if release >= 2601:
+        params["numa_id"] = bdev.numa_id
+    return {"method": common.name(release, "bdev_malloc_create"),
+            "params": params}
+
+
+@registry.method("bdev_malloc_delete")
+def delete(target, params, request):
+    """Remove a RAM disk."""
+    return common.delete(target, params["name"], "malloc", request)

@@ -1,0 +1,123 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``bdev_null_*`` (``module/bdev/null``)."""
+
+import errno
+
+from cyborg_spdk.simulator import bdevs
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator.methods import common
+
+_IO = ("read", "write", "write_zeroes", "reset")
+_MD_SIZES = (0, 8, 16, 32, 64, 128)
+
+
+def _check(release, params):
+    """Refuse with a sentence up to v24.05, with strerror() since."""
+    block_size, md_size = params["block_size"], params.get("md_size", 0)
+    dif_type = params.get("dif_type", 0)
+
+    def bad(text):
+        return common.bad(release, 2409, errno.EINVAL, text)
+
+    if release < 2409 and block_size < md_size:
+        raise bad("Interleaved metadata size can not be greater than "
+                  "block size")
+    if release >= 2409 and md_size not in _MD_SIZES:
+        raise errors.invalid()
+    data = block_size - (md_size if release < 2301 else 0)
+    if data % 512:
+        raise bad(f"Data block size {block_size} is not a multiple of 512")
+    if params.get("physical_block_size", 0) % 512:
+        raise bad("Physical block size "
+                  f"{params['physical_block_size']} is not a multiple of "
+                  "512")
+    if not params["num_blocks"]:
+        raise bad("Disk num_blocks must be greater than 0")
+    common.old_uuid(release, params, 2305)
+    if not 0 <= dif_type <= 3:
+        raise bad("Invalid protection information type")
+    if dif_type and not md_size:
+        raise bad("Interleaved metadata size should be set for DIF")
+
+
+@registry.method("bdev_null_create")
+def create(target, params, request):
+    """Make a disk that forgets everything."""
+    release = target.release
+    _check(release, params)
+    md_size = params.get("md_size", 0)
+    block_size = params["block_size"] + (md_size if release >= 2301 else 0)
+    bdev = bdevs.Bdev("null", params["name"], block_size,
+                      params["num_blocks"], _IO)
+    bdev.product = "Null disk"
+    bdev.uuid = params.get("uuid")
+    bdev.physical = params.get("physical_block_size", 0) \
+        or params["block_size"]
+    bdev.preferred = tuple(params.get(key, 0) for key in (
+        "preferred_write_alignment", "preferred_write_granularity",
+        "optimal_write_size", "preferred_unmap_alignment",
+        "preferred_unmap_granularity"))
+    common.metadata(bdev, params, True)
+    if release >= 2209:
+        bdev.io.add("abort")
+    target.bdevs.register(bdev)
+    bdev.config = lambda: _config(bdev, release)
+    return common.created(release, bdev.name)
+
+
+def _config(bdev, release):
+    params = {"name": bdev.name, "num_blocks": bdev.num_blocks,
+              "block_size": bdev.block_size - (
+                  bdev.md_size if release >= 2301 else 0)}
+    if release >= 2305:
+        params["physical_block_size"] = bdev.physical
+    if release >= 1910:
+        params["md_size"] = bdev.md_size
+        params["dif_type"] = bdev.dif_type
+        params["dif_is_head_of_md"] = bdev.dif_head
+    if release >= 2409:
+        params["dif_pi_format"] = bdev.dif_pi_format
+    if release >= 1804:
+        params["uuid"] = bdev.uuid
+    if release >= 2509:
+        for key, value in zip((
+                "preferred_write_granularity", "preferred_write_alignment",
+                "optimal_write_size", "preferred_unmap_granularity",
+                "preferred_unmap_alignment"),
+                (bdev.preferred[index] for index in (1, 0, 2, 4, 3)),
+                strict=True):
+            params[key] = value
+    return {"method": common.name(release, "bdev_null_create"),
+            "params": params}
+
+
+@registry.method("bdev_null_delete")
+def delete(target, params, request):
+    """Remove one."""
+    return common.delete(target, params["name"], "null", request)
+
+
+@registry.method("bdev_null_resize")
+def resize(target, params, request):
+    """Change the size of one; ``new_size`` is in MiB."""
+    bdev = target.bdevs.get(params["name"])
+    if bdev.module != "null":
+        raise errors.CallError(-errno.EINVAL, "Invalid argument")
+    blocks = params["new_size"] * 2 ** 20 // bdev.block_size
+    if blocks < bdev.num_blocks and bdev.openers:
+        raise errors.system(errno.EINVAL)
+    bdev.num_blocks = blocks
+    target.notify("bdev_resize", bdev.name)
+    return True

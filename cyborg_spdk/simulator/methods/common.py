@@ -1,0 +1,111 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the methods of several bdev modules share."""
+
+import errno
+import uuid
+
+from cyborg_spdk.simulator import decode
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator import release as releases
+
+# Modules whose RPC deletes by name without a look at the module's own
+# list: another module's bdev was refused inside, and answered false.
+_OLD_DELETE = 2205
+
+
+def name(release, method):
+    """The name that a release writes into its configuration."""
+    if release >= 1910:
+        return method
+    for alias, entries in releases.data("methods")["aliases"].items():
+        if entries[0][0] == method:
+            return alias
+    return method
+
+
+def created(release, bdev_name):
+    """The result of a create: an array of names up to v18.04."""
+    return bdev_name if release >= 1807 else [bdev_name]
+
+
+def bad(release, since, number, text):
+    """A refusal that had a sentence before a release, strerror() since."""
+    if release >= since:
+        return errors.system(number)
+    return errors.CallError(-number, text)
+
+
+def old_uuid(release, params, since):
+    """Parse a UUID where the decoder took any string."""
+    if release < since and params.get("uuid") is not None:
+        try:
+            params["uuid"] = decode.uuid(params["uuid"])
+        except decode.Refused:
+            raise errors.CallError(
+                -errno.EINVAL, "Failed to parse bdev UUID") from None
+
+
+def metadata(bdev, params, interleave):
+    """Copy what describes metadata and protection information."""
+    bdev.md_size = params.get("md_size", 0)
+    bdev.md_interleave = interleave
+    bdev.dif_type = params.get("dif_type", 0)
+    bdev.dif_head = params.get("dif_is_head_of_md", False)
+    bdev.dif_pi_format = params.get("dif_pi_format", 0)
+
+
+def io_types(bdev, release):
+    """Add what RAM disks can do since v22.09, and what they tell of DMA."""
+    if release >= 2209:
+        bdev.io |= {"abort"}
+    if release >= 2409:
+        bdev.io |= {"zcopy", "compare", "copy"}
+    if 2205 <= release < 2605:
+        bdev.domains = ({"dma_device_id": "SPDK_ACCEL_DMA_DEVICE",
+                         "dma_device_type": 2},)
+
+
+def delete(target, bdev_name, module, request):
+    """Begin to remove a bdev of a module; answered when it is gone.
+
+    :raises errors.CallError: ENODEV if there is none of this name, or (as
+        from v22.05 on) it is another module's.
+    """
+    layer = target.bdevs
+    bdev = layer.find(bdev_name)
+    if target.release < _OLD_DELETE:
+        if bdev is None:
+            raise errors.no_device()
+        if bdev.module != module or bdev.removing:
+            return False
+    elif bdev is None or bdev.removing or bdev.module != module:
+        raise errors.no_device()
+    layer.unregister(bdev, lambda: request.result(True))
+    return registry.PENDING
+
+
+def derived_uuid(namespace, *parts):
+    """The UUID that SPDK derives from others (SHA-1, version 5)."""
+    space = uuid.UUID(namespace)
+    data = b"".join(part.encode() if isinstance(part, str) else part
+                    for part in parts)
+    return str(sha1_uuid(space, data))
+
+
+def sha1_uuid(space, data):
+    """A version 5 UUID of bytes."""
+    import hashlib
+    digest = hashlib.sha1(space.bytes + data, usedforsecurity=False).digest()
+    return uuid.UUID(bytes=digest[:16], version=5)

@@ -1,0 +1,379 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``framework_get_*``, scheduler, accel, sock, iobuf, log, trace, notify,
+keyring: the parts of SPDK that are mostly options."""
+
+
+from cyborg_spdk.simulator import config
+from cyborg_spdk.simulator import decode
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator.log import LEVELS
+
+
+@registry.method("framework_get_subsystems")
+def get_subsystems(target, params, request):
+    """List the subsystems in the order of their initialization."""
+    return target.options.subsystems()
+
+
+@registry.method("framework_get_config")
+def get_config(target, params, request):
+    """Write the calls that make the present state of a subsystem."""
+    name = params["name"]
+    if name not in [item["subsystem"]
+                    for item in target.options.subsystems()]:
+        raise errors.invalid_params(f"Subsystem '{name}' not found")
+    calls = config.calls(target, name, params.get("with_batches", False))
+    target.answer_later(request, lambda: calls)
+    return registry.PENDING
+
+
+@registry.method("framework_get_scheduler")
+def get_scheduler(target, params, request):
+    """Tell the scheduler."""
+    return dict(target.options.scheduler)
+
+
+@registry.method("framework_get_governor")
+def get_governor(target, params, request):
+    """There is none."""
+    return {}
+
+
+@registry.method("framework_set_scheduler")
+def set_scheduler(target, params, request):
+    """Choose the scheduler."""
+    name = params["name"]
+    if name not in ("static", "dynamic", "gscheduler"):
+        if target.release < 2305:
+            raise errors.internal()
+        raise errors.internal("Unknown error -22")
+    options = target.options
+    options.scheduler["scheduler_name"] = name
+    call = options.calls["framework_set_scheduler"]
+    call["name"] = name
+    if "period" in params:
+        options.scheduler["scheduler_period"] = params["period"]
+        call["period"] = params["period"]
+    return True
+
+
+@registry.method("scheduler_set_options")
+def scheduler_set_options(target, params, request):
+    """Set which cores schedule and which are left alone."""
+    target.options.scheduler_options.update(params)
+    if "scheduling_core" in params:
+        target.options.scheduler["scheduling_core"] = \
+            params["scheduling_core"]
+    return True
+
+
+# accel
+
+@registry.method("accel_get_opc_assignments", "accel_get_module_info",
+                 "accel_get_stats", "iobuf_get_stats")
+def facts(target, params, request):
+    """Tell what is fixed here: the software module does everything."""
+    reply = target.options.facts[request_name(target, request)]
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING
+
+
+def request_name(target, request):
+    """The current name of the method that was called."""
+    return target.methods.table[request.method].canonical
+
+
+@registry.method("accel_set_options", "iobuf_set_options",
+                 "bdev_raid_set_options", "bdev_nvme_set_options")
+def set_options(target, params, request):
+    """Set the options of a part."""
+    target.options.update(request_name(target, request), params)
+    return True
+
+
+@registry.method("bdev_nvme_set_hotplug")
+def set_hotplug(target, params, request):
+    """Set how NVMe devices are looked for."""
+    target.options.update("bdev_nvme_set_hotplug", params)
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+@registry.method("accel_assign_opc")
+def assign_opc(target, params, request):
+    """Have a module do an operation."""
+    assignments = target.options.facts["accel_get_opc_assignments"]
+    if params["opname"] not in assignments:
+        raise errors.internal("error assigning opcode")
+    assignments[params["opname"]] = params["module"]
+    return True
+
+
+# sock
+
+def _impl(target, params):
+    name = params["impl_name"]
+    key = f"sock_impl_set_options:{name}"
+    if key not in target.options.calls:
+        raise errors.invalid_params()
+    return key
+
+
+@registry.method("sock_impl_get_options")
+def sock_get(target, params, request):
+    """Tell the options of a socket implementation."""
+    options = dict(target.options.calls[_impl(target, params)])
+    del options["impl_name"]
+    return options
+
+
+@registry.method("sock_impl_set_options")
+def sock_set(target, params, request):
+    """Set the options of a socket implementation."""
+    target.options.update(_impl(target, params), params)
+    return True
+
+
+@registry.method("sock_set_default_impl")
+def sock_set_default(target, params, request):
+    """Choose the socket implementation."""
+    _impl(target, params)
+    target.options.calls["sock_set_default_impl"] = {
+        "impl_name": params["impl_name"]}
+    return True
+
+
+@registry.method("sock_get_default_impl")
+def sock_get_default(target, params, request):
+    """Tell the socket implementation."""
+    call = target.options.calls.get("sock_set_default_impl",
+                                    {"impl_name": "posix"})
+    return {"impl_name": call["impl_name"]}
+
+
+@registry.method("vmd_enable", "vmd_rescan", "vmd_remove_device",
+                 "ioat_scan_accel_module", "ae4dma_scan_accel_module")
+def hardware(target, params, request):
+    """There is no such device."""
+    name = request_name(target, request)
+    if name == "vmd_remove_device":
+        raise errors.no_device()
+    if name == "vmd_rescan":
+        return {"count": 0}
+    return True
+
+
+# log
+
+@decode.decoder("rpc_decode_log_level")
+def _level(value):
+    return decode.choice(*LEVELS)(value)
+
+
+@registry.method("log_get_level")
+def log_get_level(target, params, request):
+    """Tell the level of what goes to syslog."""
+    return target.log.level
+
+
+@registry.method("log_get_print_level")
+def log_get_print_level(target, params, request):
+    """Tell the level of what is printed."""
+    return target.log.print_level
+
+
+@registry.method("log_set_level", "log_set_print_level")
+def log_set_level(target, params, request):
+    """Set a level."""
+    level = params["level"]
+    if level not in LEVELS:
+        raise errors.invalid_params("Invalid parameters")
+    if request_name(target, request) == "log_set_level":
+        target.log.level = level
+    else:
+        target.log.print_level = level
+    return True
+
+
+@registry.method("log_get_flags")
+def log_get_flags(target, params, request):
+    """Tell which parts log details."""
+    return dict(target.options.log_flags)
+
+
+@registry.method("log_set_flag", "log_clear_flag")
+def log_set_flag(target, params, request):
+    """Switch details of a part, or of all."""
+    flags = target.options.log_flags
+    name = params["flag"]
+    if name == "all":
+        names = list(flags)
+    elif name in flags:
+        names = [name]
+    else:
+        raise errors.invalid_params("Invalid parameters")
+    on = request_name(target, request) == "log_set_flag"
+    flags.update(dict.fromkeys(names, on))
+    return True
+
+
+@registry.method("log_enable_timestamps")
+def log_enable_timestamps(target, params, request):
+    """Switch the time stamps of log lines."""
+    target.log.timestamps = params["enabled"]
+    return True
+
+
+# trace
+
+def _groups(target):
+    return target.options.facts["trace_get_tpoint_group_mask"]
+
+
+def _group_mask(target):
+    return sum(int(group["mask"], 16) for name, group
+               in _groups(target).items()
+               if name != "tpoint_group_mask" and group["enabled"])
+
+
+@registry.method("trace_get_tpoint_group_mask")
+def trace_get(target, params, request):
+    """Tell which trace points are on."""
+    groups = _groups(target)
+    groups["tpoint_group_mask"] = f"0x{_group_mask(target):x}"
+    return groups
+
+
+@registry.method("trace_get_info")
+def trace_info(target, params, request):
+    """Tell where the trace is and which points are on."""
+    reply = {"tpoint_shm_path":
+             f"/dev/shm/{target.trace_name}"  # noqa: S108
+             f"_trace.pid{target.pid}",
+             "tpoint_group_mask": f"0x{_group_mask(target):x}"}
+    for name, group in _groups(target).items():
+        if name != "tpoint_group_mask":
+            reply[name] = {
+                "mask": group["mask"],
+                "tpoint_mask": group.get(
+                    "tpoint_mask",
+                    "0xffffffffffffffff" if group["enabled"] else "0x0")}
+    return reply
+
+
+@registry.method("trace_enable_tpoint_group", "trace_disable_tpoint_group")
+def trace_group(target, params, request):
+    """Switch a group of trace points, or all."""
+    on = "enable" in request_name(target, request)
+    groups = _groups(target)
+    names = [name for name in groups if name != "tpoint_group_mask"]
+    if params["name"] != "all":
+        if params["name"] not in names:
+            raise errors.invalid_params()
+        names = [params["name"]]
+    for name in names:
+        _switch(groups[name], (1 << 64) - 1 if on else 0)
+    return True
+
+
+def _switch(group, mask):
+    group["enabled"] = mask != 0
+    if "tpoint_mask" in group:
+        known = sum(1 << point["tpoint_id"] for point in group["tpoints"])
+        mask &= known
+        group["enabled"] = mask != 0
+        group["tpoint_mask"] = f"0x{mask:x}"
+        for point in group["tpoints"]:
+            point["enabled"] = bool(mask >> point["tpoint_id"] & 1)
+
+
+@registry.method("trace_set_tpoint_mask", "trace_clear_tpoint_mask")
+def trace_mask(target, params, request):
+    """Switch single trace points of a group."""
+    groups = _groups(target)
+    name = params["name"]
+    if name not in groups or name == "tpoint_group_mask":
+        raise errors.invalid_params()
+    group = groups[name]
+    now = int(group.get("tpoint_mask", "0x0"), 16)
+    mask = params.get("tpoint_mask", (1 << 64) - 1)
+    on = "set" in request_name(target, request)
+    _switch(group, now | mask if on else now & ~mask)
+    return True
+
+
+@registry.method("trace_clear")
+def trace_clear(target, params, request):
+    """Empty the trace."""
+    return True
+
+
+# notify
+
+@registry.method("notify_get_types")
+def notify_types(target, params, request):
+    """List the kinds of notifications."""
+    return target.options.facts["notify_get_types"]
+
+
+@registry.method("notify_get_notifications")
+def notifications(target, params, request):
+    """List notifications from an id on."""
+    first = params.get("id", 0)
+    most = params.get("max", 2 ** 64 - 1)
+    known = target.notifications
+    # The ring keeps 1,024 of them.
+    first = max(first, len(known) - 1024)
+    return [{"type": known[number][0], "ctx": known[number][1],
+             "id": number}
+            for number in range(first, min(len(known), first + most))]
+
+
+# keyring
+
+@registry.method("keyring_get_keys")
+def get_keys(target, params, request):
+    """List the keys."""
+    return [{"name": name, **facts_} for name, facts_
+            in target.options.keys.items()]
+
+
+@registry.method("keyring_file_add_key")
+def add_key(target, params, request):
+    """Add a key that is in a file."""
+    import os
+    name, path = params["name"], params["path"]
+    try:
+        info = os.stat(path)
+    except OSError as exc:
+        raise errors.system(exc.errno) from None
+    if not path.startswith("/") or info.st_mode & 0o177:
+        raise errors.not_permitted()
+    if name in target.options.keys:
+        raise errors.exists()
+    target.options.keys[name] = {
+        "module": "keyring_file", "removed": False, "probed": False,
+        "refcnt": 1, "path": path}
+    return True
+
+
+@registry.method("keyring_file_remove_key")
+def remove_key(target, params, request):
+    """Remove a key."""
+    if target.options.keys.pop(params["name"], None) is None:
+        raise errors.system(2)
+    return True
+
+

@@ -1,0 +1,333 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``nvmf_*`` methods on subsystems and what is in them."""
+
+import re
+
+from cyborg_spdk.simulator import decode
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import nvmf
+from cyborg_spdk.simulator import registry
+
+
+def find_tgt(target, params, text="Unable to find a target."):
+    """Find the target that the parameters name.
+
+    :raises errors.CallError: -32603.
+    """
+    tgt = target.nvmf.tgt(params.get("tgt_name"))
+    if tgt is None:
+        raise errors.internal(text)
+    return tgt
+
+
+def find_subsystem(target, params, tgt=None):
+    """Find the subsystem that the parameters name.
+
+    :raises errors.CallError: -32602.
+    """
+    tgt = tgt or find_tgt(target, params)
+    subsystem = tgt.subsystems.get(params["nqn"])
+    if subsystem is None:
+        raise errors.invalid_params()
+    return subsystem
+
+
+@decode.decoder("decode_subsystem_serial_number")
+def _serial(value):
+    text = decode.string(value)
+    if not nvmf.printable(text, 20):
+        raise decode.Refused
+    return text
+
+
+@decode.decoder("decode_subsystem_model_number")
+def _model(value):
+    text = decode.string(value)
+    if not nvmf.printable(text, 40):
+        raise decode.Refused
+    return text
+
+
+def _hex(digits):
+    def decoder(value):
+        text = decode.string(value)
+        if not re.fullmatch(f"[0-9a-fA-F]{{{digits}}}", text):
+            raise decode.Refused
+        return text.upper()
+    return decoder
+
+
+decode.DECODERS["decode_ns_nguid"] = _hex(32)
+decode.DECODERS["decode_ns_eui64"] = _hex(16)
+decode.DECODERS["decode_ns_uuid"] = decode.uuid
+decode.DECODERS["rpc_decode_hide_metadata"] = decode.boolean
+decode.DECODERS["rpc_decode_max_discard_size_kib"] = \
+    decode.DECODERS["uint64"]
+decode.DECODERS["rpc_decode_max_write_zeroes_size_kib"] = \
+    decode.DECODERS["uint64"]
+
+
+def _address(target, address):
+    """One element of ``listen_addresses``."""
+    info = {}
+    if target.release < 2405:
+        info["transport"] = address["trtype"]
+    info.update(address)
+    return info
+
+
+def _namespace(subsystem, namespace):
+    info = {"nsid": namespace.nsid, "bdev_name": namespace.bdev.name,
+            "name": namespace.bdev.name}
+    if namespace.nguid.strip("0"):
+        info["nguid"] = namespace.nguid
+    if namespace.eui64.strip("0"):
+        info["eui64"] = namespace.eui64
+    info["uuid"] = namespace.uuid
+    if subsystem.ana_reporting:
+        info["anagrpid"] = namespace.anagrpid
+    return info
+
+
+def describe(target, subsystem):
+    """One element of the reply of ``nvmf_get_subsystems``."""
+    release = target.release
+    info = {"nqn": subsystem.nqn,
+            "subtype": "Discovery" if subsystem.discovery else "NVMe"}
+    info["listen_addresses"] = [_address(target, listener.address)
+                                for listener in subsystem.listeners]
+    info["allow_any_host"] = subsystem.allow_any_host
+    info["hosts"] = []
+    for nqn, keys in reversed(subsystem.hosts.items()):
+        info["hosts"].append({"nqn": nqn, **keys})
+    if subsystem.discovery:
+        return info
+    info["serial_number"] = subsystem.serial
+    if release >= 1904:
+        info["model_number"] = subsystem.model
+    if release >= 1807 and subsystem.max_namespaces:
+        info["max_namespaces"] = subsystem.max_namespaces
+    if release >= 2601:
+        info["passthrough"] = subsystem.passthrough
+    if release >= 2107:
+        info["min_cntlid"] = subsystem.min_cntlid
+        info["max_cntlid"] = subsystem.max_cntlid
+    if release >= 2605:
+        info["dmrsl"] = subsystem.dmrsl
+        info["wzsl"] = subsystem.wzsl
+    info["namespaces"] = [_namespace(subsystem, namespace) for _, namespace
+                          in sorted(subsystem.namespaces.items())]
+    return info
+
+
+@registry.method("nvmf_get_subsystems")
+def get_subsystems(target, params, request):
+    """Describe one subsystem or all."""
+    tgt = find_tgt(target, params)
+    if params.get("nqn") is not None:
+        subsystem = tgt.subsystems.get(params["nqn"])
+        if subsystem is None:
+            raise errors.no_device()
+        return [describe(target, subsystem)]
+    return [describe(target, subsystem)
+            for subsystem in target.nvmf.subsystems(tgt)]
+
+
+@registry.method("nvmf_create_subsystem")
+def create_subsystem(target, params, request):
+    """Make an NVM subsystem."""
+    name = params.get("tgt_name")
+    tgt = find_tgt(target, params, f"Unable to find target {name}"
+                   if name is not None else "Unable to find a target.")
+    nqn = params["nqn"]
+    failed = errors.internal(f"Unable to create subsystem {nqn}")
+    if nqn in tgt.subsystems or not nvmf.nqn_is_valid(nqn) \
+            or len(tgt.subsystems) >= tgt.max_subsystems:
+        raise failed
+    subsystem = nvmf.Subsystem(nqn, False,
+                               params.get("max_namespaces", 0) or 32)
+    _numbers(subsystem, params)
+    subsystem.allow_any_host = params.get("allow_any_host", False)
+    subsystem.ana_reporting = params.get("ana_reporting", False)
+    subsystem.passthrough = params.get("passthrough", False)
+    subsystem.enable_nssr = params.get("enable_nssr", False)
+    _sizes(target, subsystem, params)
+    low = params.get("min_cntlid", 1)
+    high = params.get("max_cntlid", 65519)
+    if not 1 <= low <= high <= 65519:
+        raise errors.invalid_params(f"Invalid cntlid range [{low}-{high}]")
+    subsystem.min_cntlid, subsystem.max_cntlid = low, high
+    tgt.subsystems[nqn] = subsystem
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+def _numbers(subsystem, params):
+    serial = params.get("serial_number")
+    if serial is not None:
+        if not nvmf.printable(serial, 20):
+            raise errors.invalid_params(f"Invalid SN {serial}")
+        subsystem.serial = serial
+    model = params.get("model_number")
+    if model is not None:
+        if not nvmf.printable(model, 40):
+            raise errors.invalid_params(f"Invalid MN {model}")
+        subsystem.model = model
+
+
+def _sizes(target, subsystem, params):
+    """The limits of discard and write zeroes; see NVMe's DMRSL, WZSL."""
+    if target.release < 2605:
+        subsystem.extra = {key: params.get(key, 0) for key in (
+            "max_discard_size_kib", "max_write_zeroes_size_kib")}
+        return
+    if "dmrsl" in params:
+        subsystem.dmrsl = params["dmrsl"]
+    if "wzsl" in params:
+        subsystem.wzsl = params["wzsl"]
+    if "max_discard_size_kib" in params:
+        subsystem.dmrsl = params["max_discard_size_kib"] << 1
+    if "max_write_zeroes_size_kib" in params:
+        size = params["max_write_zeroes_size_kib"]
+        if size and (size < 8 or size & (size - 1)):
+            raise errors.invalid_params(
+                f"Invalid max_write_zeroes_size_kib {size}")
+        subsystem.wzsl = (size >> 2).bit_length() - 1 if size else 0
+
+
+@registry.method("nvmf_delete_subsystem")
+def delete_subsystem(target, params, request):
+    """Remove a subsystem, the discovery subsystem too."""
+    tgt = find_tgt(target, params)
+    subsystem = find_subsystem(target, params, tgt)
+
+    def remove():
+        target.nvmf.remove_subsystem(tgt, subsystem)
+        return True
+
+    target.answer_later(request, remove)
+    return registry.PENDING
+
+
+@registry.method("nvmf_subsystem_add_ns")
+def add_ns(target, params, request):
+    """Make a bdev a namespace."""
+    subsystem = find_subsystem(target, params)
+    target.answer_later(request, target.nvmf.add_namespace, subsystem,
+                        params["namespace"])
+    return registry.PENDING
+
+
+@registry.method("nvmf_subsystem_remove_ns")
+def remove_ns(target, params, request):
+    """Remove a namespace; its bdev stays."""
+    subsystem = find_subsystem(target, params)
+
+    def remove():
+        if not target.nvmf.remove_namespace(subsystem, params["nsid"]):
+            raise errors.invalid_params()
+        return True
+
+    target.answer_later(request, remove)
+    return registry.PENDING
+
+
+@registry.method("nvmf_subsystem_set_ns_ana_group")
+def set_ns_ana_group(target, params, request):
+    """Move a namespace to another ANA group."""
+    subsystem = find_subsystem(target, params)
+
+    def change():
+        namespace = subsystem.namespaces.get(params["nsid"])
+        if namespace is None \
+                or not 0 < params["anagrpid"] <= subsystem.max_namespaces:
+            raise errors.invalid_params()
+        namespace.anagrpid = params["anagrpid"]
+        return True
+
+    target.answer_later(request, change)
+    return registry.PENDING
+
+
+def _ns_host(target, params, request, visible):
+    subsystem = find_subsystem(target, params)
+    host = params["host"]
+
+    def change():
+        namespace = subsystem.namespaces.get(params["nsid"])
+        if namespace is None or not namespace.no_auto_visible \
+                or not nvmf.nqn_is_valid(host):
+            raise errors.invalid_params()
+        if visible and host not in namespace.hosts:
+            namespace.hosts.append(host)
+        elif not visible:
+            if host not in namespace.hosts:
+                raise errors.invalid_params()
+            namespace.hosts.remove(host)
+        return True
+
+    target.answer_later(request, change)
+    return registry.PENDING
+
+
+@registry.method("nvmf_ns_add_host")
+def ns_add_host(target, params, request):
+    """Make a namespace visible to a host."""
+    return _ns_host(target, params, request, True)
+
+
+@registry.method("nvmf_ns_remove_host")
+def ns_remove_host(target, params, request):
+    """Hide a namespace from a host."""
+    return _ns_host(target, params, request, False)
+
+
+@registry.method("nvmf_subsystem_add_host")
+def add_host(target, params, request):
+    """Allow a host."""
+    subsystem = find_subsystem(target, params)
+    host = params["host"]
+    if not nvmf.nqn_is_valid(host):
+        raise errors.internal()
+    keys = {}
+    for key in ("dhchap_key", "dhchap_ctrlr_key"):
+        if params.get(key) is not None:
+            if params[key] not in target.options.keys:
+                raise errors.invalid_params()
+            keys[key] = params[key]
+    if host in subsystem.hosts:
+        if target.release >= 2405:
+            raise errors.internal()
+        return True
+    subsystem.hosts[host] = keys
+    return True
+
+
+@registry.method("nvmf_subsystem_remove_host")
+def remove_host(target, params, request):
+    """Forbid a host."""
+    subsystem = find_subsystem(target, params)
+    if params["host"] not in subsystem.hosts:
+        raise errors.internal()
+    del subsystem.hosts[params["host"]]
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+@registry.method("nvmf_subsystem_allow_any_host")
+def allow_any_host(target, params, request):
+    """Allow every host, or only the listed ones."""
+    subsystem = find_subsystem(target, params)
+    subsystem.allow_any_host = params["allow_any_host"]
+    return True

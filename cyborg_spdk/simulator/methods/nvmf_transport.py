@@ -1,0 +1,419 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``nvmf_*`` methods on targets, transports and listeners."""
+
+from cyborg_spdk.simulator import decode
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import nvmf
+from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator.methods import nvmf as subsystems
+
+# Transports of SPDK; the recorded builds have TCP only.
+_KNOWN = ("PCIE", "RDMA", "FC", "TCP", "VFIOUSER", "CUSTOM")
+_BUILT = ("TCP",)
+
+_ADRFAM = {"ipv4": "IPv4", "ipv6": "IPv6", "ib": "IB", "fc": "FC"}
+
+
+def _positive(value):
+    result = decode.DECODERS["uint16"](value)
+    if result == 0:
+        raise decode.Refused
+    return result
+
+
+decode.DECODERS["nvmf_rpc_decode_max_io_qpairs"] = _positive
+decode.DECODERS["nvmf_rpc_decode_max_qpairs"] = _positive
+for _name in ("rpc_decode_io_unit_size", "rpc_decode_num_shared_buffers",
+              "rpc_decode_buf_cache_size"):
+    decode.DECODERS[_name] = decode.DECODERS["uint32"]
+
+
+def _defaults(release):
+    """A TCP transport's options, in the order of the reply."""
+    options = {"max_queue_depth": 128}
+    if release >= 2007:
+        options["max_io_qpairs_per_ctrlr"] = 127
+    else:
+        options["max_qpairs_per_ctrlr"] = 128
+    options["in_capsule_data_size"] = 4096
+    options["max_io_size"] = 131072
+    if release < 2605:
+        options["io_unit_size"] = 131072
+    options["max_aq_depth"] = 128
+    if release < 2605:
+        options["num_shared_buffers"] = 511
+        options["buf_cache_size"] = 4294967295 if release >= 2301 else 32
+    else:
+        options["iobuf_small_cache_size"] = 4294967295
+        options["iobuf_large_cache_size"] = 4294967295
+    options["dif_insert_or_strip"] = False
+    if release >= 2110:
+        options["zcopy"] = False
+    options["c2h_success"] = True
+    options["sock_priority"] = 0
+    if release >= 2010:
+        options["abort_timeout_sec"] = 1
+    if release >= 2405:
+        options["ack_timeout"] = 0
+        options["data_wr_pool_size"] = 0
+    if release >= 2505:
+        options["disable_command_passthru"] = False
+    if release >= 2601:
+        options["kas"] = 100
+        options["min_kato"] = 10000
+    return options
+
+
+@registry.method("nvmf_create_transport")
+def create_transport(target, params, request):
+    """Make a transport."""
+    trtype = params["trtype"]
+    tgt = subsystems.find_tgt(target, params)
+    name = trtype.upper()
+    if name not in _BUILT:
+        raise errors.invalid_params(f"Invalid transport type '{trtype}'")
+    if name in tgt.transports:
+        end = "\n" if target.release < 2010 else ""
+        raise errors.internal(
+            f"Transport type '{trtype}' already exists{end}")
+    options = _defaults(target.release)
+    for key in options:
+        if params.get(key) is not None:
+            options[key] = params[key]
+    if options["max_io_size"] < 8192 or options["max_queue_depth"] < 1:
+        raise errors.internal(f"Transport type '{trtype}' create failed")
+    raw = params.get("c2h_success")
+    if isinstance(raw, bool):
+        options["c2h_success"] = raw
+    tgt.transports[name] = options
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+@registry.method("nvmf_get_transports")
+def get_transports(target, params, request):
+    """Describe the transports."""
+    tgt = subsystems.find_tgt(target, params)
+    trtype = params.get("trtype")
+    if trtype is not None and trtype.upper() not in tgt.transports:
+        raise errors.no_device()
+    return [{"trtype": name, **options}
+            for name, options in tgt.transports.items()
+            if trtype is None or trtype.upper() == name]
+
+
+def _address(target, given):
+    """Turn ``listen_address`` into a transport id.
+
+    :raises errors.CallError: -32602.
+    """
+    given = dict(given)
+    trtype = given.get("trtype", given.get("transport"))
+    if trtype is None or len(trtype) > 32 or len(given["traddr"]) > 256 \
+            or len(given.get("trsvcid", "")) > 32:
+        raise errors.invalid_params()
+    address = {"trtype": trtype.upper()}
+    family = given.get("adrfam")
+    if family is not None:
+        if family.lower() not in _ADRFAM:
+            raise errors.invalid_params()
+        address["adrfam"] = _ADRFAM[family.lower()]
+    elif address["trtype"] in ("TCP", "RDMA"):
+        address["adrfam"] = "IPv4"
+    address["traddr"] = given["traddr"]
+    address["trsvcid"] = given.get("trsvcid", "")
+    return address
+
+
+@registry.method("nvmf_subsystem_add_listener")
+def add_listener(target, params, request):
+    """Listen on an address for a subsystem."""
+    tgt = subsystems.find_tgt(target, params)
+    subsystem = subsystems.find_subsystem(target, params, tgt)
+    address = _address(target, params["listen_address"])
+    target.answer_later(request, _add, target, tgt, subsystem, address,
+                        params)
+    return registry.PENDING
+
+
+def _add(target, tgt, subsystem, address, params):
+    if subsystem.find_listener(address):
+        if target.release >= 2405:
+            raise errors.invalid_params()
+        return True
+    if address["trtype"] not in tgt.transports:
+        raise errors.invalid_params()
+    shared = any(other.find_listener(address)
+                 for other in tgt.subsystems.values())
+    if not shared and not nvmf.can_listen(address):
+        raise errors.invalid_params()
+    listener = nvmf.Listener(address, params.get("secure_channel", False),
+                             {key: params[key] for key in ("sock_impl",)
+                              if params.get(key) is not None})
+    subsystem.listeners.insert(0, listener)
+    return True
+
+
+@registry.method("nvmf_subsystem_remove_listener")
+def remove_listener(target, params, request):
+    """Stop to listen on an address for a subsystem."""
+    tgt = subsystems.find_tgt(target, params)
+    subsystem = subsystems.find_subsystem(target, params, tgt)
+    address = _address(target, params["listen_address"])
+    if address["trtype"] not in tgt.transports:
+        raise errors.invalid_params()
+
+    def remove():
+        listener = subsystem.find_listener(address)
+        if listener is None:
+            raise errors.invalid_params()
+        subsystem.listeners.remove(listener)
+        return True
+
+    target.answer_later(request, remove)
+    return registry.PENDING
+
+
+@registry.method("nvmf_subsystem_get_listeners")
+def get_listeners(target, params, request):
+    """Describe the listeners of a subsystem."""
+    subsystem = subsystems.find_subsystem(target, params)
+    return [_listener(target, subsystem, listener)
+            for listener in subsystem.listeners]
+
+
+def _listener(target, subsystem, listener):
+    info = {}
+    address = dict(listener.address)
+    if target.release < 2405:
+        address = {"transport": address["trtype"], **address}
+    info["address"] = address
+    if subsystem.ana_reporting:
+        states = [listener.ana_states.get(group, "optimized")
+                  for group in range(1, subsystem.max_namespaces + 1)]
+        if target.release >= 2110:
+            info["ana_states"] = [
+                {"ana_group": group, "ana_state": state}
+                for group, state in enumerate(states, 1)]
+        else:
+            info["ana_state"] = states[0]
+    return info
+
+
+@decode.decoder("rpc_decode_nvme_ana_state")
+def _ana_state(value):
+    return decode.choice("optimized", "non_optimized",
+                         "inaccessible")(value)
+
+
+@registry.method("nvmf_subsystem_listener_set_ana_state")
+def set_ana_state(target, params, request):
+    """Set the ANA state of a listener, for one group or all."""
+    tgt = subsystems.find_tgt(target, params)
+    subsystem = subsystems.find_subsystem(target, params, tgt)
+    address = _address(target, params["listen_address"])
+    state = params["ana_state"]
+    if state not in ("optimized", "non_optimized", "inaccessible"):
+        raise errors.invalid_params()
+    group = params.get("anagrpid", 0)
+    if group > subsystem.max_namespaces:
+        raise errors.invalid_params()
+
+    def change():
+        listener = subsystem.find_listener(address)
+        if listener is None or not subsystem.ana_reporting:
+            raise errors.invalid_params()
+        groups = [group] if group else range(
+            1, subsystem.max_namespaces + 1)
+        listener.ana_states.update(dict.fromkeys(groups, state))
+        return True
+
+    target.answer_later(request, change)
+    return registry.PENDING
+
+
+def _referral(target, params):
+    address = _address(target, params["address"])
+    if address["trtype"] == "PCIE":
+        raise errors.invalid_params()
+    if params.get("subnqn") is not None \
+            and not nvmf.nqn_is_valid(params["subnqn"]):
+        raise errors.invalid_params("Invalid subsystem NQN")
+    subnqn = params.get("subnqn") or nvmf.DISCOVERY
+    return address, subnqn
+
+
+@registry.method("nvmf_discovery_add_referral")
+def add_referral(target, params, request):
+    """Refer hosts to another discovery service."""
+    tgt = subsystems.find_tgt(target, params)
+    address, subnqn = _referral(target, params)
+    if not any(entry["address"] == address and entry["subnqn"] == subnqn
+               for entry in tgt.referrals):
+        tgt.referrals.insert(0, {
+            "address": address, "subnqn": subnqn,
+            "secure": params.get("secure_channel", False)})
+    return True
+
+
+@registry.method("nvmf_discovery_remove_referral")
+def remove_referral(target, params, request):
+    """Take a referral back."""
+    tgt = subsystems.find_tgt(target, params)
+    address, subnqn = _referral(target, params)
+    for entry in tgt.referrals:
+        if entry["address"] == address and entry["subnqn"] == subnqn:
+            tgt.referrals.remove(entry)
+            return True
+    raise errors.internal("Unable to remove a referral.")
+
+
+@registry.method("nvmf_discovery_get_referrals")
+def get_referrals(target, params, request):
+    """List the referrals."""
+    tgt = subsystems.find_tgt(target, params)
+    reply = []
+    for entry in tgt.referrals:
+        info = {"address": dict(entry["address"])}
+        if target.release >= 2309:
+            info["secure_channel"] = entry["secure"]
+        if target.release >= 2409:
+            info["subnqn"] = entry["subnqn"]
+        reply.append(info)
+    return reply
+
+
+@registry.method("nvmf_subsystem_get_controllers")
+def get_controllers(target, params, request):
+    """List the hosts that are connected."""
+    subsystem = subsystems.find_subsystem(target, params)
+    reply = []
+    for controller in subsystem.controllers.values():
+        info = {"cntlid": controller.cntlid}
+        if target.release >= 2605:
+            info["cntrltype"] = "io"
+        info["hostnqn"] = controller.hostnqn
+        info["hostid"] = controller.hostid
+        info["num_io_qpairs"] = 1
+        reply.append(info)
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING
+
+
+@registry.method("nvmf_subsystem_get_qpairs")
+def get_qpairs(target, params, request):
+    """List the queue pairs of the hosts that are connected."""
+    subsystem = subsystems.find_subsystem(target, params)
+    reply = []
+    for controller in subsystem.controllers.values():
+        info = {"cntlid": controller.cntlid, "qid": 0}
+        info["state"] = "enabled" if target.release >= 2309 else "active"
+        if target.release >= 2405:
+            info["thread"] = poll_group(target)
+            info["hostnqn"] = controller.hostnqn
+        address = dict(controller.address)
+        if target.release < 2405:
+            address = {"transport": address["trtype"], **address}
+        info["listen_address"] = address
+        if target.release >= 2501:
+            info["peer_address"] = {**controller.address,
+                                    "trsvcid": str(controller.port)}
+        reply.append(info)
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING
+
+
+def poll_group(target, number=0):
+    """The name of a poll group's thread."""
+    digits = 3 if target.release >= 2405 else 1
+    return f"nvmf_tgt_poll_group_{number:0{digits}d}"
+
+
+@registry.method("nvmf_get_stats")
+def get_stats(target, params, request):
+    """Tell the counters of the poll groups."""
+    tgt = subsystems.find_tgt(target, params)
+    release = target.release
+    connected = [controller for subsystem in tgt.subsystems.values()
+                 for controller in subsystem.controllers.values()]
+    groups = []
+    for number, _ in enumerate(target.cores()):
+        mine = connected if number == 0 else []
+        group = {"name": poll_group(target, number),
+                 "admin_qpairs": target.nvmf.admin_qpairs if mine or
+                 number == 0 else 0,
+                 "io_qpairs": target.nvmf.io_qpairs if number == 0 else 0}
+        if release >= 2104:
+            group["current_admin_qpairs"] = len(mine)
+            group["current_io_qpairs"] = 0
+        if release >= 2505:
+            group["current_unassociated_qpairs"] = 0
+        group["pending_bdev_io"] = 0
+        if release >= 2209:
+            group["completed_nvme_io"] = \
+                target.nvmf.completed if number == 0 else 0
+        group["transports"] = [{"trtype": name} for name in tgt.transports]
+        groups.append(group)
+    reply = {"tick_rate": target.tick_rate, "poll_groups": groups}
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING
+
+
+@registry.method("nvmf_get_targets")
+def get_targets(target, params, request):
+    """List the targets by name."""
+    return list(target.nvmf.tgts)
+
+
+@registry.method("nvmf_create_target")
+def create_target(target, params, request):
+    """Make a further target."""
+    name = params["name"]
+    if name in target.nvmf.tgts:
+        raise errors.invalid_params("Target already exists.")
+    target.nvmf.add_tgt(name, params.get("max_subsystems", 0) or 1024)
+    return name
+
+
+@registry.method("nvmf_delete_target")
+def delete_target(target, params, request):
+    """Remove a target."""
+    if params["name"] not in target.nvmf.tgts:
+        raise errors.invalid_params("Target doesn't exist.")
+    target.answer_later(
+        request, lambda: bool(target.nvmf.tgts.pop(params["name"])))
+    return registry.PENDING
+
+
+@registry.method("nvmf_set_max_subsystems")
+def set_max_subsystems(target, params, request):
+    """Set how many subsystems a target may have."""
+    target.nvmf.max_subsystems = params["max_subsystems"]
+    return True
+
+
+@registry.method("nvmf_set_crdt")
+def set_crdt(target, params, request):
+    """Set the command retry delay times."""
+    for number in (1, 2, 3):
+        if f"crdt{number}" in params:
+            target.nvmf.crdt[number - 1] = params[f"crdt{number}"]
+    return True
+
+
+@registry.method("nvmf_set_config")
+def set_config(target, params, request):
+    """Set the options of all targets."""
+    target.nvmf.config.update(params)
+    return True

@@ -1,0 +1,134 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The calls that make the state of the NVMe-oF target again."""
+
+from cyborg_spdk.simulator.methods import common
+
+
+def calls(target):
+    """Write them; lists within the list may run together."""
+    layer = target.nvmf
+    options = target.options
+    result = [call for call in map(options.call, (
+        "nvmf_set_config", "nvmf_set_max_subsystems", "nvmf_set_crdt"))
+        if call]
+    for tgt in layer.tgts.values():
+        for trtype, given in tgt.transports.items():
+            result.append({"method": "nvmf_create_transport",
+                           "params": {"trtype": trtype, **given}})
+        for entry in reversed(tgt.referrals):
+            params = {"address": dict(entry["address"]),
+                      "secure_channel": entry["secure"]}
+            if target.release >= 2409:
+                params["subnqn"] = entry["subnqn"]
+            result.append({"method": "nvmf_discovery_add_referral",
+                           "params": params})
+        result += _subsystems(target, layer.subsystems(tgt))
+    return result
+
+
+def _subsystems(target, subsystems):
+    """Creation, then hosts, namespaces, listeners, each for all."""
+    if target.release < 2605:
+        result = []
+        for subsystem in subsystems:
+            hosts = _hosts(subsystem)
+            namespaces = _namespaces(target, subsystem)
+            listeners = _listeners(target, subsystem)
+            if not subsystem.discovery:
+                result.append(_create(target, subsystem))
+            if target.release < 2301:
+                result += listeners + hosts + namespaces
+            else:
+                result += hosts + namespaces + listeners
+        return result
+    creates = [_create(target, subsystem) for subsystem in subsystems
+               if not subsystem.discovery]
+    hosts, namespaces, visible, listeners = [], [], [], []
+    for subsystem in subsystems:
+        hosts += _hosts(subsystem)
+        namespaces += _namespaces(target, subsystem)
+        visible += _visible(subsystem)
+        listeners += _listeners(target, subsystem)
+    return [creates, hosts, namespaces, visible, listeners]
+
+
+def _create(target, subsystem):
+    release = target.release
+    params = {"nqn": subsystem.nqn,
+              "allow_any_host": subsystem.allow_any_host,
+              "serial_number": subsystem.serial}
+    if release >= 1904:
+        params["model_number"] = subsystem.model
+    if subsystem.max_namespaces:
+        params["max_namespaces"] = subsystem.max_namespaces
+    if release >= 2107:
+        params["min_cntlid"] = subsystem.min_cntlid
+        params["max_cntlid"] = subsystem.max_cntlid
+    if release >= 2010:
+        params["ana_reporting"] = subsystem.ana_reporting
+    if release >= 2605:
+        params["dmrsl"] = subsystem.dmrsl
+        params["wzsl"] = subsystem.wzsl
+    if release >= 2601:
+        params["passthrough"] = subsystem.passthrough
+        params["enable_nssr"] = subsystem.enable_nssr
+    return {"method": common.name(release, "nvmf_create_subsystem"),
+            "params": params}
+
+
+def _hosts(subsystem):
+    return [{"method": "nvmf_subsystem_add_host",
+             "params": {"nqn": subsystem.nqn, "host": host, **keys}}
+            for host, keys in reversed(subsystem.hosts.items())]
+
+
+def _namespaces(target, subsystem):
+    result = []
+    for nsid, namespace in sorted(subsystem.namespaces.items()):
+        params = {"nsid": nsid, "bdev_name": namespace.bdev.name}
+        if namespace.nguid.strip("0"):
+            params["nguid"] = namespace.nguid
+        if namespace.eui64.strip("0"):
+            params["eui64"] = namespace.eui64
+        params["uuid"] = namespace.uuid
+        if subsystem.ana_reporting:
+            params["anagrpid"] = namespace.anagrpid
+        if target.release >= 2405:
+            params["no_auto_visible"] = namespace.no_auto_visible
+        if namespace.hide_metadata:
+            params["hide_metadata"] = True
+        result.append({"method": "nvmf_subsystem_add_ns",
+                       "params": {"nqn": subsystem.nqn,
+                                  "namespace": params}})
+    return result
+
+
+def _visible(subsystem):
+    return [{"method": "nvmf_ns_add_host",
+             "params": {"nqn": subsystem.nqn, "nsid": nsid, "host": host}}
+            for nsid, namespace in sorted(subsystem.namespaces.items())
+            for host in namespace.hosts]
+
+
+def _listeners(target, subsystem):
+    result = []
+    for listener in subsystem.listeners:
+        params = {"nqn": subsystem.nqn, "listen_address":
+                  dict(listener.address)}
+        if target.release >= 2305:
+            params["secure_channel"] = listener.secure_channel
+        params.update(listener.params)
+        result.append({"method": "nvmf_subsystem_add_listener",
+                       "params": params})
+    return result

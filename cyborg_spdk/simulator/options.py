@@ -1,0 +1,68 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Options of a target's parts: what ``*_set_options`` sets.
+
+Defaults, and which options a release has, are data (``data/facts.json``,
+recorded); the nearest recorded release stands for the others.
+"""
+
+import copy
+
+from cyborg_spdk.simulator import release as releases
+
+
+class Options:
+    """The options of one target.
+
+    :ivar calls: method (``sock_impl_set_options:posix`` for each socket
+        implementation) -> parameters that make the present state.
+    :ivar keys: name -> dict: the keyring.
+    :ivar log_flags: flag -> whether it is on.
+    """
+
+    def __init__(self, target):
+        self.target = target
+        self.facts = copy.deepcopy(
+            releases.data("facts")["releases"][target.release.recorded])
+        self.calls = self.facts["config"]
+        self.log_flags = self.facts["log_get_flags"]
+        self.scheduler = self.facts["framework_get_scheduler"]
+        self.keys = {}
+        self.scheduler_options = {}
+        self.crypto_keys = {}
+        self.fsdevs = {}
+
+    def subsystems(self):
+        """The reply of ``framework_get_subsystems``."""
+        recorded = self.facts["subsystems"]
+        if self.target.app in recorded:
+            return recorded[self.target.app]
+        known = [item for app in ("vhost", "nvmf_tgt", "iscsi_tgt")
+                 for item in recorded[app]]
+        return list({item["subsystem"]: item for item in known}.values())
+
+    def update(self, method, params):
+        """Set those of the options that the release has.
+
+        :param method: a key of :attr:`calls`.
+        """
+        options = self.calls.setdefault(method, {})
+        options.update((name, value) for name, value in params.items()
+                       if name in options)
+
+    def call(self, method):
+        """The call that makes the present state, or None without such."""
+        if method not in self.calls:
+            return None
+        return {"method": method.partition(":")[0],
+                "params": self.calls[method]}

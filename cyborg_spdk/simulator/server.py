@@ -1,0 +1,329 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The RPC socket and its poll loop (``lib/jsonrpc/jsonrpc_server_tcp.c``).
+
+A real target looks at its sockets every 4 ms: it accepts one connection,
+then for each connection sends what is finished and receives once. So a
+reply leaves in the poll after the one that read its request. This loop
+does the same, but sleeps in ``epoll_wait`` while nothing is to be done.
+"""
+
+import collections
+import heapq
+import itertools
+import select
+import time
+
+from cyborg_spdk.simulator import wire
+
+MAX_CONNECTIONS = 64
+BACKLOG = 512
+
+
+class Connection:
+    """One client."""
+
+    def __init__(self, server, sock):
+        sock.setblocking(False)
+        self.server = server
+        self.socket = sock
+        self.buffer = bytearray()
+        self.queue = collections.deque()
+        self.sent = 0
+        self.closed = False
+        self.gone = False
+        self.outstanding = 0
+        self.registered = True
+
+    def reply(self, data):
+        """Queue one reply; an empty one only ends the request."""
+        if self.gone or (self.closed and self.server.drops_late):
+            self.outstanding -= 1
+            return
+        limit = self.server.release.send_limit
+        if data:
+            data = data + b"\n" if len(data) < limit else data[:limit]
+        self.queue.append(data)
+        self.server.dirty = True
+
+    def send(self):
+        """Send what is finished, as far as the socket takes it.
+
+        :returns: False if the connection is broken.
+        """
+        queue = self.queue
+        if not queue:
+            return True
+        faults = self.server.faults
+        if faults:
+            return faults.send(self)
+        if len(queue) > 1 and not self.sent:
+            self._glue()
+        while queue:
+            data = queue[0]
+            if len(data) > self.sent and not self._push(data):
+                return self.socket is not None
+            queue.popleft()
+            self.sent = 0
+            self.outstanding -= 1
+        return True
+
+    def _glue(self):
+        """Join small replies, so that one system call sends them all."""
+        total = 0
+        number = 0
+        for data in self.queue:
+            total += len(data)
+            number += 1
+            if total > 200000:
+                break
+        joined = b"".join(self.queue.popleft() for _ in range(number))
+        self.queue.appendleft(joined)
+        self.outstanding -= number - 1
+
+    def _push(self, data):
+        try:
+            view = memoryview(data)[self.sent:] if self.sent else data
+            self.sent += self.socket.send(view)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            self.socket.close()
+            self.socket = None
+            return False
+        return self.sent >= len(data)
+
+    def receive(self):
+        """Receive once and hand complete requests to the dispatcher.
+
+        :returns: False if the connection is to be closed.
+        """
+        room = self.server.release.recv_buffer - len(self.buffer)
+        if room:
+            try:
+                data = self.socket.recv(room)
+            except (BlockingIOError, InterruptedError):
+                return True
+            except OSError:
+                return False
+        else:
+            # recv() with no room returns 0, which SPDK takes for the end.
+            data = b""
+        if not data:
+            self.closed = True
+            self.server.unregister(self)
+            return True
+        self.buffer += data
+        return self.consume()
+
+    def consume(self):
+        """Run the complete requests of the buffer."""
+        server = self.server
+        text = self.buffer.decode("latin-1")
+        pos = 0
+        good = True
+        while True:
+            try:
+                value, end, values = wire.parse(text, pos)
+            except wire.Incomplete:
+                break
+            except wire.Malformed:
+                good = False
+                break
+            if values > server.release.max_values:
+                good = False
+                break
+            pos = end
+            self.outstanding += 1
+            server.message(value, self)
+        del self.buffer[:pos]
+        return good
+
+
+class Server:
+    """Serves one listening socket.
+
+    :param release: the :class:`.release.Release` that is played.
+    :param dispatcher: has ``message(value, connection)``.
+    :param interval: seconds between two polls.
+    :param faults: :class:`.faults.Faults`, or None.
+    """
+
+    def __init__(self, release, dispatcher, interval=0.004, faults=None):
+        self.release = release
+        self.dispatcher = dispatcher
+        self.interval = interval
+        self.faults = faults
+        self.drops_late = release >= 2505
+        self.connections = []
+        self.epoll = select.epoll()
+        self.dirty = False
+        self.listener = None
+        self.listening = False
+        self.messages = collections.deque()
+        self.timers = []
+        self.sequence = itertools.count()
+        self.running = False
+        self.serving = False
+        self.start = time.monotonic()
+        self.wakeup = None
+
+    # Work of the target's threads.
+
+    def post(self, function, *args):
+        """Run a function as a message of SPDK's thread does: after what
+        the present poll still does, before the next one."""
+        self.messages.append((function, args))
+
+    def later(self, seconds, function, *args):
+        """Run a function after a time; returns a handle for cancel()."""
+        timer = [time.monotonic() + seconds, next(self.sequence),
+                 function, args]
+        heapq.heappush(self.timers, timer)
+        return timer
+
+    @staticmethod
+    def cancel(timer):
+        """Forget a timer."""
+        timer[2] = None
+
+    # Sockets.
+
+    def listen(self, sock):
+        """Take over a bound UNIX socket and listen on it."""
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+        self.listener = sock
+
+    def watch(self, fd):
+        """Wake up when a further descriptor becomes readable."""
+        self.wakeup = fd
+        self.epoll.register(fd, select.EPOLLIN)
+
+    def unregister(self, connection):
+        """Stop waiting for a connection's input."""
+        if connection.registered:
+            connection.registered = False
+            self.epoll.unregister(connection.socket)
+        self.dirty = True
+
+    def _listen_wanted(self):
+        wanted = self.serving and len(self.connections) < MAX_CONNECTIONS
+        if self.listener is not None and wanted != self.listening:
+            if wanted:
+                self.epoll.register(self.listener, select.EPOLLIN)
+            else:
+                self.epoll.unregister(self.listener)
+            self.listening = wanted
+
+    def _accept(self):
+        if len(self.connections) >= MAX_CONNECTIONS or not self.listening:
+            return
+        try:
+            sock, _ = self.listener.accept()
+        except OSError:
+            return
+        connection = Connection(self, sock)
+        self.connections.append(connection)
+        self.epoll.register(sock, select.EPOLLIN)
+        self.dirty = True
+
+    def _drop(self, connection):
+        if connection.registered and connection.socket is not None:
+            self.epoll.unregister(connection.socket)
+        connection.registered = False
+        if connection.socket is not None:
+            connection.socket.close()
+            connection.socket = None
+        connection.gone = True
+        connection.queue.clear()
+        self.connections.remove(connection)
+
+    def message(self, value, connection):
+        """Hand one request to the dispatcher."""
+        if self.faults:
+            self.faults.message(value, connection, self.dispatcher)
+        else:
+            self.dispatcher.message(value, connection)
+
+    # The loop.
+
+    def poll(self):
+        """Do what one poll of a real target does."""
+        self.dirty = False
+        for connection in list(self.connections):
+            if connection.closed and connection.outstanding <= 0:
+                self._drop(connection)
+        self._listen_wanted()
+        self._accept()
+        for connection in list(self.connections):
+            if not connection.send():
+                self._drop(connection)
+                continue
+            if not connection.closed and not connection.receive():
+                self._drop(connection)
+                continue
+            if connection.queue:
+                self.dirty = True
+        self._listen_wanted()
+        self.run_messages()
+
+    def run_messages(self):
+        """Run messages and due timers until there are none."""
+        while True:
+            while self.messages:
+                function, args = self.messages.popleft()
+                function(*args)
+            if not self.timers or self.timers[0][0] > time.monotonic():
+                return
+            timer = heapq.heappop(self.timers)
+            if timer[2] is not None:
+                timer[2](*timer[3])
+
+    def _sleep(self):
+        """Wait for something to do, then for the next tick."""
+        timeout = None
+        if self.dirty or self.messages:
+            timeout = self.interval
+        while self.timers and self.timers[0][2] is None:
+            heapq.heappop(self.timers)
+        if self.timers:
+            left = max(0.0, self.timers[0][0] - time.monotonic())
+            timeout = left if timeout is None else min(timeout, left)
+        if self.interval and self.dirty:
+            self._until_tick()
+            return
+        self.epoll.poll(timeout)
+        if self.interval:
+            self._until_tick()
+
+    def _until_tick(self):
+        now = time.monotonic() - self.start
+        time.sleep(self.interval - now % self.interval)
+
+    def run(self):
+        """Serve until :attr:`running` is cleared."""
+        self.running = True
+        while self.running:
+            self._listen_wanted()
+            self._sleep()
+            if self.running:
+                self.poll()
+
+    def close(self):
+        """Close everything; what is not sent yet is lost."""
+        for connection in list(self.connections):
+            self._drop(connection)
+        if self.listener is not None:
+            self.listener.close()
+        self.epoll.close()

@@ -1,0 +1,154 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The state of one simulated target."""
+
+import errno
+import os
+import time
+
+from cyborg_spdk.simulator import bdevs
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import iscsi
+from cyborg_spdk.simulator import nvmf
+from cyborg_spdk.simulator import options
+from cyborg_spdk.simulator import scsi
+from cyborg_spdk.simulator import vhost
+
+TICK_RATE = 2_600_000_000
+
+# Name of the shared trace file, and which parts of SPDK a program has.
+PROGRAMS = {
+    "nvmf_tgt": ("nvmf", {"nvmf"}),
+    "vhost": ("vhost", {"scsi", "vhost"}),
+    "iscsi_tgt": ("iscsi", {"scsi", "iscsi"}),
+    "spdk_tgt": ("spdk_tgt", {"nvmf", "scsi", "vhost", "iscsi"}),
+}
+
+
+class Target:
+    """Everything a target knows.
+
+    :param app: the program, a key of :data:`PROGRAMS`.
+    :param release: the :class:`.release.Release` that is played.
+    :param log: a :class:`.log.Log`.
+    :param config: a :class:`.cmdline.Options`.
+    """
+
+    def __init__(self, app, release, log, config):
+        self.app = app
+        self.release = release
+        self.log = log
+        self.config = config
+        self.trace_name, self.parts = PROGRAMS[app]
+        self.initialized = False
+        self.init_waiters = []
+        self.server = None
+        self.process = None
+        self.methods = None
+        self.pid = os.getpid()
+        self.started = time.monotonic_ns()
+        self.notifications = []
+        self.options = options.Options(self)
+        self.bdevs = bdevs.Layer(self)
+        self.nvmf = nvmf.Layer(self) if "nvmf" in self.parts else None
+        self.scsi = scsi.Layer() if "scsi" in self.parts else None
+        self.vhost = vhost.Layer(self) if "vhost" in self.parts else None
+        self.iscsi = iscsi.Layer(self) if "iscsi" in self.parts else None
+
+    # Time.
+
+    @property
+    def tick_rate(self):
+        """Ticks per second."""
+        return TICK_RATE
+
+    def ticks(self):
+        """The time stamp counter."""
+        return time.monotonic_ns() * 26 // 10
+
+    def uptime_ticks(self):
+        """Ticks since the start."""
+        return (time.monotonic_ns() - self.started) * 26 // 10
+
+    # Threads and messages.
+
+    def post(self, function, *args):
+        """Run a function after what the present poll still does."""
+        self.server.post(function, *args)
+
+    def answer_later(self, request, function, *args):
+        """Answer a request from a message; see :meth:`post`.
+
+        :param function: returns the result or raises CallError.
+        """
+        self.post(self._answer, request, function, args)
+
+    def _answer(self, request, function, args):
+        try:
+            result = function(*args)
+        except errors.CallError as exc:
+            request.error(exc.code, exc.message)
+        else:
+            request.result(result)
+
+    def cores(self):
+        """The cores of the core mask, in order."""
+        return self.config.cores
+
+    def cpumask(self):
+        """The core mask as SPDK writes it: hexadecimal, no 0x."""
+        return f"{sum(1 << core for core in self.cores()):x}"
+
+    def threads(self):
+        """SPDK's threads: (name, core)."""
+        threads = [("app_thread", self.cores()[0])]
+        if self.initialized and self.nvmf:
+            digits = 3 if self.release >= 2405 else 1
+            threads += [(f"nvmf_tgt_poll_group_{number:0{digits}d}", core)
+                        for number, core in enumerate(self.cores())]
+        if self.initialized and self.iscsi:
+            threads += [(f"iscsi_poll_group_{core}", core)
+                        for core in self.cores()]
+        return threads
+
+    # Notifications (lib/notify).
+
+    def notify(self, kind, context):
+        """Record an event for ``notify_get_notifications``."""
+        self.notifications.append((kind, context))
+
+    # Life.
+
+    def finish_init(self):
+        """Leave the startup state."""
+        self.initialized = True
+        if self.nvmf:
+            self.nvmf.start()
+        if self.iscsi:
+            self.iscsi.start()
+        waiters, self.init_waiters = self.init_waiters, []
+        for request in waiters:
+            request.result(True)
+
+    def shut_down(self):
+        """Take away what the target made outside of itself; answer what
+        still waits with ESHUTDOWN."""
+        for request in list(self.bdevs.waiting):
+            request.error(-errno.ESHUTDOWN, os.strerror(errno.ESHUTDOWN))
+        self.bdevs.waiting.clear()
+        if self.vhost:
+            self.vhost.shut_down()
+        if self.nvmf:
+            self.nvmf.shut_down()
+        if self.iscsi:
+            self.iscsi.shut_down()

@@ -1,0 +1,147 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""JSON as SPDK reads and writes it.
+
+Reading (``lib/json/json_parse.c``): one value at a time from the front of
+a buffer; strict; a number keeps its text, since SPDK echoes ids as they
+were written and decides itself which numbers are integers. The text given
+here is the buffer decoded as latin-1, so that positions are bytes.
+
+The usual case costs one call of the standard library's scanner, linear in
+the bytes; only what that refuses is looked at by :mod:`.validate`, to tell
+what is unfinished from what is wrong.
+"""
+
+import json
+import re
+
+from cyborg_spdk.simulator import validate
+
+
+class Number(str):
+    """A JSON number as it was written."""
+
+    __slots__ = ()
+
+
+class Duplicates(dict):
+    """A JSON object in which a member comes twice: no decoder takes it."""
+
+
+class Incomplete(Exception):
+    """The buffer ends within the value."""
+
+
+class Malformed(Exception):
+    """The buffer does not begin with a JSON value."""
+
+
+def _object(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        return Duplicates(members)
+    return members
+
+
+def _constant(name):
+    raise ValueError(name)
+
+
+_SCAN = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=Number, parse_int=Number,
+    parse_constant=_constant, strict=True).raw_decode
+_BLANK = re.compile(r"[ \t\n\r]*").match
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]").search
+_DEPTH = 64
+
+
+def parse(text, start=0):
+    """Read one value.
+
+    :param text: the buffer, decoded as latin-1.
+    :param start: where to begin.
+    :returns: (value, end, number of JSON values); the number is exact
+        only if it may matter (above 1,024 characters).
+    :raises Incomplete: more bytes are needed.
+    :raises Malformed: no bytes can make it good.
+    """
+    begin = _BLANK(text, start).end()
+    if begin == len(text):
+        raise Incomplete
+    try:
+        value, end = _SCAN(text, begin)
+    except (ValueError, RecursionError):
+        _refuse(text, begin)
+    if not isinstance(value, (dict, list)):
+        # A top-level scalar ends where the grammar says so.
+        end = _check(text, begin)
+    chunk = text[begin:end]
+    size = end - begin
+    if size > _DEPTH and chunk.count("[") + chunk.count("{") > _DEPTH:
+        _check(text, begin)
+    if not chunk.isascii():
+        _check(text, begin)
+        value = _parse_bytes(chunk)
+    elif "\\" in chunk and _SURROGATE(chunk):
+        _check(text, begin)
+    return value, end, size if size <= 1024 else count(value)
+
+
+def _parse_bytes(chunk):
+    decoded = chunk.encode("latin-1").decode("utf-8")
+    return _SCAN(decoded)[0]
+
+
+def _check(text, begin):
+    try:
+        return validate.end(text, begin)
+    except validate.Unfinished:
+        raise Incomplete from None
+    except validate.Wrong:
+        raise Malformed from None
+
+
+def _refuse(text, begin):
+    _check(text, begin)
+    raise Malformed
+
+
+def count(value):
+    """Count JSON values as SPDK does: brackets and names are values too."""
+    if isinstance(value, dict):
+        return 2 + sum(1 + count(item) for item in value.values())
+    if isinstance(value, list):
+        return 2 + sum(map(count, value))
+    return 1
+
+
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+_ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}|.)").sub
+
+
+def _upper(match):
+    text = match.group()
+    return "\\u" + text[2:].upper() if text[1] == "u" else text
+
+
+def encode(value):
+    """Write a value as SPDK's JSON writer does.
+
+    Compact, non-ASCII characters as ``\\uXXXX`` in capitals.
+    """
+    if type(value) is Number:
+        return str(value)
+    text = _ENCODE(value)
+    if "\\u" in text:
+        text = _ESCAPE(_upper, text)
+    return text
