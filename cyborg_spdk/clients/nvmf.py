@@ -86,3 +86,65 @@ class NvmfTgt(nvmf_construct.ConstructSubsystem,
         :returns: dict of ``tick_rate`` and ``poll_groups``.
         """
         return self._call('nvmf_get_stats')
+
+    # Referrals
+
+    def nvmf_discovery_get_referrals(self):
+        """Discovery services that hosts are sent to (v24.01).
+
+        :returns: list of :class:`~cyborg_spdk.clients.types.Referral`.
+        """
+        return types.Referral.parse_list(
+            self._call('nvmf_discovery_get_referrals'))
+
+    def _find_referral(self, address, subnqn):
+        return next((one for one in self.nvmf_discovery_get_referrals()
+                     if one.address.place == address.place
+                     and subnqn in (None, one.subnqn)), None)
+
+    def nvmf_discovery_add_referral(self, address, *, subnqn=None,
+                                    exist_ok=False, **options):
+        """Send hosts to another discovery service, too (v24.01).
+
+        :param address: as
+            :func:`cyborg_spdk.clients.nvmf_address.parse` takes it; give
+            the port, 8009 mostly.
+        :param subnqn: NQN of its discovery subsystem; None is the
+            well-known one.
+        :param exist_ok: do not mind if it is there already.
+        :param options: others that the release has: secure_channel.
+        :returns: the :class:`~cyborg_spdk.clients.types.ListenAddress`.
+        :raises AlreadyExists: it is there and ``exist_ok`` is not set.
+        """
+        address = nvmf_address.parse(address, 'referral')
+        if subnqn is not None:
+            validate.nqn(subnqn, 'subnqn')
+        # SPDK answers "true" to one that it has (nvmf.c,
+        # spdk_nvmf_tgt_add_referral).
+        if self._find_referral(address, subnqn) is not None:
+            if exist_ok:
+                return address
+            raise exceptions.AlreadyExists(
+                -17, 'File exists', 'nvmf_discovery_add_referral', None,
+                f'referral to {address} exists already')
+        self._call('nvmf_discovery_add_referral', subnqn=subnqn,
+                   address=nvmf_address.params(address),
+                   _about=f'referral to {address}', **options)
+        return address
+
+    def nvmf_discovery_remove_referral(self, address, *, subnqn=None,
+                                       missing_ok=False):
+        """Send hosts there no more (v24.01).
+
+        :param address: as
+            :func:`cyborg_spdk.clients.nvmf_address.parse` takes it.
+        :param subnqn: NQN of its discovery subsystem, as it was added.
+        :param missing_ok: do not mind if there is none.
+        :returns: True; False if it was not there.
+        :raises NotFound: it was not there and ``missing_ok`` is not set.
+        """
+        address = nvmf_address.parse(address, 'referral')
+        return self._delete(
+            'nvmf_discovery_remove_referral', f'referral to {address}',
+            lambda: self._find_referral(address, subnqn) is None, missing_ok,
+            subnqn=subnqn, address=nvmf_address.params(address))
