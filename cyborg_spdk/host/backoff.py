@@ -43,11 +43,13 @@ class History:
     :ivar starts: starts of which none lasted for :data:`WELL_AFTER`.
     :ivar last: the last of them, in seconds since the boot.
     :ivar boot: of which boot.
+    :ivar held: whether the operator has stopped it to stay down.
     """
 
     starts: int = 0
     last: float = 0.0
     boot: str = ''
+    held: bool = False
 
     def pause(self, now=None):
         """Seconds until the next start is due; 0 if it is now."""
@@ -78,6 +80,8 @@ def read(run_path, target):
     try:
         history = History(**json.loads(
             paths.read(_path(run_path, target)) or b'{}'))
+        if history.held:
+            return history
         if history.boot == _boot() and 0 <= history.last <= _now() and \
                 isinstance(history.starts, int):
             return history
@@ -95,10 +99,19 @@ def started(run_path, target):
     now = _now()
     starts = before.starts if now - before.last < WELL_AFTER else 0
     history = History(starts + 1, now, _boot())
+    _write(run_path, target, history)
+    return history
+
+
+def hold(run_path, target):
+    """Remember that the operator wants it to stay down."""
+    _write(run_path, target, History(held=True))
+
+
+def _write(run_path, target, history):
     paths.write_atomically(
         _path(run_path, target),
         json.dumps(dataclasses.asdict(history)).encode(), durable=False)
-    return history
 
 
 def forget(run_path, target):

@@ -106,8 +106,12 @@ def _lock(conf, target, run_path, doing):
 
 
 def _check_pause(target, run_path):
-    """Refuse a start while the pause after several deaths lasts."""
+    """Refuse a start that is not due, or that nobody wants."""
     history = backoff.read(run_path, target)
+    if history.held:
+        raise exceptions.NotRunning(
+            f"{target.name}: it was stopped and is kept down; start it "
+            f"with cyborg-spdk target start {target.name}")
     pause = history.pause()
     if pause:
         raise exceptions.NotRunning(
@@ -139,7 +143,7 @@ def _await(conf, target, found):
         log_tail=starting.log_tail(starting.log_path(conf, target)))
 
 
-def stop(conf, target, *, kill=False):
+def stop(conf, target, *, kill=False, hold=False):
     """Stop a target: SIGTERM, and wait for its end.
 
     Its configuration is saved before, if that can be done.
@@ -147,15 +151,19 @@ def stop(conf, target, *, kill=False):
     :param conf: the configuration: ``[spdk] stop_timeout``.
     :param target: a :class:`cyborg_spdk.conf.Target`.
     :param kill: send SIGKILL if it has not ended in time.
+    :param hold: keep it down: :func:`ensure` does not start it again
+        unless it is forced to.
     :returns: True if it was stopped, False if it did not run.
     :raises StopError: if it has not ended in time.
     :raises ForeignProcess: if it is not ours to stop.
     """
-    found = process.find(target)
-    if found is None:
-        return False
     run_path = _run_path(conf)
     with _lock(conf, target, run_path, 'stop'):
+        if hold:
+            backoff.hold(run_path, target)
+        found = process.find(target)
+        if found is None:
+            return False
         _save_before_stop(conf, target)
         for number in (signal.SIGTERM,
                        *([signal.SIGKILL] if kill else [])):
@@ -165,7 +173,8 @@ def stop(conf, target, *, kill=False):
                 time.sleep(0.01)
             if not found.alive():
                 rpc.disconnect(target.rpc_address)
-                backoff.forget(run_path, target)
+                if not hold:
+                    backoff.forget(run_path, target)
                 return True
     raise exceptions.StopError(
         f"{target.name}: process {found.pid} has not ended within [spdk] "

@@ -150,16 +150,19 @@ def give_to_directory_owner(fd, path):
         os.fchown(fd, owner.st_uid, owner.st_gid)
 
 
-def read(path, limit=64 << 20):
+def read(path, *, follow=False, limit=64 << 20):
     """Read a state file.
 
-    :param path: the file; the last part of the path may be no link.
+    :param path: the file.
+    :param follow: whether it may be a link: only where the operator has
+        named it himself.
     :param limit: most bytes to read.
     :returns: its bytes, or None if there is no such file.
     :raises StateError: if it cannot be read.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC
+                     | (0 if follow else os.O_NOFOLLOW))
         with open(fd, 'rb') as stream:
             return stream.read(limit)
     except FileNotFoundError:

@@ -257,6 +257,24 @@ def save(conf, target, client, *, force=False):
     return True
 
 
+def replace(conf, target, config):
+    """Put another configuration in the place of the saved one.
+
+    What was saved is kept as ``.previous``.
+
+    :param conf: the configuration.
+    :param target: a :class:`cyborg_spdk.conf.Target` that does not run.
+    :param config: as :func:`read` returns it.
+    :raises StateError: if it cannot be written; what was saved is kept.
+    """
+    directory(conf)
+    name = path(conf, target)
+    before = paths.read(name)
+    if before is not None:
+        paths.write_atomically(name + '.previous', before)
+    _write(conf, target, dump(config), None)
+
+
 def _write(conf, target, data, identity):
     name = path(conf, target)
     paths.write_atomically(name, data)

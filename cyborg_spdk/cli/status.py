@@ -1,0 +1,87 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``cyborg-spdk status``: what of the host's targets runs."""
+
+import logging
+
+from cliff import columns
+from cliff import lister
+
+from cyborg_spdk import tasks
+from cyborg_spdk.cli import target as target_cli
+from cyborg_spdk.host import survey
+
+LOG = logging.getLogger(__name__)
+
+
+class Seconds(columns.FormattableColumn):
+    """A time span; in a table for people, in its two greatest units."""
+
+    def human_readable(self):
+        if self._value is None:
+            return ''
+        left = int(self._value)
+        parts = []
+        for unit, length in (('d', 86400), ('h', 3600), ('min', 60),
+                             ('s', 1)):
+            count, left = divmod(left, length)
+            if count or (unit == 's' and not parts):
+                parts.append(f'{count} {unit}')
+        return ' '.join(parts[:2])
+
+
+class Status(lister.Lister):
+    """Show which targets run, and what is wrong with those that do not.
+
+    Nothing is started or changed. The exit status is 1 if a target that is
+    to be started is not ready.
+    """
+
+    COLUMNS = ('Target', 'Application', 'State', 'PID', 'Running', 'Cores',
+               'Memory MiB', 'Version', 'Address', 'Saved objects')
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            'targets', nargs='*', metavar='TARGET',
+            help='Name of a target in the configuration. Default: all.')
+        return parser
+
+    def run(self, parsed_args):
+        self._failed = False
+        return super().run(parsed_args) or int(self._failed)
+
+    def take_action(self, parsed_args):
+        conf = self.app.conf
+        tasks.configure(conf)
+        targets = target_cli.chosen(conf, parsed_args.targets)
+        for target in targets:
+            tasks.run(target.name, survey.look, conf, target)
+        states = tasks.wait(*(target.name for target in targets))
+        LOG.debug('%s', tasks.summary())
+        for target, state in zip(targets, states, strict=True):
+            if state.state != survey.READY and (
+                    target.start or parsed_args.targets):
+                self._failed = True
+            if state.problem:
+                LOG.warning('%s: %s', state.name, state.problem.removeprefix(
+                    f'{state.name}: '))
+            for path in state.rejected:
+                LOG.warning('%s: a configuration that was refused is kept: '
+                            '%s', state.name, path)
+        return self.COLUMNS, [
+            (s.name, s.application, s.state, target_cli.Known(s.pid),
+             Seconds(s.seconds), target_cli.Known(s.cores), target_cli.Known(s.memory_mb),
+             target_cli.Known(s.version), s.address,
+             target_cli.Known(s.saved_objects if s.saved else None))
+            for s in states]

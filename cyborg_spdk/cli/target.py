@@ -1,0 +1,257 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``cyborg-spdk target``: start and stop targets, save and load them."""
+
+import functools
+import json
+import logging
+
+from cliff import columns
+from cliff import command
+from cliff import lister
+
+from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
+from cyborg_spdk import tasks
+from cyborg_spdk.host import configuration
+from cyborg_spdk.host import launcher
+from cyborg_spdk.host import paths
+from cyborg_spdk.host import savedconfig
+
+LOG = logging.getLogger(__name__)
+
+
+def chosen(conf, names):
+    """Targets by their names; all of them for none.
+
+    :param conf: the configuration.
+    :param names: list of str, in any order.
+    :returns: list of :class:`cyborg_spdk.conf.Target`.
+    :raises InvalidValue: for a name that no target has.
+    """
+    known = {target.name: target for target in spdk_conf.targets(conf)}
+    for name in names:
+        if name not in known:
+            raise exceptions.InvalidValue(
+                'target', name, 'the configuration has only '
+                + ', '.join(known))
+    return [known[name] for name in dict.fromkeys(names)] or \
+        list(known.values())
+
+
+class Known(columns.FormattableColumn):
+    """A value that may be None; in a table that is nothing."""
+
+    def human_readable(self):
+        return '' if self._value is None else self._value
+
+
+class _Targets(lister.Lister):
+    """Do something with several targets at once; a row for each."""
+
+    columns = ('Target', 'Result', 'PID')
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            'targets', nargs='*', metavar='TARGET',
+            help='Name of a target in the configuration. Default: all '
+                 'that are to be started.')
+        return parser
+
+    def run(self, parsed_args):
+        self.failed = False
+        return super().run(parsed_args) or int(self.failed)
+
+    def take_action(self, parsed_args):
+        conf = self.app.conf
+        tasks.configure(conf)
+        targets = chosen(conf, parsed_args.targets)
+        if not parsed_args.targets:
+            targets = [target for target in targets if target.start]
+        for target in targets:
+            tasks.run(target.name, self.one, conf, target, parsed_args)
+        rows = [self._row(target) for target in targets]
+        LOG.debug('%s', tasks.summary())
+        return self.columns, rows
+
+    def _row(self, target):
+        try:
+            result, pid = tasks.wait(target.name)[0]
+            return target.name, result, Known(pid)
+        except exceptions.TaskError as exc:
+            if not isinstance(exc.__cause__, exceptions.SpdkError):
+                raise
+            self.failed = True
+            LOG.error('%s', exc.__cause__)
+            return target.name, 'failed', Known(None)
+
+    def one(self, conf, target, parsed_args):
+        """Do it with one target; returns the rest of its row."""
+        raise AssertionError('a subclass says what is to be done')
+
+
+def _pid(running):
+    return running.process.pid if running.process else None
+
+
+class Start(_Targets):
+    """Start targets that do not run, and wait until they answer."""
+
+    def one(self, conf, target, parsed_args):
+        running = launcher.ensure(conf, target, force=True)
+        return ('started' if running.started else 'was running',
+                _pid(running))
+
+
+class _Stopping(_Targets):
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--kill', action='store_true',
+            help='Send SIGKILL if it has not ended within [spdk] '
+                 'stop_timeout.')
+        return parser
+
+
+class Stop(_Stopping):
+    """Stop targets: SIGTERM, and wait for their end.
+
+    What a target has is saved before, and given back when it is started
+    again. A Cyborg agent that runs starts it again, unless its option
+    start is false or --hold is given.
+    """
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--hold', action='store_true',
+            help='Keep it down: it is not started again until '
+                 '"cyborg-spdk target start".')
+        return parser
+
+    def one(self, conf, target, parsed_args):
+        stopped = launcher.stop(conf, target, kill=parsed_args.kill,
+                                hold=parsed_args.hold)
+        return 'stopped' if stopped else 'was not running', None
+
+
+class Restart(_Stopping):
+    """Stop targets, and start them with what they had."""
+
+    def one(self, conf, target, parsed_args):
+        launcher.stop(conf, target, kill=parsed_args.kill)
+        return 'restarted', _pid(launcher.ensure(conf, target, force=True))
+
+
+class SaveConfig(command.Command):
+    """Save what a target has, to be given back when it is started.
+
+    Whatever was saved before is kept beside it as NAME.json.previous.
+    """
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('target', metavar='TARGET',
+                            help='Name of a target.')
+        parser.add_argument(
+            'file', nargs='?', metavar='FILE',
+            help='Write it to this file instead; - is the standard '
+                 'output.')
+        return parser
+
+    def take_action(self, parsed_args):
+        conf = self.app.conf
+        target, = chosen(conf, [parsed_args.target])
+        client = rpc.connect(target.rpc_address,
+                             timeout=conf.spdk.connect_timeout)
+        if parsed_args.file is None:
+            name = savedconfig.path(conf, target)
+            changed = savedconfig.save(conf, target, client, force=True)
+            self.app.stdout.write(
+                f"{name}: {'saved' if changed else 'unchanged'}\n")
+            return
+        data = savedconfig.dump(savedconfig.read(client))
+        if parsed_args.file == '-':
+            self.app.stdout.write(data.decode())
+        else:
+            paths.write_atomically(parsed_args.file, data)
+
+
+class LoadConfig(command.Command):
+    """Give a configuration to a target that runs.
+
+    The calls of the file are made one after the other, and the first that
+    fails ends it. Calls that a target takes only before it is initialised
+    are left out and told: restart the target with --restart for those.
+    """
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('target', metavar='TARGET',
+                            help='Name of a target.')
+        parser.add_argument(
+            'file', nargs='?', metavar='FILE',
+            help='File that save-config or rpc.py save_config wrote. '
+                 'Default: what is saved for the target.')
+        parser.add_argument(
+            '--restart', action='store_true',
+            help='Stop the target, and start it with this configuration '
+                 'instead of what it has, which is kept as '
+                 'NAME.json.previous.')
+        parser.add_argument(
+            '--keep-going', action='store_true',
+            help='Make the other calls although one has failed.')
+        return parser
+
+    def take_action(self, parsed_args):
+        conf = self.app.conf
+        target, = chosen(conf, [parsed_args.target])
+        name = parsed_args.file or savedconfig.path(conf, target)
+        data = paths.read(name, follow=True)
+        if data is None:
+            raise exceptions.StateError(
+                f"{name}: there is no such file; name one that save-config "
+                "wrote")
+        config = savedconfig.parse(data, name)
+        if parsed_args.restart:
+            return self._restart(conf, target, config)
+        return self._apply(conf, target, config, parsed_args.keep_going)
+
+    def _restart(self, conf, target, config):
+        launcher.stop(conf, target)
+        savedconfig.replace(conf, target, config)
+        running = launcher.ensure(conf, target, force=True)
+        self.app.stdout.write(
+            f"{target.name}: restarted as process "
+            f"{_pid(running)}\n")
+
+    def _apply(self, conf, target, config, keep_going):
+        client = rpc.connect(target.rpc_address,
+                             timeout=conf.spdk.connect_timeout)
+        done = configuration.apply(
+            functools.partial(client.call,
+                              _timeout=conf.spdk.rpc_timeout),
+            config, keep_going=keep_going)
+        for call, error in done.failed:
+            LOG.error('%s %s: %s', call['method'],
+                      json.dumps(call.get('params') or {}), error)
+        if done.left_out:
+            LOG.warning('%s: left out, since it is initialised: %s',
+                        target.name, ', '.join(done.left_out))
+        self.app.stdout.write(
+            f"{target.name}: {done.made} calls made, "
+            f"{len(done.left_out)} left out, {len(done.failed)} failed\n")
+        return int(bool(done.failed))
