@@ -26,6 +26,7 @@ import time
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.rpc import learning
+from cyborg_spdk.rpc import limits
 from cyborg_spdk.rpc import link as links
 from cyborg_spdk.rpc import message
 from cyborg_spdk.rpc import methods
@@ -115,23 +116,15 @@ class Channel:
             call.name, params = book.translate(call.method, params)
         data = message.encode(call.name, params, call.id)
         call.book = book if varies or call.name != call.method else None
-        if len(data) > methods.SMALL_REQUEST[1]:
-            varies = self._check_size(call, data, book) or varies
+        if len(data) > limits.HARMLESS:
+            if book is not None:
+                limits.check(call.method, data, book.limits())
+            elif not limits.fits(call.method, data, limits.SMALL):
+                limits.check(call.method, data, limits.LARGE)
+                varies = True
         # What depends on the release waits until that is known.
         call.data = data if book is not None or not varies else None
         call.size = len(data)
-
-    @staticmethod
-    def _check_size(call, data, book):
-        if book is not None:
-            methods.check_size(call.method, data, book.limits())
-            return False
-        methods.check_size(call.method, data, methods.LARGE_REQUEST)
-        try:
-            methods.check_size(call.method, data, methods.SMALL_REQUEST)
-        except exceptions.RequestTooLarge:
-            return True
-        return False
 
     def submit(self, calls):
         """Queue calls that :meth:`prepare` has seen.

@@ -17,10 +17,6 @@ import re
 
 from cyborg_spdk import exceptions
 
-#: SPDK's parser allows this many objects and arrays inside of each other
-#: (lib/json/json_parse.c, all releases).
-MAX_NESTING = 64
-
 # Non-ASCII characters are sent as they are: shorter, and what is not
 # Unicode (a lone surrogate) is found here instead of by the target, which
 # would close the connection without a word. So would NaN.

@@ -13,11 +13,13 @@
 """RPC names and parameters across SPDK releases, as data.
 
 A caller uses the names of the newest release. What a target has is learnt
-from itself (:class:`Book`), and only where that is needed: most methods had
-one name since v19.10, and a target that does not know a name says so
-(-32601) without doing anything. So a call is sent under its current name at
-once, unless it has parameters that are not in every release, and the
-releases are looked up when the target refuses the name.
+from itself (:class:`Book`), once per connection and only where it matters:
+a target that does not know a name says so (-32601) and does nothing, so a
+call goes out under its current name at once, and is looked up when it was
+refused. Only a call with a parameter that came or went while the method had
+its present name waits until the release is known, since SPDK refuses a call
+for any parameter that it does not know.
+The table is ``methods.json``.
 """
 
 import functools
@@ -25,24 +27,39 @@ import json
 import os
 
 from cyborg_spdk import exceptions
-from cyborg_spdk.rpc import message
+from cyborg_spdk.rpc import limits
 from cyborg_spdk.rpc import version as versions
-
-#: Limits of every release up to v26.01: bytes and JSON values of a request.
-SMALL_REQUEST = (32 * 1024, 1024)
-#: Limits since v26.05 (lib/jsonrpc/jsonrpc_internal.h).
-LARGE_REQUEST = (256 * 1024, 8192)
-_LARGE_SINCE = versions.Version(26, 5)
-#: First release with JSON-RPC batches (a second time).
-BATCH_SINCE = versions.Version(26, 5)
 
 
 @functools.cache
 def data():
-    """The table of names and parameters (``methods.json``)."""
+    """The table (dict); its ``source`` member says where it is from."""
     path = os.path.join(os.path.dirname(__file__), "methods.json")
     with open(path, encoding="ascii") as file:
         return json.load(file)
+
+
+@functools.cache
+def _release(tag):
+    return versions.Version.parse(tag)
+
+
+@functools.cache
+def _current_names():
+    return {former: name for name, formers in data()["renamed"].items()
+            for former in reversed(formers)}
+
+
+@functools.cache
+def _varying(method):
+    """Parameters that not every release with this name has."""
+    table = data()["params"].get(method)
+    if not table:
+        return frozenset()
+    begin = _release(data()["methods"][method][0][0])
+    return frozenset(
+        param for param, (first, last) in table.items()
+        if last or (first and _release(first) > begin))
 
 
 def former_names(method):
@@ -51,18 +68,44 @@ def former_names(method):
 
 
 def varies(method, params):
-    """Whether a call has parameters that depend on the release."""
-    if not params or not isinstance(params, dict):
-        return False
-    table = data()["params"].get(method)
-    return bool(table) and not table.keys().isdisjoint(params)
+    """Whether a call has parameters that depend on the release.
+
+    :param method: name in the newest release.
+    :param params: parameters, or None.
+    """
+    return bool(params) and isinstance(params, dict) \
+        and not _varying(method).isdisjoint(params)
+
+
+def guess_version(names):
+    """The release of a target that does not tell it (before v19.04).
+
+    :param names: the methods that it serves, or None.
+    :returns: the oldest :class:`~cyborg_spdk.rpc.version.Version` that has
+        all of them, or None if there is none.
+    """
+    if not names:
+        return None
+    table = data()["methods"]
+    ranges = [table[name] for name in names if name in table]
+    for tag in data()["releases"]:
+        release = _release(tag)
+        if all(any(_within(release, *one) for one in some)
+               for some in ranges):
+            return release
+    return None
+
+
+def _within(release, first, last):
+    return (first is None or release >= _release(first)) and \
+        (last is None or release <= _release(last))
 
 
 class Book:
     """What one target has.
 
     :ivar methods: names that it serves (frozenset), or None if it cannot
-        tell: before v17.10.
+        tell: before v17.10, or with ``--rpcs-allowed``.
     :ivar version: :class:`~cyborg_spdk.rpc.version.Version`, or None.
     """
 
@@ -73,13 +116,11 @@ class Book:
     @property
     def has_batches(self):
         """Whether the target takes JSON-RPC batches."""
-        return self.version is not None and self.version >= BATCH_SINCE
+        return limits.has_batches(self.version)
 
     def limits(self):
         """``(bytes, JSON values)`` that a request may have."""
-        if self.version is not None and self.version >= _LARGE_SINCE:
-            return LARGE_REQUEST
-        return SMALL_REQUEST
+        return limits.of(self.version)
 
     def name_of(self, method):
         """The name that this target has for a method.
@@ -94,6 +135,28 @@ class Book:
                 return name
         return None
 
+    def has(self, method):
+        """Whether the target serves a method, under whatever name."""
+        return self.methods is not None and self.name_of(method) is not None
+
+    def supports(self, method, param):
+        """Whether the target's method takes a parameter.
+
+        :param method: name in the newest release.
+        :param param: name of the parameter there.
+        """
+        return self.has(method) and self._misses(method, param) is None
+
+    def _misses(self, method, param):
+        """Why a parameter cannot be sent, or None if it can."""
+        first, last = data()["params"].get(method, {}).get(
+            param, (None, None))
+        if self.version is None or _within(self.version, first, last):
+            return None
+        if last is not None and self.version > _release(last):
+            return f"{param} was dropped after {last}"
+        return f"{param} needs {first}"
+
     def translate(self, method, params):
         """Name and parameters as this target wants them.
 
@@ -105,22 +168,32 @@ class Book:
         """
         name = self.name_of(method)
         if name is None:
-            raise exceptions.rpc_error(
-                -32601, "Method not found", method, params,
-                self.explain(method))
-        return name, params
+            raise exceptions.rpc_error(-32601, "Method not found", method,
+                                       params, self.explain(method))
+        if not params or not isinstance(params, dict) \
+                or self.version is None:
+            return name, params
+        if method in data()["params"]:
+            for param in params:
+                reason = self._misses(method, param)
+                if reason is not None:
+                    raise exceptions.rpc_error(
+                        -32602, "Invalid parameters", method, params,
+                        f"{reason}, the target is {self.version}; it was "
+                        "not sent")
+        return name, self._former_params(method, params)
 
-    def has(self, method):
-        """Whether the target serves a method, under whatever name."""
-        return self.methods is not None and self.name_of(method) is not None
-
-    def supports(self, method, param):
-        """Whether the target's method takes a parameter.
-
-        :param method: name in the newest release.
-        :param param: name of the parameter there.
-        """
-        return self.has(method)
+    def _former_params(self, method, params):
+        table = data()["param_names"].get(method)
+        if not table:
+            return params
+        renamed = {}
+        for param, value in params.items():
+            for former, first, last in table.get(param, ()):
+                if _within(self.version, first, last):
+                    param = former
+            renamed[param] = value
+        return renamed
 
     def next_name(self, call):
         """Another name to try for a call whose name was refused.
@@ -137,38 +210,40 @@ class Book:
         return names[at] if at < len(names) else None
 
     def explain(self, method):
-        """Why a target does not have a method, for its error."""
-        return "see rpc_get_methods for what it has"
+        """Why a target does not have a method, for its error.
+
+        :param method: name in any release.
+        :returns: what has it or what took its place (str).
+        """
+        table = data()
+        ranges = table["methods"].get(method)
+        if method in table["replaced"]:
+            return f"no SPDK after {ranges[-1][1]} has it; " \
+                + table["replaced"][method]
+        current = _current_names().get(method)
+        if current is not None and (self.methods is None
+                                    or current in self.methods):
+            return f"it is called {current} now"
+        if ranges is None:
+            return _close_names(method, self.methods
+                                or table["methods"].keys())
+        first, last = ranges[0][0], ranges[-1][1]
+        for name in former_names(method):
+            first = min(first, table["methods"][name][0][0], key=_release)
+        release = self.version
+        if release is not None and release < _release(first):
+            return f"SPDK has it since {first}, the target is {release}"
+        if last is not None and (release is None
+                                 or release > _release(last)):
+            return f"SPDK dropped it after {last}"
+        return ("this program does not serve it, or --rpcs-allowed leaves "
+                "it out")
 
 
-def check_size(method, data_, limits):
-    """Refuse a request that the target would answer by hanging up.
-
-    :param method: for the error.
-    :param data_: the request as bytes.
-    :param limits: ``(bytes, JSON values)``.
-    :raises RequestTooLarge: naming the limit.
-    """
-    size, values = limits
-    if len(data_) > size:
-        raise exceptions.RequestTooLarge(method, len(data_), size)
-    if len(data_) > values:
-        count = message.value_count(data_)
-        if count > values:
-            raise exceptions.RequestTooLarge(method, count, values,
-                                             "JSON values")
-    if data_.count(b"[") + data_.count(b"{") > message.MAX_NESTING:
-        depth = message.nesting(data_)
-        if depth > message.MAX_NESTING:
-            raise exceptions.RequestTooLarge(
-                method, depth, message.MAX_NESTING, "levels of nesting")
-
-
-def guess_version(names):
-    """The release of a target that does not tell it (before v19.04).
-
-    :param names: the methods that it serves, or None.
-    :returns: the oldest :class:`~cyborg_spdk.rpc.version.Version` that has
-        all of them, or None.
-    """
-    return None
+def _close_names(method, names):
+    # Costs time to import, and only a mistake needs it.
+    import difflib
+    close = difflib.get_close_matches(method, names, 1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return "no SPDK release has it; see rpc_get_methods"
