@@ -53,7 +53,10 @@ class App(app.App):
         parser = super().build_option_parser(
             description, version,
             {'allow_abbrev': False, 'prog': self.NAME,
-             **(argparse_kwargs or {})})
+             'conflict_handler': 'resolve', **(argparse_kwargs or {})})
+        # cliff's own names the program by the file that was run.
+        parser.add_argument('--version', action='version',
+                            version=f'{self.NAME} {version}')
         parser.add_argument(
             '--config-file', action='append', default=[], metavar='PATH',
             help='Configuration file; can be given several times. Default: '
