@@ -14,12 +14,14 @@
 
 import contextlib
 import logging
+import warnings
 
 from cliff import columns
 from cliff import lister
 from stevedore import driver
 from stevedore import extension
 
+from cyborg_spdk import exceptions
 from cyborg_spdk import tasks
 
 LOG = logging.getLogger(__name__)
@@ -119,7 +121,8 @@ def load(names):
     :raises InvalidValue: for a name that is not installed, or that is not
         one of ours.
     """
-    from cyborg_spdk import exceptions
+    # What Cyborg imports; it is no concern of the operator's.
+    warnings.filterwarnings('ignore', message=r'\s*Eventlet is deprecated')
     known = sorted(name for name in extension.ExtensionManager(
         namespace=NAMESPACE).names() if name.startswith('spdk_'))
     for name in names:

@@ -28,6 +28,7 @@ import tempfile
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
+from cyborg_spdk import tasks
 from cyborg_spdk.clients import nvmf
 from cyborg_spdk.clients import vhost
 from cyborg_spdk.host import launcher
@@ -53,13 +54,22 @@ def simulation(conf):
     """
     with _signals():
         directory = _directory()
+        targets = []
         try:
             _install(os.path.join(directory, 'spdk'))
             _override(conf, directory)
+            # Only what lives in our directory will ever be stopped: before
+            # this line the configuration may name the host's own targets.
+            targets = spdk_conf.targets(conf)
             yield
         finally:
             with _undisturbed():
-                _stop(conf)
+                # One that is just being started would be missed.
+                with contextlib.suppress(exceptions.SpdkError):
+                    tasks.wait_all(timeout=10)
+                for target in targets:
+                    rpc.disconnect(target.rpc_address)
+                    launcher.stop(conf, target, kill=True)
                 shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -142,19 +152,14 @@ def _override(conf, directory):
             'nvmf_targets': [TARGETS['nvmf']],
             'vhost_targets': [TARGETS['vhost']],
             'iscsi_targets': []}.items():
-        conf.set_override(name, value, group=spdk_conf.GROUP.name)
-    spdk_conf.register(conf)
+        conf.set_override(name, value, group=spdk_conf.GROUP)
     for kind, name in TARGETS.items():
-        for opt in spdk_conf.target_opts(kind):
+        opts = spdk_conf.target_opts(kind)
+        conf.register_opts(opts, group=name)
+        for opt in opts:
             conf.set_override(opt.name, opt.default, group=name)
     conf.set_override('extra_args', ['-S', os.path.join(directory, 'run')],
                       group=TARGETS['vhost'])
-
-
-def _stop(conf):
-    for target in spdk_conf.targets(conf):
-        rpc.disconnect(target.rpc_address)
-        launcher.stop(conf, target, kill=True)
 
 
 @contextlib.contextmanager

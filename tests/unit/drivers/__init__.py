@@ -9,3 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+
+# First of all that is Cyborg's: since 16.0.0 it chooses the threads of
+# oslo.service, once for the process.
+import cyborg.cmd  # noqa: F401
