@@ -81,7 +81,8 @@ class Status(lister.Lister):
                             '%s', state.name, path)
         return self.COLUMNS, [
             (s.name, s.application, s.state, target_cli.Known(s.pid),
-             Seconds(s.seconds), target_cli.Known(s.cores), target_cli.Known(s.memory_mb),
+             Seconds(s.seconds), target_cli.Known(s.cores),
+             target_cli.Known(s.memory_mb),
              target_cli.Known(s.version), s.address,
              target_cli.Known(s.saved_objects if s.saved else None))
             for s in states]

@@ -164,6 +164,10 @@ def stop(conf, target, *, kill=False, hold=False):
         found = process.find(target)
         if found is None:
             return False
+        if not found.application:
+            raise exceptions.ForeignProcess(
+                f"{target.name}: process {found.pid} ({found.exe}) is no "
+                "program of SPDK; stop it yourself")
         _save_before_stop(conf, target)
         for number in (signal.SIGTERM,
                        *([signal.SIGKILL] if kill else [])):
@@ -188,7 +192,8 @@ def _save_before_stop(conf, target):
     try:
         client = rpc.connect(target.rpc_address,
                              timeout=conf.spdk.connect_timeout)
-        savedconfig.save(conf, target, client)
+        savedconfig.save(conf, target, client,
+                         timeout=conf.spdk.connect_timeout)
     except exceptions.SpdkError as exc:
         LOG.warning('%s: its configuration was not saved before the stop: '
                     '%s', target.name, exc)

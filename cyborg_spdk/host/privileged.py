@@ -281,7 +281,7 @@ def signal_target(pid, ticks, number):
         application = process.program(psutil.Process(pid))[1]
     except psutil.NoSuchProcess:
         return
-    if application is None:
+    if not application:
         raise exceptions.PrivilegeError(
             f"process {pid} is no target of SPDK and gets no signal")
     process.send_signal(pid, ticks, number)

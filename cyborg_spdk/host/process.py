@@ -54,7 +54,8 @@ class TargetProcess:
         be seen from here.
     :ivar create_time: when it started, seconds since the epoch.
     :ivar exe: path of its program, as far as it can be known.
-    :ivar application: name of the program, e.g. ``"nvmf_tgt"``.
+    :ivar application: name of the program, e.g. ``"nvmf_tgt"``; ``""`` for
+        one that is none of SPDK's, at a target that we do not start.
     :ivar rpc_address: path of its RPC socket.
     :ivar uid: its user, as a number.
     :ivar listening: whether its socket can be connected to. (It can before
@@ -214,14 +215,18 @@ def _identify(target, path, installation, pid, uid):
         again = stat_of(pid)
         if again is None or again.ticks != ticks:
             return None
-    ours = installation is not None and \
+    known = installation is not None and \
         exe in installation.applications.values()
-    if not ours and target.kind not in spdk_conf.APPLICATIONS.get(
+    if not known and target.kind not in spdk_conf.APPLICATIONS.get(
             application, ()):
+        application = ''
+    # What is only read may be any program: the operator has named it.
+    if not application and target.start:
         raise exceptions.ForeignProcess(
             f"{target.name}: {path} is served by process {pid} "
             f"({exe or 'unknown'}), which is no {target.application}; set "
-            f"[{target.name}] rpc_address to another path")
+            f"[{target.name}] rpc_address to another path, or start to "
+            "false if it is only to be read")
     if not _trusted(uid, path):
         raise exceptions.ForeignProcess(
             f"{target.name}: {path} is served by process {pid} "
@@ -249,7 +254,7 @@ def program(process):
 
     :param process: a ``psutil.Process``.
     :returns: (path, name): the program's path, ``""`` if it cannot be
-        known; and which of SPDK's applications that is, or None.
+        known; and which of SPDK's applications that is, ``""`` for none.
     :raises psutil.Error: if the process is gone.
     """
     cmdline = process.cmdline()
@@ -267,7 +272,7 @@ def program(process):
                 script = os.path.join(process.cwd(), script)
             exe = os.path.realpath(script)
     name = os.path.basename(exe)
-    return exe, (name if name in spdk_conf.APPLICATIONS else None)
+    return exe, (name if name in spdk_conf.APPLICATIONS else '')
 
 
 def _script(cmdline):

@@ -73,19 +73,22 @@ def directory(conf):
                                   what='[spdk] state_path')
 
 
-def read(client):
+def read(client, timeout=None):
     """Read a target's configuration from itself.
 
     :param client: a connection (:func:`cyborg_spdk.rpc.connect`).
+    :param timeout: seconds for each of the two rounds of calls; None is
+        the connection's own default.
     :returns: dict as in SPDK's ``-c FILE``:
         ``{"subsystems": [{"subsystem": ..., "config": [...]}]}``.
     :raises SpdkError: if it cannot be read as a whole.
     """
-    names = [entry['subsystem']
-             for entry in client.call('framework_get_subsystems')]
+    deadline = {} if timeout is None else {'_timeout': timeout}
+    names = [entry['subsystem'] for entry in
+             client.call('framework_get_subsystems', **deadline)]
     replies = client.call_many(
         [rpc.Request('framework_get_config', {'name': name})
-         for name in names], raise_errors=True)
+         for name in names], timeout=timeout, raise_errors=True)
     return {'subsystems': [{'subsystem': name, 'config': reply}
                            for name, reply in zip(names, replies,
                                                   strict=True)]}
@@ -200,7 +203,7 @@ def _identity(found):
         return f'{stream.read().strip()}:{found.pid}:{found.ticks}'
 
 
-def save(conf, target, client, *, force=False):
+def save(conf, target, client, *, force=False, timeout=None):
     """Save what a target has, if it has changed.
 
     What was saved is replaced if the target was started with it, or if it
@@ -213,13 +216,14 @@ def save(conf, target, client, *, force=False):
     :param target: a :class:`cyborg_spdk.conf.Target`.
     :param client: a connection to it.
     :param force: replace it whatever the target has: the operator says so.
+    :param timeout: as for :func:`read`.
     :returns: True if it was written, False if nothing has changed or it
         was left alone.
     :raises StateError: if it cannot be written; what was saved is kept.
     :raises SpdkError: if the target cannot be read as a whole.
     """
     found = process.find(target)
-    config = read(client)
+    config = read(client, timeout)
     data = dump(config)
     if found is None or process.find(target) != found:
         raise exceptions.ConnectionLost(
