@@ -20,6 +20,10 @@ from cyborg_spdk import exceptions
 _CLEAR = (exceptions.MethodNotFound, exceptions.NotReady,
           exceptions.TargetStopping, exceptions.InvalidRequest)
 
+# What SPDK says, under codes that say nothing, when a later try may do:
+# bdev_set_qos_limit and changes of an NVM subsystem.
+_BUSY_TEXTS = ('Resource temporarily unavailable', 'try again later')
+
 # Parameters whose values are never repeated in an error.
 _SECRET = frozenset(('key', 'key2', 'psk', 'secret', 'msecret', 'secrets',
                      'dhchap_key', 'dhchap_ctrlr_key'))
@@ -52,7 +56,8 @@ class Client:
         other.timeout = seconds
         return other
 
-    def _call(self, method, /, _about=None, _cause=None, **params):
+    def _call(self, method, /, _about=None, _cause=None, _false_ok=False,
+              **params):
         """Make one call; parameters that are None are left out.
 
         :param _about: the object that the call is about, for the error:
@@ -60,6 +65,7 @@ class Client:
         :param _cause: callable that is given the error and finds out by
             reading why the call failed; returns (class of the error,
             sentence) or None.
+        :param _false_ok: whether the result "false" is none of an error.
         :raises RpcError: with ``detail`` set.
         """
         params = {name: value for name, value in params.items()
@@ -71,7 +77,7 @@ class Client:
             raise
         except exceptions.RpcError as exc:
             raise explained(exc, _about, _cause) from exc
-        if result is False:
+        if result is False and not _false_ok:
             # v22.01 and before: some deletes of what is not there.
             raise explained(exceptions.rpc_error(
                 -32603, 'the target answered "false"', method, params),
@@ -177,7 +183,9 @@ def explained(exc, about=None, cause=None):
     found = _quiet(lambda: cause(exc)) if cause is not None else None
     if found:
         return fault(exc, *found)
-    return fault(exc, type(exc), exc.detail or about)
+    busy = any(one in exc.message for one in _BUSY_TEXTS)
+    return fault(exc, exceptions.Busy if busy else type(exc),
+                 exc.detail or about)
 
 
 def _quiet(read):

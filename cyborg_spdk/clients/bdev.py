@@ -195,6 +195,8 @@ class BdevClient(bdev_layers.BdevLayers, bdev_lvol.BdevLvol,
         :param w_mbytes_per_sec: writes alone (v19.01).
         :returns: True.
         :raises NotFound: the bdev does not exist.
+        :raises Busy: v26.05 cannot change the limits of a bdev that has
+            some already while nobody uses it.
         """
         limits = {
             'rw_ios_per_sec': rw_ios_per_sec,
@@ -206,9 +208,17 @@ class BdevClient(bdev_layers.BdevLayers, bdev_lvol.BdevLvol,
         if not limits:
             validate.refuse('limits', None, 'give one limit at least')
         validate.text('bdev', name)
+        def cause(exc):
+            # v26.05, bdev_open() -> bdev_start_qos(): the open of the RPC
+            # itself is what makes the change busy.
+            if 'temporarily unavailable' in exc.message:
+                return exceptions.Busy, f'bdev {name!r} has limits already ' \
+                    'and nobody uses it: SPDK v26.05 can change them only ' \
+                    'while it is open, for example as a namespace'
+            return self._no_bdev(name)
+
         return self._call('bdev_set_qos_limit', name=name, **limits,
-                          _about=f'bdev {name!r}',
-                          _cause=lambda _exc: self._no_bdev(name))
+                          _about=f'bdev {name!r}', _cause=cause)
 
 
 def _owner(bdev):

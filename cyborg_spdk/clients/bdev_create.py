@@ -165,22 +165,23 @@ class BdevCreate:
         return name
 
     def bdev_passthru_create(self, name, base_bdev_name, *, exist_ok=False,
-                             deferred=False, **options):
+                             **options):
         """Create a bdev that hands everything on to another.
 
         SPDK aborts as a whole if the name is taken, empty, that of the
         base, or if the new bdev closes a ring of passthru bdevs (seen on
-        v24.01 and v26.05): all of that is refused before it is sent.
+        v24.01 and v26.05), at once or when a base appears that it waited
+        for: all of that is refused before it is sent. SPDK does not tell
+        which passthru bdevs wait, so a base that does not exist is refused
+        here, while other bdevs may be made in advance.
 
         :param name: its name.
         :param base_bdev_name: the bdev that it stands on and claims.
         :param exist_ok: do not mind if it exists on that base.
-        :param deferred: do not mind if the base does not exist yet. A
-            bdev that later takes the name of this one would abort the
-            target, so think twice.
         :param options: others that the release has: uuid.
         :returns: its name.
-        :raises InvalidValue: the call would kill the target.
+        :raises InvalidValue: the name is empty, or that of the base.
+        :raises AlreadyExists: the name, or the UUID, is taken.
         :raises NotFound: the base does not exist.
         :raises PermissionDenied: another module has claimed the base.
         """
@@ -189,44 +190,25 @@ class BdevCreate:
         if name == base_bdev_name:
             validate.refuse('passthru bdev', name, 'it cannot stand on '
                             'itself: that would abort the target')
+        method = 'bdev_passthru_create'
         bdevs = self.bdev_get_bdevs()
-        taken = next((one for one in bdevs if one.known_as(name)), None)
-        if taken is not None:
+        for word in filter(None, (name, options.get('uuid'))):
+            taken = next((one for one in bdevs if one.known_as(word)), None)
+            if taken is None:
+                continue
             if exist_ok and taken.product_name == 'passthru' and \
-                    taken.bases == (base_bdev_name,):
-                return taken.name
+                    taken.bases == (base_bdev_name,) and taken.name == name:
+                return name
             raise exceptions.AlreadyExists(
-                -17, 'File exists', 'bdev_passthru_create',
-                {'name': name, 'base_bdev_name': base_bdev_name},
-                f'bdev {name!r} exists as {taken.product_name!r}'
+                -17, 'File exists', method, {'name': name},
+                f'bdev {word!r} exists as {taken.product_name!r}'
                 + (f' on {", ".join(taken.bases)}' if taken.bases else '')
                 + '; not sent, since it would abort the target')
-        self._base_exists('bdev_passthru_create', base_bdev_name, deferred,
-                          bdevs)
-        if name in self._passthru_below(base_bdev_name, bdevs):
-            validate.refuse('passthru bdev', name, f'{base_bdev_name!r} '
-                            'stands on it: a ring would abort the target')
+        self._base_exists(method, base_bdev_name, False, bdevs)
         return self._call(
-            'bdev_passthru_create', name=name, base_bdev_name=base_bdev_name,
+            method, name=name, base_bdev_name=base_bdev_name,
             _about=f'bdev {name!r}',
             _cause=lambda _exc: self._claimed(base_bdev_name), **options)
-
-    def _passthru_below(self, name, bdevs):
-        """Names below a bdev, those that wait for their base included."""
-        below = {one.name: one.bases for one in bdevs}
-        for call in self._call('framework_get_config', name='bdev') or ():
-            if isinstance(call, dict) and \
-                    call.get('method') == 'bdev_passthru_create':
-                params = call.get('params', {})
-                below.setdefault(params.get('name'),
-                                 (params.get('base_bdev_name'),))
-        seen, todo = set(), [name]
-        while todo:
-            for lower in below.get(todo.pop(), ()):
-                if lower not in seen:
-                    seen.add(lower)
-                    todo.append(lower)
-        return seen
 
     def _base_exists(self, method, name, deferred, bdevs=None):
         if deferred:
@@ -239,7 +221,7 @@ class BdevCreate:
             raise exceptions.NotFound(
                 -19, 'No such device', method, {'base_bdev_name': name},
                 f'base bdev {name!r} does not exist; not sent, since SPDK '
-                'would wait for it (deferred=True does that)')
+                'would wait for it')
 
     def _claimed(self, name):
         """Cause: a module has claimed the bdev ``name``."""

@@ -52,7 +52,7 @@ class BdevLayers(bdev_create.BdevCreate):
     def bdev_split_delete(self, base_bdev, *, missing_ok=False):
         """Delete all parts of a bdev.
 
-        SPDK answers "true" for a bdev that was never divided, so the parts
+        SPDK answers "true" for a base that does not exist, so the parts
         are looked for first.
 
         :param base_bdev: the bdev that was divided.
@@ -61,16 +61,21 @@ class BdevLayers(bdev_create.BdevCreate):
         :raises NotFound: there were none and ``missing_ok`` is not set.
         """
         validate.text('bdev', base_bdev)
-        parts = [one for one in self.bdev_get_bdevs()
-                 if one.kind.name == 'split' and base_bdev in one.bases]
-        if not parts and not missing_ok:
+        if not self._parts(base_bdev):
+            if missing_ok:
+                return False
             raise exceptions.NotFound(
                 -19, 'No such device', 'bdev_split_delete',
                 {'base_bdev': base_bdev},
                 f'bdev {base_bdev!r} does not exist or has no parts')
-        self._call('bdev_split_delete', base_bdev=base_bdev,
-                   _about=f'parts of bdev {base_bdev!r}')
-        return bool(parts)
+        return self._delete(
+            'bdev_split_delete', f'parts of bdev {base_bdev!r}',
+            lambda: not self._parts(base_bdev), missing_ok,
+            base_bdev=base_bdev)
+
+    def _parts(self, base_bdev):
+        return [one for one in self.bdev_get_bdevs()
+                if one.kind.name == 'split' and base_bdev in one.bases]
 
     def bdev_delay_create(self, name, base_bdev_name, *, avg_read_latency,
                           p99_read_latency, avg_write_latency,
@@ -280,9 +285,14 @@ class BdevLayers(bdev_create.BdevCreate):
         :raises NotFound: there is no aio bdev of that name.
         """
         validate.text('bdev', name)
-        return self._call('bdev_aio_rescan', name=name,
-                          _about=f'aio bdev {name!r}',
-                          _cause=lambda _exc: self._not_of_kind(name, 'aio'))
+        wrong = self._not_of_kind(name, 'aio')
+        if wrong:
+            raise wrong[0](-19, 'No such device', 'bdev_aio_rescan',
+                           {'name': name}, wrong[1])
+        # v22.01 answers "false" when it went well (bdev_aio_rpc.c).
+        self._call('bdev_aio_rescan', name=name, _false_ok=True,
+                   _about=f'aio bdev {name!r}')
+        return True
 
     def _not_of_kind(self, name, kind):
         """Cause: the bdev is missing, or of another module."""

@@ -329,7 +329,7 @@ class BdevLvol:
         """
         return self._on_lvol('bdev_lvol_decouple_parent', name, name=name)
 
-    def _on_lvol(self, method, name, new=None, **params):
+    def _on_lvol(self, method, name, new=None, /, **params):
         """A call on an lvol; ``new`` is a name that it makes."""
         validate.text('lvol', name)
 

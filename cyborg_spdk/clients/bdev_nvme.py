@@ -203,7 +203,7 @@ class BdevNvme:
         """
         return self._on_nvme('bdev_nvme_get_controller_health_info', name)
 
-    def _on_nvme(self, method, name, **params):
+    def _on_nvme(self, method, name, /, **params):
         validate.text('controller', name)
         return self._call(method, name=name, **params,
                           _about=f'NVMe controller {name!r}',
@@ -257,7 +257,7 @@ class BdevNvme:
                                   policy=policy, selector=selector,
                                   rr_min_io=rr_min_io)
 
-    def _on_nvme_bdev(self, method, name, **params):
+    def _on_nvme_bdev(self, method, name, /, **params):
         validate.text('bdev', name)
 
         def cause(exc):

@@ -291,7 +291,7 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
         return self._on_node('iscsi_target_node_request_logout', name,
                              pg_tag=pg_tag)
 
-    def _on_node(self, method, name, **params):
+    def _on_node(self, method, name, /, **params):
         full = self.full_name(name)
 
         def cause(_exc):

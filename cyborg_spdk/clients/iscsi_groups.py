@@ -385,7 +385,7 @@ class IscsiGroups:
                 'auth': self.iscsi_get_auth_groups}[kind]
         return next((one for one in read() if one.tag == tag_), None)
 
-    def _on_group(self, method, kind, tag_, **params):
+    def _on_group(self, method, kind, tag_, /, **params):
         def cause(_exc):
             if self._find(kind, tag_) is None:
                 return exceptions.NotFound, \

@@ -132,7 +132,7 @@ class Namespaces:
         return self._on_namespace('nvmf_ns_remove_host', nqn, nsid,
                                   host=validate.nqn(host, 'host NQN'))
 
-    def _on_namespace(self, method, nqn, nsid, **params):
+    def _on_namespace(self, method, nqn, nsid, /, **params):
         validate.text('NQN', nqn, validate.NQN_MAX)
         validate.integer('nsid', nsid, 1, 2 ** 32 - 2)
 

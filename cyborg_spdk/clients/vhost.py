@@ -251,7 +251,7 @@ class VhostTgt(historic.HistoricVhost, bdev.BdevClient):
             'vhost_controller_set_coalescing', ctrlr,
             delay_base_us=delay_base_us, iops_threshold=iops_threshold)
 
-    def _on_controller(self, method, ctrlr, **params):
+    def _on_controller(self, method, ctrlr, /, **params):
         validate.text('ctrlr', ctrlr)
         return self._call(method, ctrlr=ctrlr, **params,
                           _about=f'vhost controller {ctrlr!r}',
