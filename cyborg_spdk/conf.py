@@ -204,9 +204,10 @@ def target_opts(kind):
                  'on as they are, never to a shell.'),
         cfg.StrOpt(
             'resource_class', default=f'CUSTOM_SPDK_{kind.upper()}',
-            help='Placement resource class of the units of this target: '
-                 'CUSTOM_ and capital letters, digits and underscores. It '
-                 'must not change while units are allocated.'),
+            help='Placement resource class of the units of this target. It '
+                 'begins with CUSTOM and an underscore and has capital '
+                 'letters, digits and underscores. It must not change '
+                 'while units are allocated.'),
     ]
 
 
