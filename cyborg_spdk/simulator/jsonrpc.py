@@ -27,6 +27,14 @@ RUNTIME_ONLY = (
     "using framework_start_init RPC.")
 
 
+# Bytes that SPDK's JSON writer holds back.
+_WRITER = 4096
+
+
+class Raw(bytes):
+    """A reply that is sent without a newline."""
+
+
 class Request:
     """One request that is being answered.
 
@@ -41,17 +49,29 @@ class Request:
         self.sink = sink
         self.method = None
         self.id = "null"
-        self.silent = False
+        self.silent = ""
         self.done = False
 
     def result(self, value):
         """Answer with a result; a notification gets none (from v26.05)."""
         self.done = True
         if self.silent:
-            self.sink.reply(b"")
+            self.sink.reply(self._leftover(value))
             return
         self.sink.reply((f'{{"jsonrpc":"2.0","id":{self.id},"result":'
                          f'{wire.encode(value)}}}').encode("ascii"))
+
+    def _leftover(self, value):
+        """What goes out for a notification: nothing from v26.05 on.
+
+        Earlier releases drop what their JSON writer has flushed, and then
+        flush the rest: the last part of the reply, without its end.
+        """
+        if self.silent == "skip":
+            return b""
+        text = (f'{{"jsonrpc":"2.0","id":null,"result":'
+                f'{wire.encode(value)}').encode("ascii")
+        return Raw(text[(len(text) - 1) // _WRITER * _WRITER:])
 
     def error(self, code, message):
         """Answer with an error; that goes out for notifications too."""
@@ -114,7 +134,7 @@ class Dispatcher:
             return
         identity = value.get("id")
         if identity is None:
-            request.silent = self.release >= 2605
+            request.silent = "skip" if self.release >= 2605 else "leak"
         else:
             request.id = wire.encode(identity)
         params = value.get("params")

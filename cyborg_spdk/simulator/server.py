@@ -51,7 +51,7 @@ class Connection:
             self.outstanding -= 1
             return
         limit = self.server.release.send_limit
-        if data:
+        if data and type(data) is bytes:
             data = data + b"\n" if len(data) < limit else data[:limit]
         self.queue.append(data)
         self.server.dirty = True

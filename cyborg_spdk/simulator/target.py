@@ -19,6 +19,7 @@ import time
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import iscsi
+from cyborg_spdk.simulator import modules
 from cyborg_spdk.simulator import nvmf
 from cyborg_spdk.simulator import options
 from cyborg_spdk.simulator import scsi
@@ -60,6 +61,7 @@ class Target:
         self.notifications = []
         self.options = options.Options(self)
         self.bdevs = bdevs.Layer(self)
+        modules.load(self)
         self.nvmf = nvmf.Layer(self) if "nvmf" in self.parts else None
         self.scsi = scsi.Layer() if "scsi" in self.parts else None
         self.vhost = vhost.Layer(self) if "vhost" in self.parts else None

@@ -1,0 +1,255 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Logical volumes: stores, volumes, snapshots (``lib/lvol``, ``lib/blob``).
+
+Only the sizes are kept account of; nothing is written to the base bdev, so
+a store does not outlive the process.
+"""
+
+import errno
+import os
+import uuid
+
+from cyborg_spdk.simulator import bdevs
+from cyborg_spdk.simulator import errors
+
+NAME_MAX = 64
+_PAGE = 4096
+_CLUSTER = 4 * 2 ** 20
+_MASK_HEADER = 5
+
+
+def failed(number):
+    """The error of an operation that fails in its callback: -32602."""
+    return errors.invalid_params(os.strerror(number))
+
+
+def _mask_pages(bits):
+    return -(-(_MASK_HEADER + -(-bits // 8)) // _PAGE)
+
+
+class Store:
+    """A store of logical volumes on a bdev."""
+
+    def __init__(self, name, base, cluster, ratio):
+        self.name = name
+        self.base = base
+        self.uuid = str(uuid.uuid4())
+        self.cluster = cluster or _CLUSTER
+        self.block_size = base.block_size
+        self.lvols = []
+        self.opener = None
+        clusters = base.size // self.cluster
+        pages = (ratio or 100) * clusters // 100
+        self.mask_pages = _mask_pages(clusters)
+        used = 1 + self.mask_pages + 2 * _mask_pages(pages) + pages
+        self.total = clusters - -(-used * _PAGE // self.cluster)
+
+    @property
+    def free(self):
+        """Free clusters."""
+        return self.total - sum(lvol.allocated for lvol in self.lvols)
+
+    @property
+    def max_growable(self):
+        """To how many bytes the store could grow."""
+        return (self.mask_pages * _PAGE - _MASK_HEADER) * 8 * self.cluster
+
+    def clusters(self, size):
+        """How many clusters a size takes."""
+        return -(-size // self.cluster)
+
+    def check_name(self, name):
+        """See that a volume's name can be used.
+
+        :raises errors.CallError: EINVAL, EEXIST.
+        """
+        if not name or len(name.encode()) >= NAME_MAX:
+            raise errors.invalid()
+        if any(lvol.name == name for lvol in self.lvols):
+            raise errors.exists()
+
+
+class Lvol:
+    """One volume; a snapshot and a clone are volumes too."""
+
+    def __init__(self, store, name, clusters, thin):
+        self.store = store
+        self.name = name
+        self.uuid = str(uuid.uuid4())
+        self.clusters = clusters
+        self.thin = thin
+        self.allocated = 0 if thin else clusters
+        self.parent = None
+        self.external = None
+        self.read_only = False
+        self.frozen = False
+        self.bdev = None
+
+    @property
+    def alias(self):
+        """``store/volume``."""
+        return f"{self.store.name}/{self.name}"
+
+    @property
+    def clones(self):
+        """The volumes that have this one as their parent."""
+        return [lvol for lvol in self.store.lvols if lvol.parent is self]
+
+    def facts(self, release):
+        """``driver_specific.lvol``."""
+        facts = {"lvol_store_uuid": self.store.uuid,
+                 "base_bdev": self.store.base.name,
+                 "thin_provision": self.thin}
+        if release >= 2405:
+            facts["num_allocated_clusters"] = self.allocated
+        facts["snapshot"] = self.frozen
+        facts["clone"] = self.parent is not None
+        if self.parent is not None:
+            facts["base_snapshot"] = self.parent.name
+        if self.frozen and self.clones:
+            facts["clones"] = [clone.name for clone in self.clones]
+        if release >= 2301:
+            facts["esnap_clone"] = self.external is not None
+            if self.external is not None:
+                facts["external_snapshot_name"] = self.external
+        return facts
+
+
+class Layer:
+    """All stores of a target."""
+
+    def __init__(self, target):
+        self.target = target
+        self.stores = []
+
+    def find(self, given_uuid, name):
+        """Find a store by its UUID or its name, not by both.
+
+        :raises errors.CallError: EINVAL, ENODEV.
+        """
+        if (given_uuid is None) == (name is None):
+            raise errors.invalid()
+        for store in self.stores:
+            if name is not None and store.name == name:
+                return store
+            if given_uuid is not None and store.uuid == given_uuid.lower():
+                return store
+        raise errors.no_device()
+
+    def create_store(self, base, name, cluster, ratio):
+        """Make a store on a bdev.
+
+        :raises errors.CallError: EINVAL, EEXIST, EPERM, ENOSPC.
+        """
+        if not name or len(name.encode()) >= NAME_MAX:
+            raise errors.invalid()
+        if base.claim is not None:
+            raise errors.not_permitted()
+        size = cluster or _CLUSTER
+        if size < base.block_size or size % base.block_size:
+            raise errors.invalid()
+        if any(store.name == name for store in self.stores):
+            raise errors.exists()
+        store = Store(name, base, cluster, ratio)
+        if store.total < 1 or size < _PAGE:
+            raise failed(errno.ENOSPC if size >= _PAGE else errno.EINVAL)
+        kind = bdevs.READ_MANY_WRITE_ONE \
+            if self.target.release >= 2305 else bdevs.EXCLUSIVE
+        self.target.bdevs.claim(base, "lvol", kind)
+        store.opener = lambda _base: self.remove_store(store)
+        base.openers.append(store.opener)
+        self.stores.append(store)
+        return store
+
+    def remove_store(self, store):
+        """Remove a store with its volumes."""
+        if store not in self.stores:
+            return
+        self.stores.remove(store)
+        for lvol in list(store.lvols):
+            self.forget(lvol)
+        store.base.openers.remove(store.opener)
+        self.target.bdevs.release(store.base)
+
+    def forget(self, lvol, done=None):
+        """Remove a volume with its bdev."""
+        if lvol in lvol.store.lvols:
+            lvol.store.lvols.remove(lvol)
+        for clone in [other for other in lvol.store.lvols
+                      if other.parent is lvol]:
+            clone.parent = lvol.parent
+            clone.allocated = max(clone.allocated, lvol.allocated)
+        if not lvol.bdev.removing:
+            self.target.bdevs.unregister(lvol.bdev, done)
+
+    def add(self, lvol):
+        """Make a volume known, with its bdev."""
+        store, target = lvol.store, self.target
+        bdev = bdevs.Bdev(
+            "lvol", lvol.uuid, store.block_size,
+            lvol.clusters * store.cluster // store.block_size,
+            ("read", "reset"))
+        bdev.product = "Logical Volume"
+        bdev.uuid = lvol.uuid
+        bdev.aliases = [lvol.alias]
+        bdev.numa_id = store.base.numa_id
+        bdev.base_bdevs = (store.base,)
+        bdev.lvol = lvol
+        if target.release >= 2605:
+            if store.base.module in ("malloc", "lvol"):
+                bdev.domains = ({"dma_device_type": "DMA"},
+                                {"dma_device_type": "ACCEL"})
+        else:
+            bdev.domains = store.base.domains
+        bdev.specific = lambda: {"lvol": lvol.facts(target.release)}
+        lvol.bdev = bdev
+        store.lvols.append(lvol)
+        self.writable(lvol)
+        target.bdevs.register(bdev)
+
+    def writable(self, lvol):
+        """Set what the volume's bdev can do."""
+        io = {"read", "reset"}
+        if not lvol.read_only:
+            io |= {"write", "unmap", "write_zeroes"}
+        if self.target.release >= 2301:
+            io |= {"seek_hole", "seek_data"}
+        lvol.bdev.io = io
+
+    def of(self, name):
+        """Find the volume behind a bdev's name or alias.
+
+        :raises errors.CallError: ENODEV.
+        """
+        bdev = self.target.bdevs.get(name)
+        if bdev.module != "lvol":
+            raise errors.no_device()
+        return bdev.lvol
+
+    def resize(self, lvol, clusters):
+        """Change the size of a volume.
+
+        :raises errors.CallError: -32602 without room.
+        """
+        grown = clusters - lvol.clusters
+        if not lvol.thin and lvol.parent is None:
+            if grown > lvol.store.free:
+                raise failed(errno.ENOSPC)
+            lvol.allocated = clusters
+        else:
+            lvol.allocated = min(lvol.allocated, clusters)
+        lvol.clusters = clusters
+        lvol.bdev.num_blocks = (clusters * lvol.store.cluster
+                                // lvol.store.block_size)
+        self.target.notify("bdev_resize", lvol.bdev.name)

@@ -1,0 +1,107 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``bdev_delay_*`` (``module/bdev/delay``)."""
+
+from cyborg_spdk.simulator import decode
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator import upper
+from cyborg_spdk.simulator.methods import common
+
+_NAMESPACE = "4009b574-6430-4f1b-bc40-ace811091027"
+_LATENCIES = ("avg_read_latency", "p99_read_latency", "avg_write_latency",
+              "p99_write_latency")
+_IO = {"read", "write", "unmap", "write_zeroes", "flush", "reset", "abort",
+       "zcopy"}
+
+
+class Module:
+    """The module's state."""
+
+    def __init__(self, target):
+        self.target = target
+        self.names = upper.Associations(target, self._make)
+
+    def _make(self, entry, base):
+        target = self.target
+        bdev = upper.like("delay", entry["name"], base)
+        bdev.product = "delay"
+        bdev.numa_id = base.numa_id
+        bdev.uuid = entry["uuid"] or upper.derived(
+            target.release, _NAMESPACE, base)
+        bdev.latencies = dict(entry["latencies"])
+        target.bdevs.register(bdev)
+        bdev.specific = lambda: {"delay": self.facts(bdev)}
+        target.bdevs.claim(base, "delay")
+        upper.attach(target, bdev, base)
+
+    def facts(self, bdev):
+        """Name, base, UUID and latencies, as shown and as configured."""
+        facts = {"name": bdev.name,
+                 "base_bdev_name": bdev.base_bdevs[0].name}
+        if self.target.release >= 2305:
+            facts["uuid"] = bdev.uuid
+        facts.update(bdev.latencies)
+        return facts
+
+    def config(self):
+        """The calls that make the bdevs again."""
+        return [{"method": common.name(self.target.release,
+                                       "bdev_delay_create"),
+                 "params": self.facts(bdev)}
+                for bdev in self.target.bdevs.list
+                if bdev.module == "delay"]
+
+
+@registry.method("bdev_delay_create")
+def create(target, params, request):
+    """Put a delay bdev on a bdev, which may come later."""
+    latencies = {name: params[name] for name in _LATENCIES}
+    if latencies["p99_read_latency"] < latencies["avg_read_latency"] \
+            or latencies["p99_write_latency"] \
+            < latencies["avg_write_latency"]:
+        raise errors.invalid()
+    target.bdevs.modules["delay"].names.add({
+        "name": params["name"], "base": params["base_bdev_name"],
+        "uuid": params.get("uuid"), "latencies": latencies})
+    return common.created(target.release, params["name"])
+
+
+@registry.method("bdev_delay_delete")
+def delete(target, params, request):
+    """Remove one."""
+    name = params["name"]
+    result = common.delete(target, name, "delay", request)
+    if result is registry.PENDING:
+        target.bdevs.modules["delay"].names.forget(name)
+    return result
+
+
+@decode.decoder("rpc_decode_bdev_delay_latency_type")
+def _latency_type(value):
+    return decode.choice("avg_read", "p99_read", "avg_write",
+                         "p99_write")(value)
+
+
+@registry.method("bdev_delay_update_latency")
+def update_latency(target, params, request):
+    """Change one of the latencies."""
+    kind = params["latency_type"] + "_latency"
+    bdev = target.bdevs.find(params["delay_bdev_name"])
+    if bdev is None or bdev.module != "delay":
+        raise errors.invalid_params("The requested bdev does not exist.")
+    if kind not in _LATENCIES:
+        raise errors.CallError(errors.INVALID_REQUEST,
+                               "The requested bdev is not a delay bdev.")
+    bdev.latencies[kind] = params["latency_us"]
+    return True

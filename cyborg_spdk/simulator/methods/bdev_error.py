@@ -1,0 +1,123 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``bdev_error_*`` (``module/bdev/error``): bdevs that fail on demand."""
+
+import errno
+
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator import upper
+from cyborg_spdk.simulator.methods import common
+
+_IO_TYPES = ("clear", "read", "write", "unmap", "flush", "all")
+_ERROR_TYPES = ("failure", "pending", "corrupt_data", "nomem",
+                "nvme_failure")
+
+
+class Module:
+    """The module's state: base name -> UUID to use, or None."""
+
+    def __init__(self, target):
+        self.target = target
+        self.bases = {}
+        target.bdevs.examiners.append(self.examine)
+
+    def examine(self, bdev):
+        """A bdev has appeared."""
+        if bdev.name in self.bases and bdev.claim is None:
+            try:
+                self.make(bdev)
+            except errors.CallError:
+                return
+
+    def make(self, base):
+        """Put an error bdev on a bdev."""
+        target = self.target
+        bdev = upper.like("error", f"EE_{base.name}", base)
+        bdev.product = "Error Injection Disk"
+        bdev.io &= {"read", "write", "unmap", "flush", "reset",
+                    "write_zeroes", "abort", "zcopy"}
+        bdev.uuid = self.bases[base.name] or upper.part_uuid(
+            target.release, base, 0, base.num_blocks)
+        bdev.specific = lambda: {"error_disk": {"base_bdev": base.name}}
+        bdev.injected = {}
+        target.bdevs.register(bdev)
+        target.bdevs.claim(base, "error")
+        upper.attach(target, bdev, base,
+                     lambda: self.bases.pop(base.name, None))
+
+    def config(self):
+        """The calls that make the bdevs again."""
+        calls = []
+        for name, uuid in self.bases.items():
+            params = {"base_name": name}
+            if uuid:
+                params["uuid"] = uuid
+            calls.append({"method": common.name(self.target.release,
+                                                "bdev_error_create"),
+                          "params": params})
+        return calls
+
+
+@registry.method("bdev_error_create")
+def create(target, params, request):
+    """Put an error bdev on a bdev, which may come later."""
+    module = target.bdevs.modules["error"]
+    name = params["base_name"]
+    if name in module.bases:
+        raise errors.exists()
+    base = upper.open_base(target, name)
+    module.bases[name] = params.get("uuid")
+    if base is not None:
+        try:
+            module.make(base)
+        except errors.CallError:
+            del module.bases[name]
+            raise
+    return True
+
+
+@registry.method("bdev_error_delete")
+def delete(target, params, request):
+    """Remove one."""
+    return common.delete(target, params["name"], "error", request)
+
+
+@registry.method("bdev_error_inject_error")
+def inject_error(target, params, request):
+    """Have the next operations fail."""
+    io_type, kind = params["io_type"], params["error_type"]
+    if io_type not in _IO_TYPES or kind not in _ERROR_TYPES:
+        raise errors.invalid()
+    if target.release >= 2601:
+        nvme = params.get("nvme_sct", 0) or params.get("nvme_sc", 0)
+        if bool(nvme) != (kind == "nvme_failure"):
+            raise errors.CallError(
+                -errno.EINVAL, "nvme_sct or nvme_sc should be specified "
+                "for NVMe error injection")
+    if kind == "corrupt_data" and not params.get("corrupt_value", 0):
+        raise errors.invalid()
+    bdev = target.bdevs.get(params["name"])
+    if bdev.module != "error":
+        raise errors.no_device()
+    bdev.injected[io_type] = dict(params)
+    return True
+
+
+@registry.method("bdev_error_resume_pending")
+def resume_pending(target, params, request):
+    """Let operations go on that an error made wait."""
+    bdev = target.bdevs.get(params["name"])
+    if bdev.module != "error":
+        raise errors.no_device()
+    return True

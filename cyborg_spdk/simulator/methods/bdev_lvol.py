@@ -1,0 +1,348 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``bdev_lvol_*`` (``module/bdev/lvol``)."""
+
+import errno
+import os
+
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import lvol
+from cyborg_spdk.simulator import registry
+
+_CLEAR = ("none", "unmap", "write_zeroes")
+
+
+class Module:
+    """The module's state."""
+
+    def __init__(self, target):
+        self.layer = lvol.Layer(target)
+
+    def config(self):
+        """Stores are on the bdevs, not in the configuration."""
+        return []
+
+
+def _layer(target):
+    return target.bdevs.modules["lvol"].layer
+
+
+def _later(target, request, function, *args):
+    target.answer_later(request, function, *args)
+    return registry.PENDING
+
+
+@registry.method("bdev_lvol_create_lvstore")
+def create_lvstore(target, params, request):
+    """Make a store on a bdev."""
+    if params.get("clear_method") is not None \
+            and params["clear_method"].lower() not in _CLEAR:
+        raise errors.CallError(-errno.EINVAL,
+                               "Invalid clear_method parameter")
+    name = params["lvs_name"]
+    if not name or len(name.encode()) >= lvol.NAME_MAX:
+        raise errors.invalid()
+    page = params.get("md_page_size", 0)
+    if page and (not 4096 <= page <= 65536 or page & (page - 1)):
+        raise errors.invalid()
+    base = target.bdevs.get(params["bdev_name"])
+    store = _layer(target).create_store(
+        base, name, params.get("cluster_sz", 0),
+        params.get("num_md_pages_per_cluster_ratio", 0))
+    return _later(target, request, lambda: store.uuid)
+
+
+@registry.method("bdev_lvol_rename_lvstore")
+def rename_lvstore(target, params, request):
+    """Rename a store."""
+    layer = _layer(target)
+    old, new = params["old_name"], params["new_name"]
+    for store in layer.stores:
+        if store.name == old:
+            break
+    else:
+        raise errors.CallError(-errno.ENOENT, f"Lvol store {old} not found")
+
+    def rename():
+        if new != old:
+            if any(other.name == new for other in layer.stores):
+                raise lvol.failed(errno.EEXIST)
+            store.name = new
+            for volume in store.lvols:
+                target.bdevs.rename_alias(
+                    volume.bdev, f"{old}/{volume.name}", volume.alias)
+        return True
+
+    return _later(target, request, rename)
+
+
+@registry.method("bdev_lvol_delete_lvstore")
+def delete_lvstore(target, params, request):
+    """Remove a store with all its volumes."""
+    layer = _layer(target)
+    store = layer.find(params.get("uuid"), params.get("lvs_name"))
+
+    def remove():
+        layer.remove_store(store)
+        return True
+
+    return _later(target, request, remove)
+
+
+@registry.method("bdev_lvol_get_lvstores")
+def get_lvstores(target, params, request):
+    """Describe one store or all."""
+    layer = _layer(target)
+    stores = layer.stores
+    if params:
+        stores = [layer.find(params.get("uuid"), params.get("lvs_name"))]
+    reply = []
+    for store in stores:
+        info = {"uuid": store.uuid, "name": store.name,
+                "base_bdev": store.base.name,
+                "total_data_clusters": store.total,
+                "free_clusters": store.free,
+                "block_size": store.block_size,
+                "cluster_size": store.cluster}
+        if target.release >= 2405:
+            info["max_growable_size"] = store.max_growable
+        reply.append(info)
+    return reply
+
+
+@registry.method("bdev_lvol_grow_lvstore")
+def grow_lvstore(target, params, request):
+    """Take over a grown base bdev: there is none."""
+    _layer(target).find(params.get("uuid"), params.get("lvs_name"))
+    return _later(target, request, lambda: True)
+
+
+@registry.method("bdev_lvol_get_lvols")
+def get_lvols(target, params, request):
+    """Describe the volumes of one store or of all."""
+    layer = _layer(target)
+    stores = layer.stores
+    if params:
+        stores = [layer.find(params.get("lvs_uuid"),
+                             params.get("lvs_name"))]
+    reply = []
+    for store in stores:
+        for volume in store.lvols:
+            info = {"alias": volume.alias, "uuid": volume.uuid,
+                    "name": volume.name,
+                    "is_thin_provisioned": volume.thin,
+                    "is_snapshot": volume.frozen,
+                    "is_clone": volume.parent is not None,
+                    "is_esnap_clone": volume.external is not None,
+                    "is_degraded": False}
+            if target.release >= 2405:
+                info["num_allocated_clusters"] = volume.allocated
+            info["lvs"] = {"name": store.name, "uuid": store.uuid}
+            reply.append(info)
+    return reply
+
+
+@registry.method("bdev_lvol_create")
+def create(target, params, request):
+    """Make a volume."""
+    layer = _layer(target)
+    store = layer.find(params.get("uuid"), params.get("lvs_name"))
+    if params.get("clear_method") is not None \
+            and params["clear_method"].lower() not in _CLEAR:
+        raise errors.CallError(-errno.EINVAL, "Invalid clean_method option")
+    store.check_name(params["lvol_name"])
+    size = params["size_in_mib"] * 2 ** 20 if "size_in_mib" in params \
+        else params["size"]
+    volume = lvol.Lvol(store, params["lvol_name"], store.clusters(size),
+                       params.get("thin_provision", False))
+
+    def finish():
+        if volume.allocated > store.free:
+            raise lvol.failed(errno.ENOSPC)
+        if not volume.clusters:
+            volume.clusters = 0
+        layer.add(volume)
+        return volume.uuid
+
+    return _later(target, request, finish)
+
+
+@registry.method("bdev_lvol_snapshot")
+def snapshot(target, params, request):
+    """Freeze a volume's present content under a name."""
+    layer = _layer(target)
+    volume = layer.of(params["lvol_name"])
+
+    def finish():
+        store = volume.store
+        try:
+            store.check_name(params["snapshot_name"])
+        except errors.CallError as exc:
+            raise lvol.failed(-exc.code) from None
+        frozen = lvol.Lvol(store, params["snapshot_name"], volume.clusters,
+                           True)
+        frozen.thin = volume.thin
+        frozen.allocated = volume.allocated
+        frozen.parent = volume.parent
+        frozen.external, volume.external = volume.external, None
+        frozen.read_only = frozen.frozen = True
+        volume.parent = frozen
+        volume.thin = True
+        volume.allocated = 0
+        layer.add(frozen)
+        return frozen.uuid
+
+    return _later(target, request, finish)
+
+
+@registry.method("bdev_lvol_clone")
+def clone(target, params, request):
+    """Make a volume that begins as a snapshot."""
+    layer = _layer(target)
+    parent = layer.of(params["snapshot_name"])
+
+    def finish():
+        try:
+            parent.store.check_name(params["clone_name"])
+        except errors.CallError as exc:
+            raise lvol.failed(-exc.code) from None
+        if not parent.read_only:
+            raise lvol.failed(errno.EINVAL)
+        volume = lvol.Lvol(parent.store, params["clone_name"],
+                           parent.clusters, True)
+        parent.frozen = True
+        volume.parent = parent
+        layer.add(volume)
+        return volume.uuid
+
+    return _later(target, request, finish)
+
+
+@registry.method("bdev_lvol_clone_bdev")
+def clone_bdev(target, params, request):
+    """Make a volume that begins as another bdev."""
+    layer = _layer(target)
+    try:
+        store = layer.find(None, params["lvs_name"])
+    except errors.CallError:
+        raise errors.invalid_params("lvs does not exist") from None
+    bdev = target.bdevs.find(params["bdev"])
+    if bdev is None or bdev.removing:
+        raise errors.invalid_params("bdev does not exist")
+    if bdev.module == "lvol" and bdev.lvol.store is store:
+        raise errors.invalid_params(
+            "bdev is an lvol in same lvs as clone; "
+            "use bdev_lvol_clone instead")
+
+    def finish():
+        try:
+            store.check_name(params["clone_name"])
+        except errors.CallError as exc:
+            raise lvol.failed(-exc.code) from None
+        if bdev.size % store.cluster:
+            raise lvol.failed(errno.EINVAL)
+        volume = lvol.Lvol(store, params["clone_name"],
+                           bdev.size // store.cluster, True)
+        volume.external = bdev.uuid
+        layer.add(volume)
+        return volume.uuid
+
+    return _later(target, request, finish)
+
+
+@registry.method("bdev_lvol_rename")
+def rename(target, params, request):
+    """Rename a volume."""
+    bdev = target.bdevs.find(params["old_name"])
+    if bdev is None or bdev.removing or bdev.module != "lvol":
+        raise errors.no_device()
+    volume, new = bdev.lvol, params["new_name"]
+
+    def finish():
+        if new == volume.name:
+            return True
+        if any(other.name == new for other in volume.store.lvols):
+            raise lvol.failed(errno.EEXIST)
+        old = volume.alias
+        volume.name = new
+        target.bdevs.rename_alias(bdev, old, volume.alias)
+        return True
+
+    return _later(target, request, finish)
+
+
+@registry.method("bdev_lvol_inflate", "bdev_lvol_decouple_parent")
+def inflate(target, params, request):
+    """Make a clone independent of its snapshot."""
+    volume = _layer(target).of(params["name"])
+    inflate_all = request.method.endswith("inflate") \
+        or "inflate" in request.method
+
+    def finish():
+        if inflate_all:
+            needed = volume.clusters - volume.allocated
+        elif volume.parent is None:
+            raise lvol.failed(errno.EINVAL)
+        else:
+            needed = max(0, volume.parent.allocated - volume.allocated)
+        if needed > volume.store.free:
+            raise lvol.failed(errno.ENOSPC)
+        volume.allocated += needed
+        volume.thin = volume.thin and not inflate_all
+        volume.parent = None if inflate_all else volume.parent.parent
+        volume.external = None
+        return True
+
+    return _later(target, request, finish)
+
+
+@registry.method("bdev_lvol_resize")
+def resize(target, params, request):
+    """Change the size of a volume."""
+    layer = _layer(target)
+    volume = layer.of(params["name"])
+    size = params["size_in_mib"] * 2 ** 20 if "size_in_mib" in params \
+        else params["size"]
+
+    def finish():
+        if volume.read_only:
+            raise lvol.failed(errno.EPERM)
+        layer.resize(volume, volume.store.clusters(size))
+        return True
+
+    return _later(target, request, finish)
+
+
+@registry.method("bdev_lvol_set_read_only")
+def set_read_only(target, params, request):
+    """Take the right to write from a volume."""
+    layer = _layer(target)
+    volume = layer.of(params["name"])
+
+    def finish():
+        volume.read_only = True
+        layer.writable(volume)
+        return True
+
+    return _later(target, request, finish)
+
+
+@registry.method("bdev_lvol_delete")
+def delete(target, params, request):
+    """Remove a volume."""
+    layer = _layer(target)
+    volume = layer.of(params["name"])
+    if len(volume.clones) > 1:
+        raise errors.internal(os.strerror(errno.EPERM))
+    layer.forget(volume, lambda: request.result(True))
+    return registry.PENDING

@@ -1,0 +1,438 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``bdev_nvme_*`` (``module/bdev/nvme``), over a simulated fabric.
+
+A controller is attached to a subsystem of this same target: nobody speaks
+NVMe here, the two ends just know each other.
+"""
+
+import errno
+import itertools
+import uuid
+
+from cyborg_spdk.simulator import bdevs
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import nvmf
+from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator.methods import common
+
+_IO = ("read", "write", "unmap", "write_zeroes", "flush", "reset",
+       "compare", "compare_and_write", "abort", "nvme_admin", "nvme_io",
+       "copy")
+_ADRFAM = {"ipv4": "IPv4", "ipv6": "IPv6"}
+# What the attach call keeps for framework_get_config, with its defaults.
+_KEPT = (("prchk_reftag", False, 1904), ("prchk_guard", False, 1904),
+         ("ctrlr_loss_timeout_sec", 0, 2205),
+         ("reconnect_delay_sec", 0, 2205),
+         ("fast_io_fail_timeout_sec", 0, 2205))
+
+
+class Controller:
+    """A controller that is attached; also what the subsystem knows of it.
+
+    :ivar address: the path as shown in ``trid``.
+    """
+
+    def __init__(self, name, address, subsystem, hostnqn, hostid, cntlid,
+                 port, params):
+        self.name = name
+        self.address = address
+        self.subsystem = subsystem
+        self.hostnqn = hostnqn
+        self.hostid = hostid
+        self.cntlid = cntlid
+        self.port = port
+        self.params = params
+        self.bdevs = []
+        self.detaching = False
+
+    @property
+    def trid(self):
+        """The transport id."""
+        return {**self.address, "subnqn": self.subsystem.nqn}
+
+
+class Module:
+    """The module's state."""
+
+    def __init__(self, target):
+        self.target = target
+        self.controllers = {}
+        self.hostid = str(uuid.uuid4())
+        self.ports = itertools.count(33816)
+
+    @property
+    def hostnqn(self):
+        """The NQN that this program has as a host."""
+        return f"nqn.2014-08.org.nvmexpress:uuid:{self.hostid}"
+
+    def connect(self, address, subnqn, hostnqn):
+        """Find the subsystem behind an address.
+
+        :raises errors.CallError: as the release reports that nobody is
+            there, or lets nobody in.
+        """
+        release = self.target.release
+        layer = self.target.nvmf
+        tgts = layer.tgts.values() if layer else ()
+        listening = [
+            (tgt, subsystem) for tgt in tgts
+            for subsystem in tgt.subsystems.values()
+            if any(self._same(listener.address, address)
+                   for listener in subsystem.listeners)]
+        if not listening:
+            raise errors.system(errno.EIO if release >= 2405
+                                else errno.ENODEV)
+        for _, subsystem in listening:
+            if subsystem.nqn == subnqn and (
+                    subsystem.allow_any_host or hostnqn in subsystem.hosts):
+                return subsystem
+        if release >= 2405:
+            raise errors.system(errno.EIO)
+        raise errors.invalid_params()
+
+    @staticmethod
+    def _same(listening, wanted):
+        keys = ("trtype", "adrfam", "traddr", "trsvcid")
+        return all(listening.get(key) == wanted.get(key) for key in keys)
+
+    def attach(self, name, address, subsystem, params):
+        """Attach a controller and make a bdev of each namespace.
+
+        :returns: the controller.
+        """
+        cntlid = subsystem.min_cntlid
+        while cntlid in subsystem.controllers:
+            cntlid += 1
+        hostnqn = params.get("hostnqn") or self.hostnqn
+        controller = Controller(
+            name, address, subsystem, hostnqn, self.hostid, cntlid,
+            next(self.ports), params)
+        subsystem.controllers[cntlid] = controller
+        self.controllers[name] = controller
+        layer = self.target.nvmf
+        layer.admin_qpairs += 1
+        layer.io_qpairs += 1
+        layer.completed += 7
+        for nsid, namespace in sorted(subsystem.namespaces.items()):
+            try:
+                controller.bdevs.append(
+                    self._make(controller, nsid, namespace))
+            except errors.CallError:
+                # As in SPDK: the attach succeeds with a shorter list.
+                continue
+        return controller
+
+    def _make(self, controller, nsid, namespace):
+        release = self.target.release
+        base = namespace.bdev
+        bdev = bdevs.Bdev("nvme", f"{controller.name}n{nsid}",
+                          base.block_size, base.num_blocks, _IO)
+        bdev.product = "NVMe disk"
+        bdev.uuid = str(uuid.UUID(namespace.nguid)) \
+            if namespace.nguid.strip("0") else namespace.uuid
+        bdev.numa_id = -1
+        if release >= 2509:
+            bdev.preferred = (1, 1, 256, 1, 1)
+        if release >= 2409:
+            bdev.domains = ({"dma_device_type": "DMA"},)
+        bdev.specific = lambda: self._facts(controller, nsid)
+        bdev.controller = controller
+        self.target.bdevs.register(bdev)
+        return bdev
+
+    def _facts(self, controller, nsid):
+        release = self.target.release
+        subsystem = controller.subsystem
+        data = {}
+        if release >= 2301:
+            data["cntlid"] = controller.cntlid
+        data.update({
+            "vendor_id": "0x8086", "model_number": subsystem.model,
+            "serial_number": subsystem.serial,
+            "firmware_revision": release.tag[1:6],
+            "subnqn": subsystem.nqn,
+            "oacs": {"security": 0, "format": 0, "firmware": 0,
+                     "ns_manage": 0}})
+        if release >= 2301:
+            data["multi_ctrlr"] = True
+            data["ana_reporting"] = subsystem.ana_reporting
+        ns_data = {"id": nsid}
+        if release >= 2301:
+            ns_data["can_share"] = True
+        path = {"trid": controller.trid, "ctrlr_data": data,
+                "vs": {"nvme_version": "2.0" if release >= 2605
+                       else "1.3"}, "ns_data": ns_data}
+        facts = {"nvme": [path]}
+        if release >= 2301:
+            facts["mp_policy"] = "active_passive"
+        return facts
+
+    def detach(self, controller, done):
+        """Detach a controller; its bdevs go."""
+        controller.detaching = True
+        left = [bdev for bdev in controller.bdevs if not bdev.removing]
+
+        def gone():
+            self.controllers.pop(controller.name, None)
+            controller.subsystem.controllers.pop(controller.cntlid, None)
+            done()
+
+        def one(bdev):
+            left.remove(bdev)
+            if not left:
+                gone()
+
+        for bdev in list(left):
+            self.target.bdevs.unregister(
+                bdev, lambda bdev=bdev: one(bdev))
+        if not left:
+            self.target.post(gone)
+
+    def config(self):
+        """The calls that attach the controllers again."""
+        release = self.target.release
+        calls = []
+        for controller in self.controllers.values():
+            params = {"name": controller.name, **controller.trid}
+            for key, default, since in _KEPT:
+                if release >= since:
+                    params[key] = controller.params.get(key, default)
+            for key in ("hdgst", "ddgst"):
+                if release >= 2104:
+                    params[key] = controller.params.get(key, False)
+            if release >= 2505:
+                params["multipath"] = controller.params.get(
+                    "multipath", "multipath")
+            calls.append({"method": common.name(
+                release, "bdev_nvme_attach_controller"), "params": params})
+        return calls
+
+
+def _module(target):
+    return target.bdevs.modules["nvme"]
+
+
+def _too_long(name, value, size):
+    if value is not None and len(value.encode()) >= size:
+        raise errors.CallError(-errno.EINVAL, f"{name} too long: {value}")
+
+
+@registry.method("bdev_nvme_attach_controller")
+def attach_controller(target, params, request):
+    """Attach a controller."""
+    module = _module(target)
+    name, trtype = params["name"], params["trtype"].upper()
+    if params.get("max_bdevs", 1) == 0:
+        raise errors.CallError(-errno.EINVAL, "max_bdevs cannot be zero")
+    if len(params["trtype"]) > 32:
+        raise errors.CallError(
+            -errno.EINVAL, f"Failed to parse trtype: {params['trtype']}")
+    _too_long("traddr", params["traddr"], 257)
+    family = params.get("adrfam")
+    if family is not None and family.lower() not in (
+            "ipv4", "ipv6", "ib", "fc"):
+        raise errors.CallError(-errno.EINVAL,
+                               f"Failed to parse adrfam: {family}")
+    _too_long("trsvcid", params.get("trsvcid"), 33)
+    _too_long("subnqn", params.get("subnqn"), 224)
+    _too_long("hostnqn", params.get("hostnqn"), 224)
+    address = {"trtype": trtype}
+    if family is not None:
+        address["adrfam"] = _ADRFAM.get(family.lower(), family)
+    address["traddr"] = params["traddr"]
+    if params.get("trsvcid"):
+        address["trsvcid"] = params["trsvcid"]
+    _existing(target, module, name, address, params)
+    if trtype != "TCP":
+        raise errors.no_device()
+    address.setdefault("adrfam", "IPv4")
+    subnqn = params.get("subnqn") or nvmf.DISCOVERY
+    for other in module.controllers.values():
+        if other.name != name and other.trid == {**address,
+                                                 "subnqn": subnqn}:
+            raise errors.exists()
+    target.server.later(0.05, _attach, target, request, name, address,
+                        subnqn, params)
+    return registry.PENDING
+
+
+def _existing(target, module, name, address, params):
+    """Refuse another path under a name where SPDK does."""
+    controller = module.controllers.get(name)
+    if controller is None:
+        return
+    release = target.release
+    end = "" if release >= 2505 else "\n"
+    if params.get("multipath") == "disable":
+        raise errors.CallError(
+            -errno.EALREADY, f"A controller named {name} already exists "
+            f"and multipath is disabled{end}")
+    known = controller.address
+    if (known["traddr"], known.get("trsvcid")) \
+            == (address["traddr"], address.get("trsvcid")):
+        raise errors.CallError(
+            -errno.EALREADY, f"A controller named {name} already exists "
+            f"with the specified network path{end}")
+    if params.get("subnqn") != controller.subsystem.nqn:
+        raise errors.CallError(
+            -errno.EINVAL, f"A controller named {name} already exists, but "
+            f"uses a different subnqn ({controller.subsystem.nqn}){end}")
+
+
+def _attach(target, request, name, address, subnqn, params):
+    module = _module(target)
+    try:
+        subsystem = module.connect(
+            address, subnqn, params.get("hostnqn") or module.hostnqn)
+    except errors.CallError as exc:
+        request.error(exc.code, exc.message)
+        return
+    if name in module.controllers:
+        # Another path of a controller that is there: nothing new to see.
+        request.result([bdev.name
+                        for bdev in module.controllers[name].bdevs])
+        return
+    controller = module.attach(name, address, subsystem, params)
+    request.result([bdev.name for bdev in controller.bdevs])
+
+
+@registry.method("bdev_nvme_detach_controller")
+def detach_controller(target, params, request):
+    """Detach a controller, or one of its paths."""
+    module = _module(target)
+    controller = module.controllers.get(params["name"])
+    if controller is None:
+        if target.release < 2201:
+            raise errors.no_device()
+        raise errors.no_device()
+    if any(params.get(key) is not None
+           and params[key].lower() != controller.trid.get(key, "").lower()
+           for key in ("trtype", "traddr", "adrfam", "trsvcid", "subnqn")):
+        raise errors.system(errno.ENXIO)
+    if target.release < 2205:
+        # Answered at once; for some time the controller is still there.
+        if not controller.detaching:
+            module.detach(controller, lambda: None)
+            module.controllers[controller.name] = controller
+            target.server.later(
+                0.25, module.controllers.pop, controller.name, None)
+        return True
+    if controller.detaching:
+        raise errors.no_device()
+    module.detach(controller, lambda: request.result(True))
+    return registry.PENDING
+
+
+@registry.method("bdev_nvme_get_controllers")
+def get_controllers(target, params, request):
+    """Describe one controller or all."""
+    module = _module(target)
+    release = target.release
+    found = list(module.controllers.values())
+    if params.get("name") is not None:
+        found = [module.controllers.get(params["name"])]
+        if found == [None]:
+            code = -errno.EINVAL if release >= 2405 else errno.EINVAL
+            raise errors.CallError(
+                code, f"Controller {params['name']} does not exist")
+    reply = []
+    for controller in found:
+        info = {"state": "deleting" if controller.detaching else "enabled",
+                "trid": controller.trid}
+        if release >= 2209:
+            info["cntlid"] = controller.cntlid
+        info["host"] = {"nqn": controller.hostnqn,
+                        "addr": controller.params.get("hostaddr", ""),
+                        "svcid": controller.params.get("hostsvcid", "")}
+        if release >= 2505:
+            info["host"]["no_shn_notification"] = False
+        reply.append({"name": controller.name, "ctrlrs": [info]})
+    return reply
+
+
+def _find(target, name):
+    controller = _module(target).controllers.get(name)
+    if controller is None:
+        raise errors.no_device()
+    return controller
+
+
+@registry.method("bdev_nvme_get_controller_health_info")
+def health_info(target, params, request):
+    """Read the health log of a controller."""
+    controller = _module(target).controllers.get(params["name"])
+    if controller is None:
+        raise errors.internal(f"nvme ctrlr name '{params['name']}' not "
+                              "found")
+    reply = {"model_number": controller.subsystem.model,
+             "serial_number": controller.subsystem.serial,
+             "firmware_revision": target.release.tag[1:6],
+             "traddr": controller.address["traddr"]}
+    if target.release >= 2301:
+        reply["critical_warning"] = 0
+    # 0 K less 273 in 64 bits without a sign: what SPDK writes.
+    reply["temperature_celsius"] = 2 ** 64 - 273
+    for key in ("available_spare_percentage",
+                "available_spare_threshold_percentage", "percentage_used",
+                "data_units_read", "data_units_written",
+                "host_read_commands", "host_write_commands",
+                "controller_busy_time", "power_cycles", "power_on_hours",
+                "unsafe_shutdowns", "media_errors", "num_err_log_entries",
+                "warning_temperature_time_minutes",
+                "critical_composite_temperature_time_minutes"):
+        reply[key] = 0
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING
+
+
+@registry.method("bdev_nvme_reset_controller", "bdev_nvme_enable_controller",
+                 "bdev_nvme_disable_controller")
+def reset_controller(target, params, request):
+    """Reset a controller: nothing is lost."""
+    _find(target, params["name"])
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+@registry.method("bdev_nvme_apply_firmware")
+def apply_firmware(target, params, request):
+    """Write firmware: these controllers take none."""
+    bdev = target.bdevs.find(params["bdev_name"])
+    if bdev is None:
+        raise errors.invalid_params("Parameter error bdev name not found")
+    raise errors.internal("firmware update not supported")
+
+
+@registry.method("bdev_nvme_get_transport_statistics")
+def transport_statistics(target, params, request):
+    """Tell the counters of the transports."""
+    reply = {"poll_groups": [
+        {"thread": name, "transports": []}
+        for name, _ in target.threads()]}
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING
+
+
+@registry.method("bdev_nvme_get_discovery_info")
+def discovery_info(target, params, request):
+    """No discovery service is followed."""
+    return []
+
+
+@registry.method("bdev_nvme_get_io_paths")
+def io_paths(target, params, request):
+    """List the paths: no thread has a channel."""
+    reply = {"poll_groups": []}
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING

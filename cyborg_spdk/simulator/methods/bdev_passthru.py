@@ -1,0 +1,78 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``bdev_passthru_*`` (``module/bdev/passthru``)."""
+
+from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator import upper
+from cyborg_spdk.simulator.methods import common
+
+_NAMESPACE = "7e25812e-c8c0-4d3f-8599-16d790555b85"
+
+
+class Module:
+    """The module's state."""
+
+    def __init__(self, target):
+        self.target = target
+        self.names = upper.Associations(target, self._make)
+
+    def _make(self, entry, base):
+        target = self.target
+        name = entry["name"]
+        if not name or target.bdevs.find(name) is not None:
+            # spdk_bdev_register() fails here, and the clean-up takes a
+            # lock of a bdev that was never registered.
+            target.process.abort(f"registering {name}")
+        bdev = upper.like("passthru", name, base)
+        bdev.product = "passthru"
+        bdev.uuid = entry["uuid"] or upper.derived(
+            target.release, _NAMESPACE, base)
+        bdev.domains = base.domains if target.release < 2605 else ()
+        bdev.specific = lambda: {"passthru": {
+            "name": name, "base_bdev_name": base.name}}
+        target.bdevs.claim(base, "passthru")
+        upper.attach(target, bdev, base)
+        target.bdevs.register(bdev)
+
+    def config(self):
+        """The calls that make the bdevs again."""
+        calls = []
+        for bdev in self.target.bdevs.list:
+            if bdev.module == "passthru":
+                params = {"base_bdev_name": bdev.base_bdevs[0].name,
+                          "name": bdev.name}
+                if self.target.release >= 2305:
+                    params["uuid"] = bdev.uuid
+                calls.append({"method": common.name(
+                    self.target.release, "bdev_passthru_create"),
+                    "params": params})
+        return calls
+
+
+@registry.method("bdev_passthru_create")
+def create(target, params, request):
+    """Put a passthru bdev on a bdev, which may come later."""
+    target.bdevs.modules["passthru"].names.add({
+        "name": params["name"], "base": params["base_bdev_name"],
+        "uuid": params.get("uuid")})
+    return common.created(target.release, params["name"])
+
+
+@registry.method("bdev_passthru_delete")
+def delete(target, params, request):
+    """Remove one."""
+    name = params["name"]
+    result = common.delete(target, name, "passthru", request)
+    if result is registry.PENDING:
+        target.bdevs.modules["passthru"].names.forget(name)
+    return result

@@ -1,0 +1,121 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``bdev_split_*`` (``module/bdev/split``)."""
+
+import os
+
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator import upper
+from cyborg_spdk.simulator.methods import common
+
+_MIB = 2 ** 20
+
+
+class Module:
+    """The module's state: base name -> (count, size in MiB)."""
+
+    def __init__(self, target):
+        self.target = target
+        self.bases = {}
+        self.parts = {}
+        target.bdevs.examiners.append(self.examine)
+
+    def examine(self, bdev):
+        """A bdev has appeared."""
+        if bdev.name in self.bases and bdev.claim is None:
+            try:
+                self.make(bdev)
+            except errors.CallError:
+                return
+
+    def make(self, base):
+        """Split a bdev.
+
+        :raises errors.CallError: EINVAL if the size does not fit.
+        """
+        count, size_mb = self.bases[base.name]
+        if size_mb:
+            if size_mb * _MIB % base.block_size:
+                raise errors.invalid()
+            blocks = size_mb * _MIB // base.block_size
+        else:
+            blocks = base.num_blocks // count
+        if not blocks:
+            raise errors.invalid()
+        count = min(count, base.num_blocks // blocks)
+        self.parts[base.name] = []
+        for number in range(count):
+            self._part(base, number, number * blocks, blocks)
+        if count:
+            self.target.bdevs.claim(base, "split")
+
+    def _part(self, base, number, offset, blocks):
+        target = self.target
+        bdev = upper.like("split", f"{base.name}p{number}", base, blocks)
+        bdev.product = "Split Disk"
+        bdev.uuid = upper.part_uuid(target.release, base, offset, blocks)
+        bdev.domains = base.domains if target.release < 2605 else ()
+        bdev.specific = lambda: {"split": {"base_bdev": base.name,
+                                           "offset_blocks": offset}}
+        target.bdevs.register(bdev)
+        upper.attach(target, bdev, base)
+        self.parts[base.name].append(bdev)
+
+    def config(self):
+        """The calls that make the bdevs again."""
+        return [{"method": common.name(self.target.release,
+                                       "bdev_split_create"),
+                 "params": {"base_bdev": name, "split_count": count,
+                            "split_size_mb": size}}
+                for name, (count, size) in self.bases.items()]
+
+
+@registry.method("bdev_split_create")
+def create(target, params, request):
+    """Split a bdev, which may come later."""
+    module = target.bdevs.modules["split"]
+    name, count = params["base_bdev"], params["split_count"]
+
+    def failed(number):
+        return errors.invalid_params(
+            f"Failed to create {count} split bdevs from '{name}': "
+            f"{os.strerror(number)}")
+
+    if not count:
+        raise failed(22)
+    if name in module.bases:
+        raise failed(17)
+    module.bases[name] = (count, params.get("split_size_mb", 0))
+    try:
+        base = upper.open_base(target, name)
+        if base is None:
+            return []
+        module.make(base)
+    except errors.CallError as exc:
+        raise failed(-exc.code) from None
+    return [bdev.name for bdev in module.parts[name]]
+
+
+@registry.method("bdev_split_delete")
+def delete(target, params, request):
+    """Remove all splits of a bdev."""
+    module = target.bdevs.modules["split"]
+    name = params["base_bdev"]
+    if name not in module.bases:
+        raise errors.system(2, errors.INVALID_PARAMS)
+    del module.bases[name]
+    for bdev in module.parts.pop(name, ()):
+        if bdev in target.bdevs.list and not bdev.removing:
+            target.bdevs.unregister(bdev)
+    return True

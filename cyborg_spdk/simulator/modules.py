@@ -1,0 +1,32 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The bdev modules that look at new bdevs and have state of their own."""
+
+from cyborg_spdk.simulator.methods import bdev_delay
+from cyborg_spdk.simulator.methods import bdev_error
+from cyborg_spdk.simulator.methods import bdev_lvol
+from cyborg_spdk.simulator.methods import bdev_nvme
+from cyborg_spdk.simulator.methods import bdev_passthru
+from cyborg_spdk.simulator.methods import bdev_raid
+from cyborg_spdk.simulator.methods import bdev_split
+
+
+def load(target):
+    """Give a target its modules, in the order in which they examine."""
+    modules = target.bdevs.modules
+    for name, module in (
+            ("error", bdev_error), ("passthru", bdev_passthru),
+            ("delay", bdev_delay), ("split", bdev_split),
+            ("raid", bdev_raid), ("lvol", bdev_lvol),
+            ("nvme", bdev_nvme)):
+        modules[name] = module.Module(target)
