@@ -47,12 +47,14 @@ class Call:
     :ivar refused: the target's error for a name that it does not have.
     :ivar internal: it is the channel's own.
     :ivar batchable: it may share a batch with others of its kind.
+    :ivar verbatim: sent as it is; its result is the whole reply.
     :ivar size: bytes that it takes of the window.
     """
 
     __slots__ = ("id", "method", "params", "timeout", "deadline", "data",
                  "sink", "result", "error", "finished", "name", "lost",
-                 "book", "refused", "internal", "size", "batchable")
+                 "book", "refused", "internal", "size", "batchable",
+                 "verbatim")
 
     def __init__(self, method, params, timeout, sink, note=False):
         self.id = None if note else next(_ids)
@@ -63,7 +65,8 @@ class Call:
         self.data = None
         self.sink = sink
         self.result = self.error = self.book = self.refused = None
-        self.finished = self.internal = self.batchable = False
+        self.finished = self.internal = False
+        self.batchable = self.verbatim = False
         self.lost = self.size = 0
 
 

@@ -111,8 +111,9 @@ class Channel:
         """
         book = self.book
         call.name, params = call.method, call.params
-        varies = params and methods.varies(call.method, params)
-        if book is not None:
+        varies = params and not call.verbatim \
+            and methods.varies(call.method, params)
+        if book is not None and not call.verbatim:
             call.name, params = book.translate(call.method, params)
         data = message.encode(call.name, params, call.id)
         call.book = book if varies or call.name != call.method else None
@@ -349,6 +350,9 @@ class Channel:
             if call is None:
                 return
         error = reply.get("error")
+        if call.verbatim and (error is not None or "result" in reply):
+            self._finish(call, reply)
+            return
         if error is None:
             if "result" not in reply:
                 raise exceptions.ProtocolError(

@@ -137,6 +137,25 @@ class Client:
         self._send(call)
         return sink.future
 
+    def exchange(self, method, params=None, timeout=None):
+        """Send a request as it is and return the reply as it is.
+
+        No name is looked up and no error is made of an ``error`` member:
+        for tools that show what the target says.
+
+        :param method: name as the target has it.
+        :param params: dict or list, or None.
+        :param timeout: seconds of wall-clock time; None means 30.
+        :returns: the reply (dict).
+        :raises SpdkError: if there is none; see :meth:`call`.
+        """
+        waiter = calls.Waiter()
+        call = calls.Call(method, params, _seconds(timeout), waiter)
+        call.verbatim = True
+        self._channel.prepare(call)
+        self._send(call)
+        return self._result(call, waiter)
+
     def call_many(self, requests, *, timeout=None, raise_errors=False):
         """Make many calls that do not depend on each other.
 

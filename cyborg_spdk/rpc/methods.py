@@ -40,6 +40,15 @@ def data():
 
 
 @functools.cache
+def text_params():
+    """Names of parameters that SPDK takes as text everywhere (frozenset).
+
+    A command line cannot tell the port ``4420`` from the number; SPDK does.
+    """
+    return frozenset(data()["text"])
+
+
+@functools.cache
 def _release(tag):
     return versions.Version.parse(tag)
 

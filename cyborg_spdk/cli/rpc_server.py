@@ -1,0 +1,118 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``cyborg-spdk rpc --server``: the protocol of SPDK's ``rpc.py --server``.
+
+A command line of ``rpc.py`` comes in on standard input; its output goes out,
+then a line ``**STATUS=0`` or ``**STATUS=1``. The command lines are parsed,
+and their results printed, by the parsers of the package ``spdk`` themselves;
+behind them is our client with its connections kept open. What rpc.py prints
+on standard output is printed here byte for byte.
+"""
+
+import importlib
+import logging
+import shlex
+import sys
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.cli import rpc_client
+
+_PROGRAM = "rpc.py"
+
+
+class Server:
+    """Runs command lines of ``rpc.py``.
+
+    :param address: default of their ``-s``, or None for rpc.py's own.
+    :param timeout: default of their ``-t`` in seconds, or None.
+    :param plugin: name of a module with more commands, or None.
+    :raises InvalidValue: if the package spdk is missing.
+    """
+
+    def __init__(self, address=None, timeout=None, plugin=None):
+        self._scripts = _load_scripts()
+        self._plugins = []
+        # argparse takes the program's name from here, as in rpc.py.
+        saved, sys.argv = sys.argv, [_PROGRAM]
+        try:
+            self._parser, self._subparsers = self._scripts.create_parser()
+            self._load_plugin([] if plugin is None
+                              else ["--plugin", plugin])
+            self._parser = self._scripts.hint_rpc_name(self._parser)
+        finally:
+            sys.argv = saved
+        if address is not None:
+            self._parser.set_defaults(server_addr=address)
+        if timeout is not None:
+            self._parser.set_defaults(timeout=timeout)
+
+    def serve(self, lines):
+        """Run command lines until there are no more.
+
+        :param lines: a text file.
+        :returns: 0.
+        """
+        for line in lines:
+            try:
+                status = self.run(shlex.split(line))
+            except ValueError as exc:
+                print(f"{_PROGRAM}: {exc}: {line.strip()}", file=sys.stderr)
+                status = 1
+            print(f"**STATUS={status}", flush=True)
+        return 0
+
+    def run(self, words):
+        """Run one command line.
+
+        :param words: list of str.
+        :returns: 0, or 1 if it failed; its output is written then.
+        """
+        try:
+            self._load_plugin(words)
+            args = self._parser.parse_args(words)
+        except SystemExit:
+            return 1
+        if not hasattr(args, "func"):
+            print(f"{_PROGRAM}: no command given", file=sys.stderr)
+            return 1
+        try:
+            args.client = rpc_client.connect(
+                args.server_addr, args.port, args.timeout,
+                args.conn_retries, getattr(logging, args.verbose.upper()))
+            self._scripts.call_rpc_func(args)
+        except rpc_client.failure() as exc:
+            print(exc.message)
+            return 1
+        except SystemExit as exc:
+            return 1 if exc.code else 0
+        except (OSError, ValueError, TypeError, AttributeError,
+                KeyError) as exc:
+            # rpc.py would end here with a traceback, and its reader wait.
+            print(f"{_PROGRAM}: {type(exc).__name__}: {exc}",
+                  file=sys.stderr)
+            return 1
+        return 0
+
+    def _load_plugin(self, words):
+        # A command line may name a module that was not loaded yet.
+        self._scripts.load_plugin(words, self._subparsers, self._plugins)
+
+
+def _load_scripts():
+    try:
+        return importlib.import_module("spdk.spdk_rpc")
+    except ImportError:
+        raise exceptions.InvalidValue(
+            "--server", "spdk", "the command lines of rpc.py need the "
+            "package spdk: pip install 'cyborg-spdk[rpc-server]', or "
+            "'spdk>=26.5'") from None
