@@ -107,7 +107,9 @@ class SpdkDriver(driver.GenericDriver):
         host = self._hostname.get(filter(None, (
             self._reporter.remembered(directory, survey.target.name)
             for survey in surveys)))
-        return [self._device(directory, host, survey) for survey in surveys]
+        devices = [self._device(directory, host, survey)
+                   for survey in surveys]
+        return devices + self._former(directory, host)
 
     def survey(self, start_wait=START_WAIT):
         """Read all targets, starting those that do not run. Never raises.
@@ -148,7 +150,7 @@ class SpdkDriver(driver.GenericDriver):
                     raise wrong
                 found.append(self._target(name, addresses))
             except exceptions.SpdkError as exc:
-                found.append(Survey(_nobody(self.KIND, name), error=exc))
+                found.append(Survey(report.nobody(self.KIND, name), error=exc))
         return found
 
     def _target(self, name, addresses):
@@ -202,11 +204,12 @@ class SpdkDriver(driver.GenericDriver):
                               survey.target.name)
         return inventory.stub(host, survey.target)
 
+    def _former(self, directory, host):
+        names = {name for kind in spdk_conf.KINDS
+                 for name in CONF.spdk[f'{kind}_targets']}
+        try:
+            return self._reporter.former(directory, host, self.KIND, names)
+        except Exception:
+            LOG.exception('targets that are configured no more')
+            return []
 
-def _nobody(kind, name):
-    """A target of which only the name can be used."""
-    return spdk_conf.Target(
-        name=name, kind=kind, application='', rpc_address='', start=False,
-        core_mask=None, memory_mb=0, no_huge=False, interrupt_mode=False,
-        config_file=None, save_config=False, extra_args=(),
-        resource_class='')

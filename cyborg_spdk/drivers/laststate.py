@@ -21,13 +21,16 @@ understood is set aside under another name, and said so.
 import dataclasses
 import json
 import os
-import stat
+import re
 import time
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.drivers import entries
+from cyborg_spdk.host import paths
 
 _VERSION = 1
+
+_FILE = re.compile(r'report-([a-z0-9][a-z0-9_-]*)\.json\Z')
 
 
 @dataclasses.dataclass
@@ -35,6 +38,8 @@ class State:
     """What is remembered of one target.
 
     :ivar host: resource provider name that the entries were made for.
+    :ivar kind: the target's kind.
+    :ivar application: the program that serves it.
     :ivar reported: dict of :class:`~cyborg_spdk.drivers.entries.Entry` by
         name: what the last report had.
     :ivar dropped: the same for what the last reports left out, until
@@ -42,6 +47,8 @@ class State:
     """
 
     host: str
+    kind: str
+    application: str
     reported: dict = dataclasses.field(default_factory=dict)
     dropped: dict = dataclasses.field(default_factory=dict)
 
@@ -87,54 +94,41 @@ def save(name, state):
 
     :param name: its path; the directory is made if it is missing.
     :param state: :class:`State`.
-    :raises StateError: if it cannot be written.
+    :raises StateError: if it cannot be written, or others may write the
+        directory.
     """
-    text = json.dumps(_encode(state), sort_keys=True)
-    temporary = f'{name}.{os.getpid()}.tmp'
-    directory = os.path.dirname(name)
+    paths.ensure_directory(os.path.dirname(name), what='[spdk] state_path')
+    paths.write_atomically(
+        name, json.dumps(_encode(state), sort_keys=True).encode(), 0o640)
+
+
+def remove(name):
+    """Remove a file that is not needed any more.
+
+    :param name: its path.
+    :raises StateError: if it cannot be removed.
+    """
     try:
-        os.makedirs(directory, mode=0o750, exist_ok=True)
-        refuse_shared(directory)
-        try:
-            descriptor = os.open(
-                temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-                | os.O_NOFOLLOW, 0o640)
-            with open(descriptor, 'w', encoding='utf-8') as out:
-                out.write(text)
-                out.flush()
-                os.fsync(out.fileno())
-            os.rename(temporary, name)
-        except BaseException:
-            if os.path.lexists(temporary):
-                os.unlink(temporary)
-            raise
-        _sync(directory)
+        os.unlink(name)
+    except FileNotFoundError:
+        return
     except OSError as exc:
         raise exceptions.StateError(
-            f'the last report to Cyborg cannot be written to {name}: '
-            f'{exc.strerror}; make [spdk] state_path a directory that the '
-            'user of the Cyborg agent can write') from exc
+            f'{name} cannot be removed: {exc.strerror}') from exc
 
 
-def refuse_shared(directory):
-    """Refuse a directory that others than its owner and group can write.
+def targets(directory):
+    """Names of the targets that have a file.
 
-    :raises StateError: if it is one.
+    :param directory: ``[spdk] state_path``.
+    :returns: sorted list of str; empty if there is no such directory.
     """
-    mode = os.stat(directory).st_mode
-    if mode & stat.S_IWOTH:
-        raise exceptions.StateError(
-            f'[spdk] state_path {directory} can be written by everybody '
-            f'(mode {stat.S_IMODE(mode):04o}); take that right away: '
-            f'chmod o-w {directory}')
-
-
-def _sync(directory):
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        names = os.listdir(directory)
+    except OSError:
+        return []
+    return sorted(match.group(1) for match in map(_FILE.match, names)
+                  if match)
 
 
 def _set_aside(name, reason):
@@ -152,6 +146,7 @@ def _set_aside(name, reason):
 
 def _encode(state):
     return {'version': _VERSION, 'host': state.host,
+            'kind': state.kind, 'application': state.application,
             'reported': [dataclasses.asdict(entry)
                          for entry in state.reported.values()],
             'dropped': [dataclasses.asdict(entry)
@@ -161,9 +156,10 @@ def _encode(state):
 def _decode(value):
     if value['version'] != _VERSION:
         raise ValueError(f'version {value["version"]!r}')
-    if not isinstance(value['host'], str):
-        raise ValueError('no host')
-    return State(host=value['host'], reported=_entries(value['reported']),
+    texts = [value[name] for name in ('host', 'kind', 'application')]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError('a name is no text')
+    return State(*texts, reported=_entries(value['reported']),
                  dropped=_entries(value['dropped']))
 
 

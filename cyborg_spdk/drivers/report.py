@@ -14,12 +14,25 @@
 
 import logging
 
+from cyborg_spdk import conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.drivers import entries
 from cyborg_spdk.drivers import inventory
 from cyborg_spdk.drivers import laststate
 from cyborg_spdk.drivers import placement
 from cyborg_spdk.drivers import plan
+
+
+def nobody(kind, name, application=''):
+    """A target of which no more is known than what a report needs.
+
+    :returns: :class:`~cyborg_spdk.conf.Target`.
+    """
+    return conf.Target(
+        name=name, kind=kind, application=application, rpc_address='',
+        start=False, core_mask=None, memory_mb=0, no_huge=False,
+        interrupt_mode=False, config_file=None, save_config=False,
+        extra_args=(), resource_class='')
 
 
 class _Ask:
@@ -82,23 +95,55 @@ class Reporter:
         :returns: ``DriverDevice``; a stub if Cyborg's picture has to stay
             as it is.
         """
-        name = target.name
         found, bad = entries.of_units(host, target, [
             unit for unit in contents.units if unit.bdev])
-        self._tell_bad(name, bad)
-        state = self._state(directory, name)
-        if state is not None and state.host != host:
-            state = None
-        ask = _Ask(self._placement, host, name)
-        planned = plan.make(found, state.reported if state else None,
-                            state.dropped if state else {}, max_new, ask)
-        self._tell_plan(name, planned, ask)
+        self._tell_bad(target.name, bad)
+        planned = self._plan(directory, max_new, host, target.name, found)
         if planned.frozen:
             return inventory.stub(host, target)
-        self._remember(directory, name, laststate.State(
-            host=host, reported=planned.entries, dropped=planned.dropped))
+        self._remember(directory, target, host, planned)
         return inventory.device(host, target, self._driver,
                                 planned.entries, contents.facts)
+
+    def former(self, directory, host, kind, names):
+        """Devices of targets that the configuration has no more.
+
+        Such a target is not touched, but what is allocated of it stays
+        until it is free; then the device goes.
+
+        :param directory: ``[spdk] state_path``.
+        :param host: resource provider name of the host.
+        :param kind: kind of the targets.
+        :param names: names of all targets, of any kind, that are configured.
+        :returns: list of ``DriverDevice``.
+        """
+        found = []
+        for name in laststate.targets(directory):
+            state = None if name in names else self._state(directory, name)
+            if state is None or (state.host, state.kind) != (host, kind):
+                continue
+            target = nobody(kind, name, state.application)
+            planned = self._plan(directory, 0, host, name, {})
+            if state.reported or state.dropped or planned.frozen:
+                self._remember(directory, target, host, planned)
+                found.append(inventory.device(
+                    host, target, self._driver, planned.entries, {}))
+            else:
+                # The last report had an empty device. Without one, Cyborg
+                # takes away what is left.
+                self._states.pop(laststate.path(directory, name))
+                laststate.remove(laststate.path(directory, name))
+        return found
+
+    def _plan(self, directory, max_new, host, target, found):
+        state = self._state(directory, target)
+        if state is not None and state.host != host:
+            state = None
+        ask = _Ask(self._placement, host, target)
+        planned = plan.make(found, state.reported if state else None,
+                            state.dropped if state else {}, max_new, ask)
+        self._tell_plan(target, planned, ask)
+        return planned
 
     def _state(self, directory, target):
         path = laststate.path(directory, target)
@@ -112,8 +157,11 @@ class Reporter:
                 self._conditions.tell(target, 'last report', message)
         return self._states[path]
 
-    def _remember(self, directory, target, state):
-        path = laststate.path(directory, target)
+    def _remember(self, directory, target, host, planned):
+        path = laststate.path(directory, target.name)
+        state = laststate.State(
+            host=host, kind=target.kind, application=target.application,
+            reported=planned.entries, dropped=planned.dropped)
         if state == self._states.get(path):
             return
         self._states[path] = state
@@ -122,7 +170,7 @@ class Reporter:
             laststate.save(path, state)
         except exceptions.StateError as exc:
             message = str(exc)
-        self._conditions.tell(target, 'state', message)
+        self._conditions.tell(target.name, 'state', message)
 
     def _tell_bad(self, target, bad):
         message = None

@@ -75,6 +75,15 @@ class History(stateful.RuleBasedStateMachine):
             for node in self.nodes:
                 node.close()
 
+    @stateful.initialize(units=st.lists(
+        st.dictionaries(_UNITS, _DISKS, min_size=1, max_size=2),
+        min_size=5, max_size=5))
+    def begin_with_something(self, units):
+        for node in self.nodes:
+            for name in sorted(node.puppets):
+                node.puppets[name].units = units.pop()
+        self.report_both()
+
     # What happens at a target.
 
     @stateful.rule(number=_NODES, pick=_PICKS, unit=_UNITS, disk=_DISKS)
@@ -86,6 +95,21 @@ class History(stateful.RuleBasedStateMachine):
         units = self._puppet(number, pick).units
         if units:
             del units[sorted(units)[which % len(units)]]
+
+    @stateful.precondition(lambda self: self.held)
+    @stateful.rule(pick=_PICKS)
+    def remove_what_is_taken(self, pick):
+        consumers = sorted(self.held)
+        number, name, _arq = self.held[consumers[pick % len(consumers)]]
+        node = self.nodes[number]
+        deployable = node.deployables().get(name)
+        if deployable is None:
+            return
+        info = deployable.attach_handle_list[0].attach_info
+        for puppet in node.puppets.values():
+            for unit in list(puppet.units):
+                if node.info(puppet.kind, *unit) == info:
+                    del puppet.units[unit]
 
     @stateful.rule(number=_NODES, pick=_PICKS,
                    units=st.dictionaries(_UNITS, _DISKS, max_size=4))
@@ -146,10 +170,10 @@ class History(stateful.RuleBasedStateMachine):
                     'attach_handle_info']
         self.held[consumer] = (number, name, arq)
 
+    @stateful.precondition(lambda self: self.held)
     @stateful.rule(pick=_PICKS)
     def give_back(self, pick):
-        if self.held:
-            self._free(sorted(self.held)[pick % len(self.held)])
+        self._free(sorted(self.held)[pick % len(self.held)])
 
     def _free(self, consumer):
         _number, _name, arq = self.held.pop(consumer)
@@ -224,7 +248,7 @@ class History(stateful.RuleBasedStateMachine):
 
 HistoryTest = hypothesis.seed(SEED)(History.TestCase)
 HistoryTest.settings = hypothesis.settings(
-    max_examples=EXAMPLES, stateful_step_count=40, deadline=None,
+    max_examples=EXAMPLES, stateful_step_count=30, deadline=None,
     database=None, print_blob=True,
     suppress_health_check=list(hypothesis.HealthCheck))
 

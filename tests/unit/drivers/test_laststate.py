@@ -33,7 +33,7 @@ class LastStateTest(testtools.TestCase):
             [test_entries.unit(nsid=str(number)) for number in (1, 2, 3)])
         names = list(good)
         self.state = laststate.State(
-            'h', {name: good[name] for name in names[:2]},
+            'h', 'nvmf', 'nvmf_tgt', {name: good[name] for name in names[:2]},
             {name: good[name] for name in names[2:]})
 
     def test_comes_back_as_it_was(self):
@@ -44,9 +44,21 @@ class LastStateTest(testtools.TestCase):
         self.assertEqual(0, stat.S_IMODE(os.stat(self.path).st_mode) & 0o007)
 
     def test_the_directory_is_made(self):
-        path = laststate.path(os.path.join(self.directory, 'a', 'b'), 't')
+        path = laststate.path(os.path.join(self.directory, 'a'), 't')
         laststate.save(path, self.state)
         self.assertEqual(self.state, laststate.load(path)[0])
+
+    def test_which_targets_have_one(self):
+        self.assertEqual([], laststate.targets(self.directory))
+        self.assertEqual([], laststate.targets('/nowhere'))
+        for name in ('b', 'a'):
+            laststate.save(laststate.path(self.directory, name), self.state)
+        with open(os.path.join(self.directory, 'report-c.json.damaged-1'),
+                  'w'):
+            self.assertEqual(['a', 'b'], laststate.targets(self.directory))
+        laststate.remove(laststate.path(self.directory, 'a'))
+        laststate.remove(laststate.path(self.directory, 'a'))
+        self.assertEqual(['b'], laststate.targets(self.directory))
 
     def test_none_yet(self):
         self.assertEqual((None, None), laststate.load(self.path))
@@ -80,10 +92,10 @@ class LastStateTest(testtools.TestCase):
         def crash(_descriptor):
             raise Crash
 
-        other = laststate.State('h', {}, {})
+        other = laststate.State('h', 'nvmf', 'nvmf_tgt')
         for step in ('fsync', 'rename'):
-            with fixtures.MonkeyPatch(
-                    f'os.{step}', lambda *args: crash(args)):
+            with fixtures.MonkeyPatch(f'os.{step}',
+                                      lambda *args: crash(args)):
                 self.assertRaises(Crash, laststate.save, self.path, other)
             self.assertEqual(self.state, laststate.load(self.path)[0])
             self.assertEqual(['report-spdk_nvmf.json'],
@@ -93,7 +105,7 @@ class LastStateTest(testtools.TestCase):
         os.chmod(self.directory, 0o777)
         error = self.assertRaises(exceptions.StateError, laststate.save,
                                   self.path, self.state)
-        self.assertIn('chmod o-w', str(error))
+        self.assertIn('chmod', str(error))
 
     def test_cannot_be_written(self):
         path = os.path.join(self.directory, 'file')

@@ -1,0 +1,140 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``construct_nvmf_subsystem`` is all or nothing."""
+
+import socket
+
+from cyborg_spdk import clients
+from cyborg_spdk import exceptions
+from tests.functional.fixtures import clients as fixture
+from tests.functional.fixtures import target
+
+
+class Construct(fixture.ClientTests):
+    """A whole subsystem at once; a failure at each step."""
+
+    application = 'nvmf_tgt'
+    client_class = clients.NvmfTgt
+
+    @classmethod
+    def prepare(cls, tgt):
+        # Until v18.10 SPDK makes the transport itself.
+        if tgt.rpc.has('nvmf_create_transport'):
+            tgt.nvmf_create_transport('TCP')
+
+    def state(self):
+        """All that a subsystem could leave behind."""
+        return (sorted(one.nqn for one in self.tgt.nvmf_get_subsystems()),
+                sorted((one.name, one.claimed)
+                       for one in self.tgt.bdev_get_bdevs()))
+
+    def test_everything(self):
+        nqn, one, two = fixture.nqn(), self.malloc(), self.malloc()
+        hosts = [fixture.host_nqn(), fixture.host_nqn()]
+        listen = [fixture.on_localhost(), fixture.on_localhost()]
+        self.assertEqual(nqn, self.tgt.construct_nvmf_subsystem(
+            nqn, listen, hosts, 'SPDK1',
+            [one, {'bdev_name': two, 'nsid': 7}]))
+        found = self.tgt.find_subsystem(nqn)
+        self.assertEqual({(1, one), (7, two)}, {
+            (space.nsid, space.bdev_name) for space in found.namespaces})
+        self.assertEqual(set(hosts), set(found.hosts))
+        self.assertEqual(set(listen), {
+            f'tcp://{where.traddr}:{where.trsvcid}'
+            for where in found.listen_addresses})
+        self.assertEqual(('SPDK1', False), (found.serial_number,
+                                            found.allow_any_host))
+
+    def test_as_py_spdk_was_called(self):
+        nqn, one, two = fixture.nqn(), self.malloc(), self.malloc()
+        hosts = [fixture.host_nqn(), fixture.host_nqn()]
+        ports = [fixture.free_port(), fixture.free_port()]
+        self.tgt.construct_nvmf_subsystem(
+            nqn, ','.join(f'trtype:TCP traddr:127.0.0.1 trsvcid:{port}'
+                          for port in ports),
+            ' '.join(hosts), 'SPDK00000000000001', f'{one} {two}:5')
+        found = self.tgt.find_subsystem(nqn)
+        self.assertEqual({str(port) for port in ports}, {
+            where.trsvcid for where in found.listen_addresses})
+        self.assertEqual(set(hosts), set(found.hosts))
+        self.assertEqual({(1, one), (5, two)}, {
+            (space.nsid, space.bdev_name) for space in found.namespaces})
+
+    def test_nothing_but_the_name(self):
+        nqn = fixture.nqn()
+        self.tgt.construct_nvmf_subsystem(nqn, None, None, None, None,
+                                          allow_any_host=True)
+        found = self.tgt.find_subsystem(nqn)
+        self.assertEqual((True, (), ()),
+                         (found.allow_any_host, found.namespaces,
+                          found.listen_addresses))
+
+    def test_a_failure_at_each_step(self):
+        bdev, other = self.malloc(), self.malloc()
+        where = fixture.on_localhost()
+        host = fixture.host_nqn()
+        good = {'listen': [where], 'hosts': [host], 'serial_number': 'S1',
+                'namespaces': [bdev, other]}
+        taken = self.enterContext(socket.socket())
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        busy = f'tcp://127.0.0.1:{taken.getsockname()[1]}'
+        cases = {
+            'a serial number too long': {'serial_number': 'S' * 21},
+            'a bad host': {'hosts': [host, 'bogus']},
+            'a bad address': {'listen': [where, 'tcp://nowhere:1']},
+            'no such bdev first': {'namespaces': ['nosuch', bdev]},
+            'no such bdev last': {'namespaces': [bdev, 'nosuch']},
+            'an NSID twice': {'namespaces': [
+                {'bdev_name': bdev, 'nsid': 3},
+                {'bdev_name': other, 'nsid': 3}]},
+            'a bdev twice': {'namespaces': [bdev, bdev]},
+            'a port in use first': {'listen': [busy, where]},
+            'a port in use last': {'listen': [where, busy]},
+        }
+        for name, change in cases.items():
+            with self.subTest(name):
+                before, nqn = self.state(), fixture.nqn()
+                with self.assertRaises(exceptions.SpdkError):
+                    self.tgt.construct_nvmf_subsystem(nqn,
+                                                      **{**good, **change})
+                self.assertEqual(before, self.state())
+        # And with all that was undone, it can be made.
+        self.tgt.construct_nvmf_subsystem(fixture.nqn(), **good)
+
+    def test_the_cause_is_told(self):
+        nqn, bdev = fixture.nqn(), self.malloc()
+        if not self.has('nvmf_create_transport'):
+            return
+        self.assertFails(
+            exceptions.NotFound, ["'nosuch'", 'does not exist'],
+            self.tgt.construct_nvmf_subsystem, nqn, None, None, None,
+            [bdev, 'nosuch'])
+        self.assertFails(
+            exceptions.NotFound, 'transport RDMA',
+            self.tgt.construct_nvmf_subsystem, nqn,
+            ['rdma://127.0.0.1:4420'], None, None, [bdev])
+
+    def test_one_that_exists_stays(self):
+        nqn, bdev = fixture.nqn(), self.malloc()
+        self.tgt.construct_nvmf_subsystem(nqn, None, None, 'MINE', [bdev])
+        before = self.tgt.find_subsystem(nqn)
+        self.assertFails(
+            exceptions.AlreadyExists, nqn,
+            self.tgt.construct_nvmf_subsystem, nqn, None, None, 'OTHER',
+            [self.malloc()])
+        self.assertEqual(before, self.tgt.find_subsystem(nqn))
+
+
+target.for_releases(globals(), Construct, target.RELEASES +
+                    target.OLD_RELEASES)
