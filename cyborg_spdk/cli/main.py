@@ -18,6 +18,7 @@ program of its own. Everything else is a cliff command.
 """
 
 import os
+import signal
 import sys
 
 
@@ -30,6 +31,14 @@ def main(argv=None):
         line that cannot be understood.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        # Also while modules are imported; as a shell tells it.
+        return 128 + signal.SIGINT
+
+
+def _run(argv):
     if argv[:1] == ['rpc']:
         from cyborg_spdk.cli import rpc
         return rpc.main(argv[1:])
