@@ -31,6 +31,7 @@ from cyborg_spdk.drivers import inventory
 from cyborg_spdk.drivers import placement
 from cyborg_spdk.drivers import reading
 from cyborg_spdk.drivers import report
+from cyborg_spdk.drivers import saving
 from cyborg_spdk.drivers import starting
 from cyborg_spdk.drivers import units
 
@@ -83,6 +84,7 @@ class SpdkDriver(driver.GenericDriver):
         self._reporter = report.Reporter(self.NAME, self._placement,
                                          self._conditions)
         self._starter = starting.Starter(CONF)
+        self._saver = saving.Saver(CONF, self._conditions)
         targets = self._targets()
         tasks.configure(CONF)
         for target in targets:
@@ -103,6 +105,8 @@ class SpdkDriver(driver.GenericDriver):
                 survey.target.name, 'not readable',
                 survey.error and f'{survey.error}; Cyborg keeps what it has '
                                  'of this target', logging.ERROR)
+            if survey.error is None:
+                self._saver.save(survey.target)
         directory = CONF.spdk.state_path
         host = self._hostname.get(filter(None, (
             self._reporter.remembered(directory, survey.target.name)

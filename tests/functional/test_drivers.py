@@ -13,13 +13,18 @@
 """The drivers in the agent, from targets to Placement and back."""
 
 import json
+import os
+import signal
 import uuid
 
+from oslo_config import cfg
+import psutil
 import testtools
 
 from cyborg_spdk import tasks
 from cyborg_spdk.clients import nvmf
 from cyborg_spdk.clients import vhost
+from cyborg_spdk.host import launcher
 from tests.functional.fixtures import cloud
 from tests.functional.fixtures import targets
 
@@ -35,7 +40,7 @@ def add_subsystem(client, number, bdevs):
         [], f'SPDK{number:016d}', bdevs)
 
 
-class AgentTest(testtools.TestCase):
+class AgentCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -72,6 +77,19 @@ class AgentTest(testtools.TestCase):
             one.name for device in self.host.devices()
             for one in device.deployable_list}
 
+    def picture(self):
+        """All that Placement and Cyborg have of this host."""
+        root = self.cloud.get(f'/resource_providers?in_tree={self.host.root}')
+        devices = [device.obj_to_primitive()
+                   for device in self.host.devices()]
+        return json.dumps([sorted(root['resource_providers'],
+                                  key=lambda one: one['uuid']),
+                           self.host.providers(), devices], sort_keys=True,
+                          default=str)
+
+
+class ReportTest(AgentCase):
+
     def test_placement_has_one_provider_for_each_unit(self):
         self.cloud.report(self.tracker)
         providers = self.host.providers()
@@ -99,16 +117,6 @@ class AgentTest(testtools.TestCase):
         before = self.picture()
         self.cloud.report(self.tracker)
         self.assertEqual(before, self.picture())
-
-    def picture(self):
-        """All that Placement and Cyborg have of this host."""
-        root = self.cloud.get(f'/resource_providers?in_tree={self.host.root}')
-        devices = [device.obj_to_primitive()
-                   for device in self.host.devices()]
-        return json.dumps([sorted(root['resource_providers'],
-                                  key=lambda one: one['uuid']),
-                           self.host.providers(), devices], sort_keys=True,
-                          default=str)
 
     def test_profile_request_bind_unbind(self):
         self.cloud.report(self.tracker)
@@ -156,3 +164,24 @@ class AgentTest(testtools.TestCase):
         self.cloud.unbind(arq)
         self.assertEqual(json.loads(before)[1],
                          json.loads(self.picture())[1])
+
+
+class RestartTest(AgentCase):
+    """What the agent does for a target beside reading it."""
+
+    def test_a_target_that_ends_comes_back_with_what_it_had(self):
+        self.cloud.report(self.tracker)
+        # The configuration is saved in the background.
+        tasks.wait_all(timeout=60)
+        before = self.picture()
+        process = launcher.status(cfg.CONF, self.targets.target('spdk_nvmf'))
+        running = psutil.Process(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+        psutil.wait_procs([running], timeout=30)
+        self.cloud.report(self.tracker)
+        again = launcher.status(cfg.CONF, self.targets.target('spdk_nvmf'))
+        self.assertNotEqual(process.pid, again.pid)
+        client = nvmf.NvmfTgt(self.targets.client('spdk_nvmf'))
+        subsystem = client.find_subsystem('nqn.2016-06.io.spdk:cnode1')
+        self.assertEqual(2, len(subsystem.namespaces))
+        self.assertEqual(json.loads(before)[1], self.host.providers())

@@ -1,0 +1,72 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Targets' configurations saved in the background, after a report."""
+
+import itertools
+
+from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
+from cyborg_spdk import tasks
+from cyborg_spdk.host import process
+from cyborg_spdk.host import savedconfig
+
+_COUNT = itertools.count(1)
+
+
+class Saver:
+    """Saves the configurations of one driver's targets.
+
+    :param conf: the ``oslo_config.cfg.ConfigOpts``.
+    :param conditions: :class:`~cyborg_spdk.drivers.conditions.Conditions`.
+    """
+
+    def __init__(self, conf, conditions):
+        self._conf = conf
+        self._conditions = conditions
+        self._number = next(_COUNT)
+        self._running = {}
+
+    def save(self, target):
+        """Begin to save what a target has, if it has changed.
+
+        Nothing is begun while the last one runs; what became of that is
+        told now.
+
+        :param target: :class:`~cyborg_spdk.conf.Target` that was read just
+            now.
+        """
+        if not (target.save_config and target.start
+                and process.socket_path(target)):
+            return
+        name = f'save {target.name} {self._number}'
+        if target.name in self._running:
+            try:
+                tasks.wait(name, timeout=0)
+            except exceptions.TaskError as exc:
+                if exc.__cause__ is None:
+                    return
+                self._tell(target, exc.__cause__)
+            else:
+                self._tell(target, None)
+        self._running[target.name] = name
+        tasks.run(name, self._save, target)
+
+    def _save(self, target):
+        client = rpc.connect(target.rpc_address,
+                             timeout=self._conf.spdk.connect_timeout)
+        return savedconfig.save(self._conf, target, client)
+
+    def _tell(self, target, error):
+        self._conditions.tell(
+            target.name, 'saved configuration',
+            error and f'{error}; what was saved before is kept')
