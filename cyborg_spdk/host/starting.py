@@ -54,9 +54,10 @@ _REMEDIES = (
      'lower memory_mb'),
     (r'no mounted hugetlbfs',
      'hugetlbfs is not mounted: set [spdk] manage_hugepages'),
-    (r'bdev_io pool|fsdev_io pool|iobuf pool',
-     'memory_mb is too small: raise it (no_huge needs at least 448, or '
-     '1024 for iscsi_tgt and spdk_tgt)'),
+    (r'bdev_io pool|fsdev_io pool|iobuf .*pool|pools?(\(\))? failed|'
+     r'Cannot allocate memory',
+     'memory_mb is too small: raise it (448 is the least for nvmf_tgt and '
+     'vhost, 1024 for iscsi_tgt and spdk_tgt)'),
     (r'Permission denied',
      'it lacks a permission: run as root, or set no_huge'),
     (r'unrecognized option|invalid option',
