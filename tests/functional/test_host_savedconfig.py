@@ -1,0 +1,342 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import fixtures
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.host import detach
+from cyborg_spdk.host import installation
+from cyborg_spdk.host import launcher
+from cyborg_spdk.host import readiness
+from cyborg_spdk.host import savedconfig
+from tests.functional.fixtures import host
+
+NQN = 'nqn.2016-06.io.spdk:cnode1'
+
+
+class SavedConfigTest(fixtures.TestWithFixtures):
+
+    def setUp(self):
+        super().setUp()
+        self.host = self.useFixture(host.Host())
+
+    def ensure(self):
+        return launcher.ensure(self.host.conf, self.host.target(),
+                               force=True)
+
+    def save(self, **kwargs):
+        return savedconfig.save(self.host.conf, self.host.target(),
+                                self.host.client(), **kwargs)
+
+    def saved(self):
+        return savedconfig.load(self.host.conf, self.host.target())
+
+    def make_bdev(self, name):
+        self.host.client().call('bdev_malloc_create', name=name,
+                                num_blocks=2048, block_size=512)
+
+    def bdevs(self):
+        return sorted(bdev['name'] for bdev in
+                      self.host.client().call('bdev_get_bdevs'))
+
+    def start_bare(self):
+        """Start the target as somebody else would: without -c."""
+        path = self.host.path('run', 'nvmf.sock')
+        found = installation.find(self.host.conf.spdk.spdk_dir)
+        program = detach.Detached(
+            [found.path('nvmf_tgt'), '-r', path, '-s', '512',
+             *self.host.target().extra_args],
+            self.host.path('run', 'bare.log'), self.host.directory, -1)
+        self.addCleanup(host.kill, program.pid)
+        self.addCleanup(program.release)
+        self.assertTrue(readiness.wait(
+            self.host.target(), float('inf'),
+            lambda seconds: program.poll(seconds) is not None))
+
+    def test_given_back_after_kill_9(self):
+        pid = self.ensure().process.pid
+        client = self.host.client()
+        self.make_bdev('Malloc0')
+        client.call('nvmf_create_transport', trtype='TCP')
+        client.call('nvmf_create_subsystem', nqn=NQN, allow_any_host=True)
+        client.call('nvmf_subsystem_add_ns', nqn=NQN,
+                    namespace={'bdev_name': 'Malloc0', 'nsid': 3})
+        before = client.call('nvmf_get_subsystems')
+        uuid = client.call('bdev_get_bdevs')[0]['uuid']
+        self.assertTrue(self.save())
+        host.kill(pid)
+        self.assertTrue(self.ensure().started)
+        client = self.host.client()
+        self.assertEqual(before, client.call('nvmf_get_subsystems'))
+        self.assertEqual(uuid, client.call('bdev_get_bdevs')[0]['uuid'])
+
+    def test_written_only_when_it_has_changed(self):
+        self.ensure()
+        self.make_bdev('Malloc0')
+        self.assertTrue(self.save())
+        before = os.stat(self.saved().path)
+        self.assertFalse(self.save())
+        self.assertEqual(before.st_mtime_ns,
+                         os.stat(self.saved().path).st_mtime_ns)
+        self.make_bdev('Malloc1')
+        self.assertTrue(self.save())
+        self.assertEqual(2, savedconfig.objects(self.saved().config)
+                         - self.baseline())
+
+    def baseline(self):
+        # A bare target has calls of its own (an error bdev module's, say).
+        return savedconfig.objects(self.saved().config) - 2
+
+    def test_it_may_hold_secrets(self):
+        self.ensure()
+        self.save()
+        self.assertEqual(0o600, os.stat(self.saved().path).st_mode & 0o777)
+
+    def test_what_the_operator_deletes_stays_deleted(self):
+        pid = self.ensure().process.pid
+        self.make_bdev('Malloc0')
+        self.save()
+        self.host.client().call('bdev_malloc_delete', name='Malloc0')
+        self.assertTrue(self.save())
+        host.kill(pid)
+        self.ensure()
+        self.assertEqual([], self.bdevs())
+
+    def test_the_same_after_a_restart(self):
+        pid = self.ensure().process.pid
+        self.make_bdev('Malloc0')
+        self.save()
+        host.kill(pid)
+        self.ensure()
+        self.host.client().call('bdev_malloc_delete', name='Malloc0')
+        self.assertTrue(self.save())
+        with open(self.saved().path + '.previous') as stream:
+            self.assertIn('Malloc0', stream.read())
+
+    def test_a_bare_target_does_not_wipe_it_out(self):
+        pid = self.ensure().process.pid
+        self.make_bdev('Malloc0')
+        self.save()
+        before = self.saved().data
+        host.kill(pid)
+        self.start_bare()
+        with self.assertLogs('cyborg_spdk.host.savedconfig',
+                             'WARNING') as logs:
+            self.assertFalse(self.save())
+        self.assertIn('it has nothing and was not started with its saved '
+                      'configuration', logs.output[0])
+        self.assertEqual(before, self.saved().data)
+        launcher.stop(self.host.conf, self.host.target())
+        self.assertEqual(before, self.saved().data)
+        self.ensure()
+        self.assertEqual(['Malloc0'], self.bdevs())
+
+    def test_unless_the_operator_says_so(self):
+        host.kill(self.run_with('Malloc0'))
+        self.start_bare()
+        self.assertTrue(self.save(force=True))
+        self.assertNotIn(b'Malloc0', self.saved().data)
+        with open(self.saved().path + '.previous') as stream:
+            self.assertIn('Malloc0', stream.read())
+
+    def run_with(self, bdev):
+        pid = self.ensure().process.pid
+        self.make_bdev(bdev)
+        self.save()
+        return pid
+
+    def test_what_somebody_else_has_made_is_taken_and_the_old_kept(self):
+        host.kill(self.run_with('Malloc0'))
+        self.start_bare()
+        self.make_bdev('Other')
+        self.assertTrue(self.save())
+        self.assertIn(b'Other', self.saved().data)
+        with open(self.saved().path + '.previous') as stream:
+            self.assertIn('Malloc0', stream.read())
+
+    def test_saved_before_it_is_stopped(self):
+        self.ensure()
+        self.make_bdev('Malloc0')
+        launcher.stop(self.host.conf, self.host.target())
+        self.ensure()
+        self.assertEqual(['Malloc0'], self.bdevs())
+
+    def write(self, data):
+        os.makedirs(self.host.path('state'), 0o750, exist_ok=True)
+        path = savedconfig.path(self.host.conf, self.host.target())
+        with open(path, 'wb') as stream:
+            stream.write(data)
+
+    def assert_set_aside(self, data, pattern):
+        self.write(data)
+        with self.assertLogs('cyborg_spdk.host', 'ERROR') as logs:
+            self.assertTrue(self.ensure().started)
+        self.assertRegex(logs.output[0], pattern)
+        self.assertEqual([], self.bdevs())
+        aside, = savedconfig.rejected(self.host.conf, self.host.target())
+        self.assertRegex(aside, r'/nvmf\.json\.rejected-\d{8}T\d{6}Z$')
+        with open(aside, 'rb') as stream:
+            self.assertEqual(data, stream.read())
+        self.assertIsNone(self.saved())
+
+    def test_an_unknown_method(self):
+        self.assert_set_aside(
+            json.dumps({'subsystems': [{'subsystem': 'bdev', 'config': [
+                {'method': 'no_such_method'}]}]}).encode(),
+            'nvmf: it refuses its saved configuration, which is now .*'
+            'load-config nvmf .*no_such_method')
+
+    def test_a_call_that_fails(self):
+        call = {'method': 'bdev_malloc_create', 'params': {
+            'name': 'Twice', 'num_blocks': 2048, 'block_size': 512}}
+        self.assert_set_aside(
+            json.dumps({'subsystems': [{'subsystem': 'bdev', 'config': [
+                call, call]}]}).encode(),
+            'nvmf: it refuses its saved configuration')
+
+    def test_a_damaged_file(self):
+        self.assert_set_aside(b'{"subsystems": [{',
+                              'damaged: .*nvmf.json: not JSON')
+
+    def test_a_first_configuration(self):
+        path = self.host.path('first.json')
+        with open(path, 'w') as stream:
+            json.dump({'subsystems': [{'subsystem': 'bdev', 'config': [
+                {'method': 'bdev_malloc_create', 'params': {
+                    'name': 'First', 'num_blocks': 2048,
+                    'block_size': 512}}]}]}, stream)
+        self.host.set('nvmf', config_file=path)
+        pid = self.ensure().process.pid
+        self.assertEqual(['First'], self.bdevs())
+        self.make_bdev('Second')
+        self.save()
+        host.kill(pid)
+        self.ensure()
+        self.assertEqual(['First', 'Second'], self.bdevs())
+
+    def test_a_first_configuration_that_is_not_there(self):
+        self.host.set('nvmf', config_file=self.host.path('none.json'))
+        with self.assertRaisesRegex(exceptions.ConfigurationError,
+                                    'none.json.*there is no such file'):
+            self.ensure()
+
+    def test_not_saved_if_it_must_not_be(self):
+        self.host.set('nvmf', save_config=False)
+        self.ensure()
+        self.make_bdev('Malloc0')
+        launcher.stop(self.host.conf, self.host.target())
+        self.assertIsNone(self.saved())
+
+    def test_a_full_disk_costs_nothing_that_was_saved(self):
+        self.run_with('Malloc0')
+        before = self.saved().data
+        self.make_bdev('Malloc1')
+        # A file may grow to less than what is to be written.
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        try:
+            with self.assertRaisesRegex(exceptions.StateError,
+                                        'what was there before is kept'):
+                self.save()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, ignored)
+        self.assertEqual(before, self.saved().data)
+        self.assertEqual([], [name for name in
+                              os.listdir(self.host.path('state'))
+                              if name.endswith('.tmp')])
+        self.assertTrue(self.save())
+
+
+class CommandTest(fixtures.TestWithFixtures):
+
+    def setUp(self):
+        super().setUp()
+        self.host = self.useFixture(host.Host())
+
+    def run_command(self, *arguments, status=0):
+        done = subprocess.run(
+            [sys.executable, '-m', 'cyborg_spdk.cli.main', '--config-file',
+             self.host.config_file(), *arguments],
+            capture_output=True, text=True, timeout=host.PATIENCE,
+            check=False)
+        self.assertEqual(status, done.returncode, done)
+        return done
+
+    def test_from_start_to_stop(self):
+        shown = json.loads(self.run_command(
+            'target', 'start', '-f', 'json').stdout)
+        self.assertEqual([('nvmf', 'started')],
+                         [(row['Target'], row['Result']) for row in shown])
+        shown, = json.loads(self.run_command(
+            'target', 'status', '-f', 'json').stdout)
+        self.assertEqual('ready', shown['State'])
+        self.host.client().call('bdev_malloc_create', name='Malloc0',
+                                num_blocks=2048, block_size=512)
+        path = self.host.path('copy.json')
+        self.run_command('target', 'save-config', 'nvmf', path)
+        self.assertIn('saved', self.run_command(
+            'target', 'save-config', 'nvmf').stdout)
+        shown, = json.loads(self.run_command(
+            'target', 'restart', 'nvmf', '-f', 'json').stdout)
+        self.assertEqual('restarted', shown['Result'])
+        self.assertEqual(1, len(self.host.client().call('bdev_get_bdevs')))
+        self.host.client().call('bdev_malloc_delete', name='Malloc0')
+        done = self.run_command('target', 'load-config', 'nvmf', path)
+        self.assertRegex(done.stdout, r'nvmf: \d+ calls made, \d+ left out,'
+                         ' 0 failed')
+        self.assertEqual(1, len(self.host.client().call('bdev_get_bdevs')))
+        done = self.run_command('target', 'load-config', 'nvmf', path,
+                                status=1)
+        self.assertIn('bdev_malloc_create', done.stderr)
+        self.run_command('target', 'stop')
+        shown, = json.loads(self.run_command(
+            'status', '-f', 'json', status=1).stdout)
+        self.assertEqual(('stopped', 1),
+                         (shown['State'], shown['Saved objects']))
+
+    def test_load_with_a_restart(self):
+        launcher.ensure(self.host.conf, self.host.target())
+        path = self.host.path('other.json')
+        with open(path, 'w') as stream:
+            json.dump({'subsystems': [{'subsystem': 'bdev', 'config': [
+                {'method': 'bdev_malloc_create', 'params': {
+                    'name': 'New', 'num_blocks': 2048,
+                    'block_size': 512}}]}]}, stream)
+        self.run_command('target', 'load-config', 'nvmf', path, '--restart')
+        self.assertEqual(['New'], [
+            bdev['name'] for bdev in
+            self.host.client().call('bdev_get_bdevs')])
+
+    def test_mistakes(self):
+        for arguments, text in [
+                (['target', 'start', 'typo'],
+                 "target 'typo': the configuration has only nvmf"),
+                (['target', 'load-config', 'nvmf', '/none/x'],
+                 '/none/x: there is no such file'),
+                (['target', 'load-config', 'nvmf', __file__],
+                 'not JSON'),
+                (['target', 'save-config', 'nvmf'], 'cannot connect')]:
+            with self.subTest(arguments):
+                done = self.run_command(*arguments, status=1)
+                self.assertIn(text, done.stderr)
+                self.assertNotIn('Traceback', done.stderr)
+                self.assertEqual(1, len(done.stderr.splitlines()),
+                                 done.stderr)
