@@ -19,6 +19,7 @@ from cyborg_spdk.rpc import address as addresses
 from cyborg_spdk.rpc import call as calls
 from cyborg_spdk.rpc import channel as channels
 from cyborg_spdk.rpc import readonly
+from cyborg_spdk.rpc import transport
 
 #: Seconds of wall-clock time for a call that does not say otherwise.
 DEFAULT_TIMEOUT = 30.0
@@ -82,6 +83,7 @@ class Client:
         they were written and may change something.
         """
         self._channel.close("it was closed by this process")
+        transport.release(self._address)
 
     def call(self, method, /, *, _timeout=None, **params):
         """Call a method and wait for its result.

@@ -43,6 +43,16 @@ def connect(address, timeout):
     return ssh.connect(address, deadline, timeout)
 
 
+def release(address):
+    """Let go of what serves an address beside its connection.
+
+    :param address: an :class:`~cyborg_spdk.rpc.address.Address`.
+    """
+    if address.scheme == "ssh":
+        from cyborg_spdk.rpc import ssh
+        ssh.release(address)
+
+
 def connect_unix(path, deadline, timeout, address):
     """Connect to a UNIX socket.
 
