@@ -183,9 +183,11 @@ def explained(exc, about=None, cause=None):
     found = _quiet(lambda: cause(exc)) if cause is not None else None
     if found:
         return fault(exc, *found)
+    detail = exc.detail or about
+    if about and isinstance(exc, exceptions.NotFound):
+        detail = f'{about} does not exist'
     busy = any(one in exc.message for one in _BUSY_TEXTS)
-    return fault(exc, exceptions.Busy if busy else type(exc),
-                 exc.detail or about)
+    return fault(exc, exceptions.Busy if busy else type(exc), detail)
 
 
 def _quiet(read):

@@ -17,6 +17,12 @@ from cyborg_spdk.clients import nvmf_cause
 from cyborg_spdk.clients import validate
 
 
+#: First release of what an object "namespace" may hold (lib/nvmf,
+#: nvmf_rpc.c): SPDK refuses the call if there is more.
+NAMESPACE_SINCE = {'ptpl_file': (19, 10), 'anagrpid': (21, 10),
+                   'no_auto_visible': (24, 5), 'hide_metadata': (25, 5)}
+
+
 class Namespaces:
     """Mixed into :class:`~cyborg_spdk.clients.nvmf.NvmfTgt`."""
 
@@ -51,6 +57,7 @@ class Namespaces:
             eui64 = validate.hexadecimal('eui64', eui64, 16)
         if uuid is not None:
             uuid = validate.uuid('uuid', uuid)
+        self._check_options(options)
         if exist_ok:
             there = self._namespace_of(nqn, bdev_name)
             if there is not None and nsid in (None, there.nsid):
@@ -64,6 +71,19 @@ class Namespaces:
             _about=f'bdev {bdev_name!r} as namespace of {nqn}',
             _cause=lambda _exc: nvmf_cause.namespace(
                 self, nqn, bdev_name, nsid, options))
+
+    def _check_options(self, options):
+        version = self.rpc.version
+        for name in options:
+            if name not in NAMESPACE_SINCE:
+                validate.refuse('namespace option', name, 'use one of '
+                                + ', '.join(sorted(NAMESPACE_SINCE)))
+            first = NAMESPACE_SINCE[name]
+            if version is not None and version < first:
+                raise exceptions.InvalidParams(
+                    -32602, 'Invalid parameters', 'nvmf_subsystem_add_ns',
+                    options, f'{name} needs v{first[0]}.{first[1]:02}, the '
+                    f'target is {version}; it was not sent')
 
     def _namespace_of(self, nqn, bdev_name):
         """The namespace of a subsystem that a bdev is, or None."""

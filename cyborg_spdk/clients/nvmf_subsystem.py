@@ -219,9 +219,10 @@ class Subsystems(nvmf_namespace.Namespaces):
         if anagrpid is not None:
             validate.integer('anagrpid', anagrpid, 1, 2 ** 32 - 1)
 
-        def cause(exc):
+        def cause(_exc):
             return nvmf_cause.no_listener(self, nqn, address) or (
-                type(exc), f'listener {address} of {nqn}: the subsystem '
+                exceptions.InvalidParams,
+                f'listener {address} of {nqn}: the subsystem '
                 'does not report ANA (ana_reporting), or has no such group')
 
         return self._call('nvmf_subsystem_listener_set_ana_state', nqn=nqn,

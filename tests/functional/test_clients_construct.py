@@ -85,7 +85,8 @@ class Construct(fixture.ClientTests):
         host = fixture.host_nqn()
         good = {'listen': [where], 'hosts': [host], 'serial_number': 'S1',
                 'namespaces': [bdev, other]}
-        taken = self.enterContext(socket.socket())
+        taken = socket.socket()
+        self.addCleanup(taken.close)
         taken.bind(('127.0.0.1', 0))
         taken.listen()
         busy = f'tcp://127.0.0.1:{taken.getsockname()[1]}'

@@ -329,9 +329,13 @@ class NvmfAccess(NvmfCase):
             name, path, exist_ok=True))
         self.assertFails(exceptions.AlreadyExists, name,
                          self.tgt.keyring_file_add_key, name, path)
-        self.assertFails(exceptions.SpdkError, ['nosuch', '0600'],
+        self.assertFails(exceptions.NotFound, "'/nosuch' does not exist",
                          self.tgt.keyring_file_add_key, unique('key'),
                          '/nosuch')
+        os.chmod(path, 0o644)
+        self.assertFails(exceptions.PermissionDenied, [path, '0600'],
+                         self.tgt.keyring_file_add_key, unique('key'), path)
+        os.chmod(path, 0o600)
         self.tgt.nvmf_subsystem_add_host(nqn, host)
         if self.has('nvmf_subsystem_set_keys'):
             self.assertTrue(self.tgt.nvmf_subsystem_set_keys(
