@@ -85,6 +85,7 @@ class Bdev:
         self.preferred = (0, 0, 0, 0, 0)
         self.on_destroy = None
         self.reads = 0
+        self.written = self.unmapped = (0, 0)
         self.histogram = False
         self.period = 0
         self.base_bdevs = ()

@@ -67,49 +67,48 @@ def _keyring(target):
             for name, key in target.options.keys.items()]
 
 
-def _bdev_calls(target, *modules):
-    """The calls that make the bdevs of some modules, in their order."""
-    return [bdev.config() for bdev in target.bdevs.list
-            if bdev.config and bdev.module in modules]
-
-
 def _bdev(target):
+    """Options, then each module's calls, then what single bdevs add."""
     release = target.release
     layer = target.bdevs
     result = [{"method": _name(release, "bdev_set_options"),
                "params": dict(layer.options)}]
     for name in layer.examine_names:
         result.append({"method": "bdev_examine", "params": {"name": name}})
-    upper = {name: module.config() for name, module
-             in layer.modules.items()}
-    own = ("malloc", "null", "aio")
-    nvme = _options(target, "bdev_nvme_set_options")
-    nvme.append(upper.pop("nvme", []))
-    nvme += _options(target, "bdev_nvme_set_hotplug")
-    result += upper.pop("error", [])
+    modules = layer.modules
+    result += modules["error"].config()
     result += _options(target, "bdev_raid_set_options")
-    for name in ("raid", "split", "delay", "passthru"):
-        result += upper.pop(name, [])
+    for name in ("split", "passthru", "delay"):
+        result += modules[name].config()
+    own = {"malloc", "null", "aio", "raid"}
     if release >= 2605:
-        for module in ("malloc", "null"):
-            found = _bdev_calls(target, module)
-            if found:
-                result.append(found)
-        result += nvme
-        result += _bdev_calls(target, "aio")
-    else:
-        result += nvme
-        result += _bdev_calls(target, *own)
-    for rest in upper.values():
-        result += rest
+        for name in ("malloc", "null"):
+            own.discard(name)
+            result.append([bdev.config() for bdev in layer.list
+                           if bdev.module == name])
+    result += _options(target, "bdev_nvme_set_options")
+    result.append(modules["nvme"].config())
+    result += _options(target, "bdev_nvme_set_hotplug")
     for bdev in layer.list:
-        if any(bdev.qos.values()):
-            result.append({"method": _name(release, "bdev_set_qos_limit"),
-                           "params": {"name": bdev.name, **{
-                               key: value for key, value in bdev.qos.items()
-                               if value}}})
+        if bdev.module in own and bdev.config and bdev.config():
+            result.append(bdev.config())
+        result += _extras(release, bdev)
     result.append({"method": _name(release, "bdev_wait_for_examine")})
     return result
+
+
+def _extras(release, bdev):
+    """The calls that set what any bdev may have."""
+    calls = []
+    if any(bdev.qos.values()):
+        calls.append({"method": _name(release, "bdev_set_qos_limit"),
+                      "params": {"name": bdev.name, **{
+                          key: value for key, value in bdev.qos.items()
+                          if value}}})
+    if bdev.histogram and release >= 2405:
+        calls.append({"method": "bdev_enable_histogram",
+                      "params": {"name": bdev.name, "enable": True}})
+    return calls
 
 
 def _name(release, method):
@@ -158,8 +157,8 @@ def _vhost_scsi(target):
                     "method": _name(release,
                                     "vhost_scsi_controller_add_target"),
                     "params": {"ctrlr": controller.name,
-                               "bdev_name": bdev.name,
-                               "scsi_target_num": number}})
+                               "scsi_target_num": number,
+                               "bdev_name": bdev.name}})
         if release >= 2309:
             result.append({"method": "vhost_start_scsi_controller",
                            "params": {"ctrlr": controller.name}})

@@ -21,6 +21,12 @@ _KINDS = (("read", "read"), ("written", "write"), ("unmapped", "unmap"),
           ("copied", "copy"))
 
 
+def in_use(bdev):
+    """Whether somebody holds an I/O channel of the bdev all the time."""
+    return bdev.claim is not None and bdev.claim[1] in (
+        "raid", "lvol", "NVMe-oF Target")
+
+
 def describe(target, bdev):
     """One element of ``bdevs``.
 
@@ -29,7 +35,8 @@ def describe(target, bdev):
     release = target.release
     bdev.reads += 1
     reads = _EXAMINE_READS + bdev.reads - 1
-    counters = {"read": (reads * bdev.block_size, reads)}
+    counters = {"read": (reads * bdev.block_size, reads),
+                "write": bdev.written, "unmap": bdev.unmapped}
     info = {"name": bdev.name}
     kinds = _KINDS if release >= 2305 else _KINDS[:3]
     for past, kind in kinds:

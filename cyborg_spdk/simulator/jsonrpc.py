@@ -41,13 +41,15 @@ class Request:
     :ivar method: the method called, or None.
     :ivar id: the id as JSON text.
     :ivar done: whether it was answered.
+    :ivar params: the parameters as they came.
     """
 
-    __slots__ = ("sink", "method", "id", "silent", "done")
+    __slots__ = ("sink", "method", "id", "silent", "done", "params")
 
     def __init__(self, sink):
         self.sink = sink
         self.method = None
+        self.params = None
         self.id = "null"
         self.silent = ""
         self.done = False
@@ -179,6 +181,7 @@ class Dispatcher:
         elif not method.startup:
             request.error(errors.INVALID_STATE, RUNTIME_ONLY)
             return
+        request.params = params
         try:
             decoded = method.params(params)
             if method.function is None:

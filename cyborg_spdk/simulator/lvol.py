@@ -54,6 +54,13 @@ class Store:
         self.mask_pages = _mask_pages(clusters)
         used = 1 + self.mask_pages + 2 * _mask_pages(pages) + pages
         self.total = clusters - -(-used * _PAGE // self.cluster)
+        base.unmapped = (base.size - used * _PAGE, 1)
+        self.write(3)
+
+    def write(self, pages):
+        """Count pages of metadata that a real store would write."""
+        size, number = self.base.written
+        self.base.written = (size + pages * _PAGE, number + pages)
 
     @property
     def free(self):
@@ -196,6 +203,7 @@ class Layer:
     def add(self, lvol):
         """Make a volume known, with its bdev."""
         store, target = lvol.store, self.target
+        store.write(2)
         bdev = bdevs.Bdev(
             "lvol", lvol.uuid, store.block_size,
             lvol.clusters * store.cluster // store.block_size,

@@ -109,6 +109,8 @@ def get_iostat(target, params, request):
         reply["name"] = chosen[0].name
         reply["channels"] = []
     else:
+        # A bdev that is in use on a thread answers one message later.
+        chosen.sort(key=iostat.in_use)
         reply["bdevs"] = [iostat.describe(target, bdev) for bdev in chosen]
     if reset == "all":
         for bdev in chosen:
@@ -166,6 +168,11 @@ def enable_histogram(target, params, request):
     return registry.PENDING
 
 
+def _buckets(ranges):
+    """Empty buckets: 128 numbers of 64 bits for each range."""
+    return base64.b64encode(bytes(ranges * 128 * 8)).decode()
+
+
 @registry.method("bdev_get_histogram")
 def get_histogram(target, params, request):
     """Tell the buckets; nothing is ever in them here."""
@@ -173,15 +180,13 @@ def get_histogram(target, params, request):
     if target.release >= 2605:
         if not bdev.histogram:
             raise errors.system(errno.ENOMEM)
-        buckets = 64 - 7
-        size = (1 << 7) * (buckets + 1) * 8
-        reply = {"histogram": base64.b64encode(bytes(size)).decode(),
-                 "granularity": 7, "min_range": 0, "max_range": 64,
+        # Buckets of 2^5 to 2^27 ticks, 128 each.
+        reply = {"histogram": _buckets(27 - 5 + 1), "granularity": 7,
+                 "min_range": 5, "max_range": 27,
                  "tsc_rate": target.tick_rate}
     else:
-        size = (1 << 7) * (64 - 7 + 1) * 8
-        reply = {"histogram": base64.b64encode(bytes(size)).decode(),
-                 "bucket_shift": 7, "tsc_rate": target.tick_rate}
+        reply = {"histogram": _buckets(64 - 7 + 1), "bucket_shift": 7,
+                 "tsc_rate": target.tick_rate}
     target.answer_later(request, lambda: reply)
     return registry.PENDING
 

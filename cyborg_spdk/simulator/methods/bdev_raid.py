@@ -160,6 +160,7 @@ class Module:
         bdev.base_bdevs = tuple(slot.bdev for slot in raid.slots)
         bdev.domains = self._domains(raid)
         bdev.specific = lambda: {"raid": raid.facts(self.target.release)}
+        bdev.config = lambda: self.config(raid)
         raid.bdev = bdev
         self.target.bdevs.register(bdev)
         raid.uuid = bdev.uuid
@@ -220,28 +221,26 @@ class Module:
             self._release(raid)
             self.target.post(done)
 
-    def config(self):
-        """The calls that make the bdevs again."""
-        calls = []
-        for raid in self.raids.values():
-            if raid.superblock:
-                continue
-            params = {"name": raid.name}
-            if self.target.release >= 2305:
-                params["uuid"] = raid.uuid
-            if raid.strip:
-                params["strip_size_kb"] = raid.strip
-            params["raid_level"] = raid.level
-            params["base_bdevs"] = [
-                slot.name or f"removed_base_bdev_{number}"
-                for number, slot in enumerate(raid.slots)]
-            calls.append({"method": common.name(self.target.release,
-                                                "bdev_raid_create"),
-                          "params": params})
-        return calls
+    def config(self, raid):
+        """The call that makes a RAID bdev again, or None: a superblock on
+        the base bdevs does it."""
+        if raid.superblock:
+            return None
+        params = {"name": raid.name}
+        if self.target.release >= 2305:
+            params["uuid"] = raid.uuid
+        if raid.strip:
+            params["strip_size_kb"] = raid.strip
+        params["raid_level"] = raid.level
+        params["base_bdevs"] = [
+            slot.name or f"removed_base_bdev_{number}"
+            for number, slot in enumerate(raid.slots)]
+        return {"method": common.name(self.target.release,
+                                      "bdev_raid_create"),
+                "params": params}
 
 
-@decode.decoder("decode_raid_level", "rpc_decode_bdev_raid_level")
+@decode.decoder("rpc_decode_bdev_raid_level")
 def _level(value):
     return decode.choice("raid0", "0", "raid1", "1", "raid5f", "5f",
                          "concat")(value)

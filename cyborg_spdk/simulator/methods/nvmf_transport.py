@@ -93,9 +93,14 @@ def create_transport(target, params, request):
             options[key] = params[key]
     if options["max_io_size"] < 8192 or options["max_queue_depth"] < 1:
         raise errors.internal(f"Transport type '{trtype}' create failed")
-    raw = params.get("c2h_success")
-    if isinstance(raw, bool):
-        options["c2h_success"] = raw
+    for key, kind in (("c2h_success", "bool"), ("sock_priority", "uint32")):
+        # Options of the transport itself, decoded by it.
+        if key in request.params:
+            try:
+                options[key] = decode.DECODERS[kind](request.params[key])
+            except decode.Refused:
+                raise errors.internal(f"Transport type '{trtype}' create "
+                                      "failed") from None
     tgt.transports[name] = options
     target.answer_later(request, lambda: True)
     return registry.PENDING
@@ -194,11 +199,7 @@ def get_listeners(target, params, request):
 
 
 def _listener(target, subsystem, listener):
-    info = {}
-    address = dict(listener.address)
-    if target.release < 2405:
-        address = {"transport": address["trtype"], **address}
-    info["address"] = address
+    info = {"address": dict(listener.address)}
     if subsystem.ana_reporting:
         states = [listener.ana_states.get(group, "optimized")
                   for group in range(1, subsystem.max_namespaces + 1)]
@@ -318,14 +319,11 @@ def get_qpairs(target, params, request):
     reply = []
     for controller in subsystem.controllers.values():
         info = {"cntlid": controller.cntlid, "qid": 0}
-        info["state"] = "enabled" if target.release >= 2309 else "active"
+        info["state"] = "enabled" if target.release >= 2405 else "active"
         if target.release >= 2405:
             info["thread"] = poll_group(target)
             info["hostnqn"] = controller.hostnqn
-        address = dict(controller.address)
-        if target.release < 2405:
-            address = {"transport": address["trtype"], **address}
-        info["listen_address"] = address
+        info["listen_address"] = dict(controller.address)
         if target.release >= 2501:
             info["peer_address"] = {**controller.address,
                                     "trsvcid": str(controller.port)}

@@ -77,8 +77,12 @@ def create_blk(target, params, request):
         name, "block", layer.cpumask(params.get("cpumask")),
         layer.path(name))
     controller.given_cpumask = params.get("cpumask")
-    controller.readonly = params.get("readonly", False)
-    controller.packed_ring = params.get("packed_ring", False)
+    for option in ("readonly", "packed_ring"):
+        # Since v22.05 an option of the transport, not of the method.
+        value = request.params.get(option, False)
+        if not isinstance(value, bool):
+            raise errors.invalid(_CODE)
+        setattr(controller, option, value)
     layer.add(controller)
     layer.attach(controller, bdev)
     return True
