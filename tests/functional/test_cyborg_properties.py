@@ -77,12 +77,17 @@ class History(stateful.RuleBasedStateMachine):
 
     @stateful.initialize(units=st.lists(
         st.dictionaries(_UNITS, _DISKS, min_size=1, max_size=2),
-        min_size=5, max_size=5))
-    def begin_with_something(self, units):
+        min_size=5, max_size=5),
+        takes=st.lists(st.lists(_PICKS, max_size=2), min_size=2,
+                       max_size=2))
+    def begin_with_something(self, units, takes):
         for node in self.nodes:
             for name in sorted(node.puppets):
                 node.puppets[name].units = units.pop()
         self.report_both()
+        for number in (0, 1):
+            for pick in takes[number]:
+                self._take(number, pick, pick % 2)
 
     # What happens at a target.
 
@@ -97,8 +102,8 @@ class History(stateful.RuleBasedStateMachine):
             del units[sorted(units)[which % len(units)]]
 
     @stateful.precondition(lambda self: self.held)
-    @stateful.rule(pick=_PICKS)
-    def remove_what_is_taken(self, pick):
+    @stateful.rule(pick=_PICKS, lose=st.booleans())
+    def remove_what_is_taken(self, pick, lose):
         consumers = sorted(self.held)
         number, name, _arq = self.held[consumers[pick % len(consumers)]]
         node = self.nodes[number]
@@ -110,6 +115,9 @@ class History(stateful.RuleBasedStateMachine):
             for unit in list(puppet.units):
                 if node.info(puppet.kind, *unit) == info:
                     del puppet.units[unit]
+        if lose:
+            for name in node.puppets:
+                self._lose(node, name, None)
 
     @stateful.rule(number=_NODES, pick=_PICKS,
                    units=st.dictionaries(_UNITS, _DISKS, max_size=4))
@@ -140,7 +148,11 @@ class History(stateful.RuleBasedStateMachine):
     def lose_a_state_file(self, number, pick, damage):
         node = self.nodes[number]
         names = sorted(node.puppets)
-        path = node.path('state', f'report-{names[pick % len(names)]}.json')
+        self._lose(node, names[pick % len(names)], damage)
+
+    @staticmethod
+    def _lose(node, name, damage):
+        path = node.path('state', f'report-{name}.json')
         if os.path.exists(path):
             os.unlink(path)
             if damage is not None:
@@ -152,6 +164,9 @@ class History(stateful.RuleBasedStateMachine):
 
     @stateful.rule(number=_NODES, pick=_PICKS, bind=st.booleans())
     def take(self, number, pick, bind):
+        self._take(number, pick, bind)
+
+    def _take(self, number, pick, bind):
         node = self.nodes[number]
         free = sorted(
             (name, one) for name, one in node.providers().items()
@@ -194,11 +209,24 @@ class History(stateful.RuleBasedStateMachine):
 
     def _report(self, number):
         node = self.nodes[number]
+        down = {name for name, puppet in node.puppets.items()
+                if not puppet.up}
+        before = {name: names for name, names in self._devices(node).items()
+                  if name in down}
         node.report()
+        after = self._devices(node)
+        for name, names in before.items():
+            assert after.get(name) == names, (
+                f'{name} is down and was changed', names, after.get(name))
         self.seen[number] |= {
             name for name, puppet in node.puppets.items() if puppet.up}
         for each in (0, 1):
             self._check(each)
+
+    def _devices(self, node):
+        return {json.loads(device.controlpath_id.cpid_info)['target']: {
+            one.name for one in device.deployable_list}
+            for device in self.cloud.devices(node.name)}
 
     def _check(self, number):
         node = self.nodes[number]
