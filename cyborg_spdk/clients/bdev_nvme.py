@@ -158,8 +158,16 @@ class BdevNvme:
             return found is None or address is not None and not any(
                 one.place[:3] == address.place for one in found.paths)
 
-        return self._delete('bdev_nvme_detach_controller', what, missing,
-                            missing_ok, name=name, **params)
+        method = 'bdev_nvme_detach_controller'
+        # v22.01 answers "true" to the detach of a path that is not there.
+        if missing():
+            if missing_ok:
+                return False
+            raise exceptions.NotFound(-19, 'No such device', method,
+                                      {'name': name},
+                                      f'{what} does not exist')
+        return self._delete(method, what, missing, missing_ok, name=name,
+                            **params)
 
     def bdev_nvme_reset_controller(self, name, *, cntlid=None):
         """Reset an NVMe controller (v21.07).

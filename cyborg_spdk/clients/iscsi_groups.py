@@ -133,23 +133,48 @@ class IscsiGroups:
         if not portals:
             validate.refuse('portals', portals, 'give one at least')
 
-        def cause(_exc):
-            for group in self.iscsi_get_portal_groups():
-                for one in group.portals:
-                    if {'host': one.host, 'port': one.port} in portals:
-                        return exceptions.AlreadyExists, f'portal ' \
-                            f'{one.host}:{one.port} is in group {group.tag}'
-            return exceptions.Busy, f'portal group {tag_}: an address is ' \
-                'not one of the target\'s host, or its port is in use'
-
-        self._create(
-            'iscsi_create_portal_group', f'portal group {tag_}',
-            lambda: self._find('portal', tag_),
-            {'portals': (sorted(map(str, portals)), lambda group: sorted(
-                str({'host': one.host, 'port': one.port})
-                for one in group.portals))},
-            exist_ok, cause, tag=tag_, portals=portals, **options)
+        method = 'iscsi_create_portal_group'
+        there = self._find('portal', tag_)
+        if there is not None:
+            have = sorted(f'{one.host}:{one.port}' for one in there.portals)
+            want = sorted(f'{one["host"]}:{one["port"]}' for one in portals)
+            if have == want and exist_ok:
+                return tag_
+            raise exceptions.AlreadyExists(
+                -17, 'File exists', method, {'tag': tag_},
+                f'portal group {tag_} exists with '
+                f'{", ".join(have) or "no portals"}'
+                + (f', not {", ".join(want)}' if have != want else ''))
+        self._portals_free(method, tag_, portals)
+        self._call(
+            method, tag=tag_, portals=portals, **options,
+            _about=f'portal group {tag_}',
+            _cause=lambda _exc: (
+                exceptions.Busy, f'portal group {tag_}: an address is not '
+                'one of the target\'s host, or its port is in use'))
         return tag_
+
+    def _portals_free(self, method, tag_, portals):
+        """Refuse a portal that is taken: it may crash the target.
+
+        v26.05, portal_grp.c: iscsi_portal_grp_create() does not clear what
+        iscsi_portal_grp_release() reads if a portal cannot be made
+        (SIGSEGV, seen).
+        """
+        taken = {(one.host, one.port): group.tag
+                 for group in self.iscsi_get_portal_groups()
+                 for one in group.portals}
+        for one in portals:
+            place = one['host'], one['port']
+            if place in taken:
+                raise exceptions.AlreadyExists(
+                    -17, 'File exists', method, {'tag': tag_},
+                    f'portal {":".join(place)} is in portal group '
+                    f'{taken[place]}; not sent, since it would crash the '
+                    'target')
+            if portals.count(one) > 1:
+                validate.refuse('portals', ':'.join(place),
+                                'it is there twice')
 
     def iscsi_start_portal_group(self, tag_):
         """Let a group listen that was created with ``wait`` (v21.01).
