@@ -136,6 +136,10 @@ def _ssh(text):
             text, "the path of the socket is missing; use "
             "ssh://user@host:port/path")
     _check_path(text, "/" + path)
+    if "${" in path:
+        # OpenSSH would put an environment variable there.
+        raise exceptions.InvalidAddress(text, "a path behind ssh holds no "
+                                        "${")
     user, at, host = host.rpartition("@")
     # A leading "-" would be an option to ssh.
     if at and (not user or user.startswith("-")

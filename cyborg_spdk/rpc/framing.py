@@ -67,7 +67,9 @@ class Frames:
         :returns: list of the pieces that are complete now.
         """
         if not self._buffer and not self._exact \
-                and data.endswith((b"}\n", b"]\n")):
+                and len(data) < self._limit \
+                and data.endswith((b"}\n", b"]\n")) \
+                and _is_one_text_a_line(data, 0, len(data)):
             return [(data, False)]
         self._buffer += data
         return list(self._pieces(paused=False))
@@ -112,7 +114,8 @@ class Frames:
             if end < 0:
                 self._searched = len(self._buffer)
                 return self._scan() if paused else -1
-            if self._buffer[end - 1] in b"}]\r":
+            if self._buffer[end - 1] in b"}]\r" and _is_one_text_a_line(
+                    self._buffer, self._searched, end + 1):
                 return end
             # A line feed inside of a text.
             self._exact = True
@@ -167,3 +170,13 @@ class Frames:
         del self._buffer[:count]
         self._searched = self._scanned = self._depth = 0
         self._in_string = False
+
+
+def _is_one_text_a_line(data, start, end):
+    """Whether every line behind the first begins with a bracket.
+
+    It does not where a text has several lines, as an indented one.
+    """
+    lines = data.count(b"\n", start, end)
+    return lines == 1 or lines - 1 == data.count(b"\n{", start, end) \
+        + data.count(b"\n[", start, end)

@@ -50,8 +50,11 @@ def encode(method, params=None, call_id=None):
         data = (f'{{"jsonrpc":"2.0",{call}"method":{_ENCODER.encode(method)}'
                 f'{body}}}').encode()
     except (TypeError, ValueError, RecursionError) as exc:
+        # Only a mistake needs it. What is too deep to be written is too
+        # deep to be shown.
+        import reprlib
         raise exceptions.InvalidValue(
-            f"params of {method}", params,
+            f"params of {method}", reprlib.repr(params),
             f"cannot be written as JSON for SPDK ({exc})") from None
     if params is not None and not isinstance(params, (dict, list, tuple)):
         raise exceptions.InvalidValue(

@@ -1,0 +1,183 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import unittest
+
+from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
+from cyborg_spdk.rpc import call
+from cyborg_spdk.rpc import methods
+from cyborg_spdk.rpc import readonly
+
+
+def _served(tag):
+    """What a target of a release could serve at most."""
+    release = rpc.Version.parse(tag)
+    return frozenset(
+        name for name, ranges in methods.data()['methods'].items()
+        if any(rpc.Version.parse(first) <= release
+               and (last is None or release <= rpc.Version.parse(last))
+               for first, last in ranges))
+
+
+def _book(tag):
+    return methods.Book(_served(tag), rpc.Version.parse(tag))
+
+
+class TableTest(unittest.TestCase):
+
+    def test_every_name_in_it_is_a_method(self):
+        table = methods.data()
+        known = table['methods'].keys()
+        for part in ('renamed', 'params', 'param_names', 'replaced'):
+            self.assertLessEqual(table[part].keys(), known, part)
+        for names in table['renamed'].values():
+            self.assertLessEqual(set(names), known)
+            self.assertEqual(len(set(names)), len(names))
+
+    def test_every_release_in_it_is_one(self):
+        table = methods.data()
+        releases = set(table['releases'])
+        ranges = [one for some in table['methods'].values() for one in some]
+        ranges += [one for some in table['params'].values()
+                   for one in some.values()]
+        for first, last in ranges:
+            self.assertLessEqual({first, last} - {None}, releases)
+            if first and last:
+                self.assertLessEqual(rpc.Version.parse(first),
+                                     rpc.Version.parse(last))
+
+    def test_what_reads_is_known(self):
+        self.assertLessEqual(readonly.READ_ONLY,
+                             methods.data()['methods'].keys())
+        for name in methods.data()['methods']:
+            if 'create' in name or 'delete' in name or '_set_' in name:
+                self.assertNotIn(name, readonly.READ_ONLY)
+
+    def test_a_read_that_resets_is_not_repeated(self):
+        self.assertTrue(readonly.is_read_only('bdev_get_iostat', None))
+        self.assertTrue(readonly.is_read_only('bdev_get_iostat',
+                                              {'per_channel': True}))
+        self.assertFalse(readonly.is_read_only('bdev_get_iostat',
+                                               {'reset_mode': 'all'}))
+
+
+class BookTest(unittest.TestCase):
+
+    def test_names(self):
+        cases = {
+            'v18.01': 'get_bdevs', 'v19.07.1': 'get_bdevs',
+            'v19.10': 'bdev_get_bdevs', 'v26.05': 'bdev_get_bdevs'}
+        for tag, name in cases.items():
+            self.assertEqual(name, _book(tag).name_of('bdev_get_bdevs'))
+        # Three names in turn.
+        for tag, name in {'v18.10': 'scan_ioat_copy_engine',
+                          'v20.01': 'ioat_scan_copy_engine',
+                          'v22.01': 'ioat_scan_accel_engine',
+                          'v26.05': 'ioat_scan_accel_module'}.items():
+            self.assertEqual(name,
+                             _book(tag).name_of('ioat_scan_accel_module'))
+        self.assertIsNone(_book('v18.01').name_of('bdev_raid_create'))
+
+    def test_params_that_a_release_lacks_are_refused(self):
+        cases = [
+            ('v22.01', 'bdev_get_bdevs', {'name': 'x', 'timeout': 5},
+             'timeout needs v22.05, the target is v22.01'),
+            ('v26.05', 'bdev_get_iostat', {'name': 'x'},
+             'name was dropped after v26.01'),
+            ('v18.04', 'bdev_malloc_create', {'optimal_io_boundary': 8},
+             'optimal_io_boundary needs v22.01')]
+        for tag, method, params, words in cases:
+            with self.subTest(tag):
+                self.assertTrue(methods.varies(method, params))
+                with self.assertRaises(exceptions.InvalidParams) as caught:
+                    _book(tag).translate(method, params)
+                self.assertIn(words, str(caught.exception))
+                self.assertIn('it was not sent', str(caught.exception))
+
+    def test_params_that_a_release_has_are_sent(self):
+        for tag, method, params in [
+                ('v22.05', 'bdev_get_bdevs', {'name': 'x', 'timeout': 5}),
+                ('v26.01', 'bdev_get_iostat', {'name': 'x'}),
+                ('v26.05', 'bdev_get_iostat', {'names': ['x']}),
+                ('v26.05', 'no_such_method', {'x': 1})]:
+            book = methods.Book(_served(tag) | {'no_such_method'},
+                                rpc.Version.parse(tag))
+            self.assertEqual((method, params),
+                             book.translate(method, params))
+
+    def test_params_are_renamed(self):
+        params = {'ctrlr': 'c', 'scsi_target_num': 0, 'bdev_name': 'b'}
+        self.assertEqual(
+            ('add_vhost_scsi_lun',
+             {'ctrlr': 'c', 'scsi_dev_num': 0, 'lun_name': 'b'}),
+            _book('v17.10').translate('vhost_scsi_controller_add_target',
+                                      params))
+        self.assertEqual(
+            ('add_vhost_scsi_lun', params),
+            _book('v18.01').translate('vhost_scsi_controller_add_target',
+                                      params))
+
+    def test_a_call_that_fits_every_release_of_its_name_need_not_wait(self):
+        self.assertFalse(methods.varies('bdev_get_bdevs', {'name': 'x'}))
+        self.assertFalse(methods.varies('bdev_get_bdevs', None))
+        self.assertFalse(methods.varies('unheard_of', {'name': 'x'}))
+        self.assertTrue(methods.varies('bdev_get_bdevs', {'timeout': 1}))
+
+    def test_supports(self):
+        self.assertTrue(_book('v24.01').supports('bdev_get_bdevs',
+                                                 'timeout'))
+        self.assertFalse(_book('v22.01').supports('bdev_get_bdevs',
+                                                  'timeout'))
+        self.assertFalse(_book('v18.01').supports('accel_get_stats', 'x'))
+
+    def test_why_a_method_is_missing(self):
+        cases = [
+            ('v18.01', 'nvmf_create_transport', 'since v18.10'),
+            ('v18.10', 'accel_get_stats', 'since v23.05'),
+            ('v26.05', 'get_bdevs', 'called bdev_get_bdevs now'),
+            ('v26.05', 'get_luns', 'vhost_get_controllers'),
+            ('v26.05', 'delete_bdev', 'bdev_malloc_delete'),
+            ('v26.05', 'blobfs_create', 'dropped it after'),
+            ('v26.05', 'net_get_interfaces', 'ip addr'),
+            ('v26.05', 'bdev_get_bdev', 'did you mean bdev_get_bdevs?'),
+            ('v26.05', 'zzz', 'no SPDK release has it')]
+        for tag, method, words in cases:
+            with self.subTest(method):
+                with self.assertRaises(exceptions.MethodNotFound) as caught:
+                    _book(tag).translate(method, None)
+                self.assertIn(words, str(caught.exception))
+        nvmf = methods.Book(frozenset({'bdev_get_bdevs'}),
+                            rpc.Version(26, 5))
+        self.assertIn('this program does not serve it',
+                      nvmf.explain('vhost_get_controllers'))
+
+    def test_a_target_that_cannot_list_its_methods(self):
+        book = methods.Book(None, None)
+        one = call.Call('ioat_scan_accel_module', None, 1.0, None)
+        tried = []
+        while True:
+            one.name = book.next_name(one)
+            if one.name is None:
+                break
+            tried.append(one.name)
+        self.assertEqual(['ioat_scan_accel_engine', 'ioat_scan_copy_engine',
+                          'scan_ioat_copy_engine'], tried)
+        self.assertFalse(book.has('bdev_get_bdevs'))
+
+    def test_the_release_is_guessed_from_the_methods(self):
+        for tag in ('v17.10', 'v18.01', 'v18.04', 'v18.07', 'v18.10',
+                    'v19.01', 'v26.05'):
+            with self.subTest(tag):
+                self.assertEqual(rpc.Version.parse(tag),
+                                 methods.guess_version(_served(tag)))
+        self.assertIsNone(methods.guess_version(None))
