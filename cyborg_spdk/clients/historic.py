@@ -178,7 +178,8 @@ class HistoricVhost(HistoricNet):
 
 def _scsi_dev(target):
     return {'scsi_dev_num': target.scsi_dev_num, 'id': target.id,
-            'luns': [{'id': lun.id, 'name': lun.bdev_name}
+            'device_name': target.target_name,
+            'luns': [{'id': lun.id, 'lun_name': lun.bdev_name}
                      for lun in target.luns]}
 
 

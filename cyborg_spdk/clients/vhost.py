@@ -153,8 +153,7 @@ class VhostTgt(historic.HistoricVhost, bdev.BdevClient):
 
         :param ctrlr: the controller.
         :param scsi_target_num: number of the target, 0 to 7; None or -1
-            takes the first that is free (v19.01 and later do it; for
-            earlier ones it is chosen here).
+            takes the first that is free.
         :param bdev_name: the bdev.
         :param exist_ok: do not mind if the bdev is a target of this
             controller already, of that number if one is given.
@@ -174,6 +173,16 @@ class VhostTgt(historic.HistoricVhost, bdev.BdevClient):
             there = self._target_of(ctrlr, bdev_name)
             if there is not None and scsi_target_num in (-1, there):
                 return there
+        version = self.rpc.version
+        if scsi_target_num == -1 and version is not None and \
+                version < (19, 4):
+            # vhost_rpc.c took no -1 before; if all are taken, the call
+            # fails and the cause tells so.
+            taken = {one.scsi_dev_num for one in
+                     self.vhost_get_controllers(ctrlr)[0].scsi_targets}
+            scsi_target_num = next(
+                (one for one in range(validate.VHOST_SCSI_TARGETS)
+                 if one not in taken), -1)
         result = self._call(
             'vhost_scsi_controller_add_target', ctrlr=ctrlr,
             scsi_target_num=scsi_target_num, bdev_name=bdev_name,
