@@ -85,14 +85,24 @@ def ensure(conf, target, *, force=False):
 
 
 def _run_path(conf):
-    path = conf.spdk.run_path
-    if not os.path.isdir(path) and os.geteuid() != 0 and \
-            not os.access(os.path.dirname(path), os.W_OK):
-        from cyborg_spdk.host import privileged
-        if os.path.dirname(path) in privileged.PARENTS:
-            privileged.call(conf, 'make_directory', path, os.geteuid(),
-                            os.getegid())
-    return paths.ensure_directory(path, what='[spdk] run_path')
+    """The directory of logs and locks; both directories are made."""
+    for option in ('state_path', 'run_path'):
+        path = conf.spdk[option]
+        if not os.path.isdir(path):
+            _make_directory(conf, path)
+        path = paths.ensure_directory(path, what=f'[spdk] {option}')
+    return path
+
+
+def _make_directory(conf, path):
+    """Have the helper make a directory that we are not allowed to make."""
+    parent = os.path.dirname(path)
+    if os.access(parent, os.W_OK):
+        return
+    from cyborg_spdk.host import privileged
+    if parent in privileged.PARENTS:
+        privileged.call(conf, 'make_directory', path, os.geteuid(),
+                        os.getegid())
 
 
 def _lock(conf, target, run_path, doing):

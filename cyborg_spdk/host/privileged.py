@@ -24,10 +24,12 @@ being a shorter way.
 """
 
 import ctypes
+import logging
 import os
 import re
 import signal
 import stat
+import threading
 import warnings
 
 import psutil
@@ -78,6 +80,9 @@ context = priv_context.PrivContext(
     ])
 
 
+_starting = threading.Lock()
+
+
 def call(conf, name, *args):
     """Call a function of this module, as root or through the helper.
 
@@ -89,10 +94,8 @@ def call(conf, name, *args):
     """
     if os.geteuid() == 0:
         context.set_client_mode(False)
-    elif conf.spdk.privsep_helper_command:
-        priv_context.cfg.CONF.set_default(
-            'helper_command', conf.spdk.privsep_helper_command, group=GROUP)
     try:
+        _start_helper(conf)
         return globals()[name](*args)
     except (daemon.FailedToDropPrivileges, FileNotFoundError,
             PermissionError) as exc:
@@ -103,6 +106,37 @@ def call(conf, name, *args):
             f"{name.replace('_', ' ')}: {exc}; allow privsep-helper in "
             "sudoers and set [spdk] privsep_helper_command, or run as "
             "root") from None
+
+
+def _start_helper(conf):
+    """Start the helper, once for all threads."""
+    if not context.client_mode or context.channel is not None:
+        return
+    with _starting:
+        if context.channel is not None:
+            return
+        if conf.spdk.privsep_helper_command:
+            priv_context.cfg.CONF.set_default(
+                'helper_command', conf.spdk.privsep_helper_command,
+                group=GROUP)
+        daemon.LOG.logger.addFilter(_Quiet())
+        context.start()
+
+
+class _Quiet(logging.Filter):
+    """Drops what eventlet says of itself in the helper; it is not used."""
+
+    def __init__(self):
+        super().__init__()
+        self._talking = False
+
+    def filter(self, record):
+        text = record.getMessage()
+        self._talking = self._talking or 'EventletDeprecation' in text
+        dropped = self._talking
+        if text.rstrip().endswith('import eventlet'):
+            self._talking = False
+        return not dropped
 
 
 def _check_number(what, *values):
@@ -161,13 +195,12 @@ def make_directory(path, uid, gid):
         raise exceptions.PrivilegeError(
             f"{path} is not made: not directly below "
             f"{' or '.join(PARENTS)}; make it, and give it to user {uid}")
-    os.mkdir(path, 0o700)
-    os.chown(path, uid, gid, follow_symlinks=False)
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        os.fchmod(fd, 0o750)
-    finally:
-        os.close(fd)
+        os.mkdir(path, 0o750)
+    except FileExistsError:
+        # Made meanwhile; whether it is any good is looked at by its user.
+        return
+    os.chown(path, uid, gid, follow_symlinks=False)
 
 
 @context.entrypoint

@@ -38,7 +38,17 @@ from cyborg_spdk.host import savedconfig
 LOG = logging.getLogger(__name__)
 
 #: How many lines of its log are told when a target fails to start.
-LOG_LINES = 6
+LOG_LINES = 8
+
+# What getopt_long() says.
+_BAD_OPTION = re.compile(
+    r": (unrecognized option|invalid option|option '\S+' (is ambiguous|"
+    r"requires an argument|doesn't allow an argument))")
+
+# What DPDK says at every start.
+_HARMLESS = re.compile(r'No (available|free) \d+ kB hugepages reported|'
+                       r'Detected |Multi-process socket|Selected IOVA|'
+                       r'VFIO support|Probe PCI|Using memfd')
 
 # What SPDK says of a cause, and what to do about it (process.md of SPDK's
 # behaviour: v22.01 to v26.05 say the same).
@@ -83,7 +93,6 @@ def start(conf, target, run_path, deadline):
     """
     installation = spdk.find(conf.spdk.spdk_dir)
     check_socket_path(target, process.socket_path(target))
-    savedconfig.directory(conf)
     if conf.spdk.pci_devices and not installation.simulated:
         _bind_devices(conf, target, installation)
     config, saved = savedconfig.for_start(conf, target)
@@ -192,8 +201,11 @@ def _bind_devices(conf, target, installation):
 
 
 def _prepare_hugepages(conf, target, need_mb):
-    for done in hugepages.prepare(conf, need_mb, _privileged(conf)):
-        LOG.info('%s: %s', target.name, done)
+    try:
+        for done in hugepages.prepare(conf, need_mb, _privileged(conf)):
+            LOG.info('%s: %s', target.name, done)
+    except exceptions.HugepageError as exc:
+        raise exceptions.HugepageError(f"{target.name}: {exc}") from None
     if not conf.spdk.hugepage_size_kb:
         return None
     return next(mount.path for mount in hugepages.mounts()
@@ -319,12 +331,12 @@ def remedy(tail):
 
 
 def log_tail(path, lines=LOG_LINES):
-    """The last lines of a log, without SPDK's time stamps; errors first.
+    """The last lines of a log, without SPDK's time stamps.
 
     :param path: the log.
     :param lines: how many.
-    :returns: list of str; empty if there is none. If SPDK marked lines as
-        errors, those and what follows are preferred.
+    :returns: list of str; empty if there is none. If SPDK marked a line as
+        an error, that and what follows; what follows is often the cause.
     """
     try:
         with open(path, 'rb') as stream:
@@ -335,6 +347,14 @@ def log_tail(path, lines=LOG_LINES):
         return []
     found = [re.sub(r'^\[\d{4}-[^]]*\] ', '', line.strip())
              for line in text.splitlines() if line.strip()]
-    errors = [line for line in found
-              if '*ERROR*' in line or line.startswith('EAL: ')]
-    return errors[:lines] or found[-lines:]
+    for line in found:
+        if _BAD_OPTION.search(line):
+            return [line]  # What follows is the usage.
+    first = next((n for n, line in enumerate(found) if '*ERROR*' in line),
+                 None)
+    if first is None:
+        return found[-lines:]
+    # DPDK's own complaints come before SPDK's.
+    cause = [line for line in found[:first]
+             if line.startswith('EAL: ') and not _HARMLESS.search(line)]
+    return (cause[-2:] + found[first:])[:lines]

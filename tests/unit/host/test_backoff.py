@@ -1,0 +1,131 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import os
+import tempfile
+import types
+import unittest
+
+from cyborg_spdk.host import backoff
+from cyborg_spdk.host import claims
+
+TARGET = types.SimpleNamespace(name='nvmf', memory_mb=512)
+
+
+class PauseTest(unittest.TestCase):
+
+    def test_growing(self):
+        pauses = [backoff.History(starts, 1000.0, 'b').pause(1000.0)
+                  for starts in range(15)]
+        self.assertEqual([0, 0, 0, 5, 10, 20, 40, 80, 160, 320, 600, 600,
+                          600, 600, 600], pauses)
+
+    def test_shorter_with_time(self):
+        history = backoff.History(4, 1000.0, 'b')
+        self.assertEqual(3.0, history.pause(1007.0))
+        self.assertEqual(0.0, history.pause(1010.0))
+
+    def test_over_for_one_that_has_run_long(self):
+        self.assertEqual(0.0, backoff.History(99, 1000.0, 'b').pause(
+            1000.0 + backoff.WELL_AFTER))
+
+
+class HistoryTest(unittest.TestCase):
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = directory.name
+
+    def file(self):
+        return os.path.join(self.path, 'nvmf.starts')
+
+    def write(self, text):
+        with open(self.file(), 'w') as stream:
+            stream.write(text)
+
+    def test_remembered_and_forgotten(self):
+        self.assertEqual(0, backoff.read(self.path, TARGET).starts)
+        for number in (1, 2, 3):
+            self.assertEqual(
+                number, backoff.started(self.path, TARGET).starts)
+        self.assertGreater(backoff.read(self.path, TARGET).pause(), 0)
+        backoff.forget(self.path, TARGET)
+        self.assertEqual(0, backoff.read(self.path, TARGET).starts)
+        backoff.forget(self.path, TARGET)
+
+    def test_of_another_boot_or_damaged_is_nothing(self):
+        for text in ('', '[]', '{"starts": 9}', 'x', '{"other": 1}',
+                     '{"starts": 9, "last": 1e18, "boot": "other"}'):
+            with self.subTest(text):
+                self.write(text)
+                self.assertEqual(backoff.History(),
+                                 backoff.read(self.path, TARGET))
+
+    def test_from_the_future_is_nothing(self):
+        boot = backoff.started(self.path, TARGET).boot
+        self.write(f'{{"starts": 9, "last": 1e12, "boot": "{boot}"}}')
+        self.assertEqual(0, backoff.read(self.path, TARGET).pause())
+
+    def test_held_until_it_is_started(self):
+        backoff.hold(self.path, TARGET)
+        self.assertTrue(backoff.read(self.path, TARGET).held)
+        backoff.started(self.path, TARGET)
+        self.assertFalse(backoff.read(self.path, TARGET).held)
+
+
+class ClaimsTest(unittest.TestCase):
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = directory.name
+
+    def claiming(self, name, memory_mb):
+        return claims.claiming(self.path, types.SimpleNamespace(
+            name=name, memory_mb=memory_mb), 60)
+
+    def test_what_starts_takes_together(self):
+        with self.claiming('a', 512) as (need_mb, started):
+            self.assertEqual(512, need_mb)
+            started(os.getpid())
+        # This process has none of those pages, so all is missing still.
+        with self.claiming('b', 256) as (need_mb, _):
+            self.assertEqual(768, need_mb)
+
+    def test_once_for_each_target(self):
+        for _ in range(2):
+            with self.claiming('a', 512) as (need_mb, started):
+                self.assertEqual(512, need_mb)
+                started(os.getpid())
+
+    def test_the_dead_claim_nothing(self):
+        with self.claiming('a', 512) as (_, started):
+            child = os.fork()
+            if not child:
+                os._exit(0)
+            os.waitpid(child, 0)
+            started(child)
+        with self.claiming('b', 256) as (need_mb, _):
+            self.assertEqual(256, need_mb)
+
+    def test_a_start_that_fails_claims_nothing(self):
+        with self.assertRaises(ValueError), self.claiming('a', 512):
+            raise ValueError
+        with self.claiming('b', 256) as (need_mb, _):
+            self.assertEqual(256, need_mb)
+
+    def test_a_damaged_file_claims_nothing(self):
+        with open(os.path.join(self.path, 'hugepages.claims'), 'w') as out:
+            out.write('[{')
+        with self.claiming('b', 256) as (need_mb, _):
+            self.assertEqual(256, need_mb)
