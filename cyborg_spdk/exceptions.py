@@ -136,12 +136,13 @@ class RpcTimeout(SpdkError):
     :ivar timeout: the deadline, in seconds from the call.
     """
 
-    def __init__(self, address, method, timeout):
+    def __init__(self, address, method, timeout,
+                 hint="it may still be executed"):
         self.address = str(address)
         self.method = method
         self.timeout = timeout
         super().__init__(f"{method} on {address}: no reply within "
-                         f"{timeout:g} s; it may still be executed")
+                         f"{timeout:g} s; {hint}")
 
 
 class ProtocolError(SpdkError):

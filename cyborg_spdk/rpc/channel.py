@@ -62,6 +62,7 @@ class Channel:
         self._thread = None
         self._closing = None
         self._spare = None           # a socket that open() has made
+        self._identity = None        # of the socket's file
         self._link = None
         self._learner = None
         self._parked = []            # calls that wait for the book
@@ -77,12 +78,15 @@ class Channel:
         :raises ConnectError: if nobody can be reached.
         """
         if self.is_open:
-            return
+            if transport.identity(self.address) in (None, self._identity):
+                return
+            self.close("another target listens at its path now")
         sock = transport.connect(self.address, timeout)
         with self._window.lock:
             held = self._sock()
             if held is None or not transport.is_alive(held):
                 sock, self._spare = self._spare, sock
+                self._identity = transport.identity(self.address)
         if sock is not None:
             sock.close()
         self._window.wake()
@@ -355,6 +359,7 @@ class Channel:
             return
         if error is None:
             if "result" not in reply:
+                inflight[call.id] = call
                 raise exceptions.ProtocolError(
                     self.address, "a reply has neither result nor error",
                     repr(reply).encode())
@@ -425,7 +430,8 @@ class Channel:
 
     def _expire(self):
         now = time.monotonic()
-        inflight = self._link.inflight if self._link else {}
+        link = self._link
+        inflight = link.inflight if link else {}
         nearest = windows.FOREVER
         for call in [*self._window.waiting(), *inflight.values(),
                      *self._parked]:
@@ -434,9 +440,14 @@ class Channel:
             if call.deadline > now:
                 nearest = min(nearest, call.deadline)
                 continue
-            inflight.pop(call.id, None)
+            hint = "it was not sent"
+            if inflight.pop(call.id, None) is not None:
+                hint = "it may still be executed"
+                if not link.heard:
+                    hint += ("; nothing ever came over this connection: the "
+                             "target hangs, or serves 64 connections already")
             self._finish(call, error=exceptions.RpcTimeout(
-                self.address, call.method, call.timeout))
+                self.address, call.method, call.timeout, hint))
         with self._window.lock:
             queue = self._window.queue
             self._window.next_deadline = min(
@@ -502,6 +513,7 @@ class Channel:
                 while window.queue:
                     self._finish(window.queue.popleft(), error=exc)
                 return
+            self._identity = transport.identity(self.address)
         link = links.Link(sock, window.fd)
         with window.lock:
             self._link = link

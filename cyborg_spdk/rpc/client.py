@@ -47,6 +47,7 @@ class Client:
     def __init__(self, address, connect_timeout=DEFAULT_CONNECT_TIMEOUT):
         self._address = addresses.parse_address(address)
         self._channel = channels.Channel(self._address, connect_timeout)
+        self._closed = None
 
     def __repr__(self):
         return f"<rpc.Client {self._address}>"
@@ -84,6 +85,16 @@ class Client:
         """
         self._channel.close("it was closed by this process")
         transport.release(self._address)
+        if self._closed is not None:
+            self._closed(self)
+
+    def after_fork(self):
+        """In a child process: leave the parent's connection alone."""
+        self._channel.after_fork()
+
+    def on_close(self, function):
+        """Have a function called with this client when it was closed."""
+        self._closed = function
 
     def call(self, method, /, *, _timeout=None, **params):
         """Call a method and wait for its result.

@@ -34,13 +34,16 @@ class Link:
 
     :ivar inflight: calls that are with the target, by id.
     :ivar blocked: the socket takes no more at present.
+    :ivar heard: whether anything came in yet.
+    :ivar highest_id: the highest id that was taken for it.
+    :ivar notes: whether a call without an id was.
     """
 
     def __init__(self, sock, wake_fd):
         self.sock = sock
         self.frames = framing.Frames()
         self.inflight = {}
-        self.blocked = False
+        self.blocked = self.heard = False
         self.highest_id = 0
         self.notes = False
         self._out = memoryview(b"")
@@ -107,7 +110,10 @@ class Link:
             data = self.sock.recv(_READ_SIZE)
         except BlockingIOError:
             return ()
-        return self.frames.feed(data) if data else None
+        if not data:
+            return None
+        self.heard = True
+        return self.frames.feed(data)
 
     def wait(self, timeout):
         """Wait until something can be done.

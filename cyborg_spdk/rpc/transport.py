@@ -139,6 +139,23 @@ def _tcp_reason(exc, timeout):
     return os.strerror(exc.errno) if exc.errno else str(exc)
 
 
+def identity(address):
+    """Which file a UNIX socket's path names at present.
+
+    A target that lost its path lives on; who connects means the new one.
+
+    :param address: an :class:`~cyborg_spdk.rpc.address.Address`.
+    :returns: device and inode; None if there is none.
+    """
+    if address.scheme != "unix":
+        return None
+    try:
+        status = os.stat(address.path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def is_alive(sock):
     """Whether the peer of an idle connection is still there.
 
