@@ -26,6 +26,7 @@ from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 from cyborg_spdk.drivers import conditions
+from cyborg_spdk.drivers import entries
 from cyborg_spdk.drivers import hostname
 from cyborg_spdk.drivers import inventory
 from cyborg_spdk.drivers import placement
@@ -33,6 +34,7 @@ from cyborg_spdk.drivers import reading
 from cyborg_spdk.drivers import report
 from cyborg_spdk.drivers import saving
 from cyborg_spdk.drivers import starting
+from cyborg_spdk.drivers import stats
 from cyborg_spdk.drivers import units
 
 LOG = log.getLogger(__name__)
@@ -137,8 +139,44 @@ class SpdkDriver(driver.GenericDriver):
         return False
 
     def get_stats(self):
-        """See :meth:`GenericDriver.get_stats`."""
-        return {}
+        """What the targets have counted since they started. Never raises.
+
+        :returns: dict by control path (the device), each with the device's
+            own numbers and, under ``accelerators``, those of each
+            deployable by its attach handle; see
+            :func:`cyborg_spdk.drivers.stats.totals`. A target that could not
+            be read has ``{"error": reason}``.
+        """
+        found = {}
+        host = self._hostname.get()
+        for target, look in self.looks():
+            found[entries.control_path(host, target.name)] = \
+                {'error': str(look)} if isinstance(look, Exception) \
+                else stats.totals(look)
+        return found
+
+    def looks(self):
+        """A look at each target's statistics. Never raises.
+
+        Nothing is started.
+
+        :returns: list of pairs: :class:`~cyborg_spdk.conf.Target`, and
+            :class:`~cyborg_spdk.drivers.stats.Look` or :exc:`SpdkError`.
+        """
+        pairs = []
+        for target in self._targets():
+            if isinstance(target, Survey):
+                pairs.append((target.target, target.error))
+                continue
+            try:
+                client = rpc.connect(target.rpc_address,
+                                     timeout=CONF.spdk.connect_timeout)
+                pairs.append((target, stats.look(
+                    client, self.KIND, min(CONF.spdk.rpc_timeout,
+                                           READ_WAIT))))
+            except exceptions.SpdkError as exc:
+                pairs.append((target, exc))
+        return pairs
 
     def _targets(self):
         """The configured targets: Target, or Survey of what is wrong."""

@@ -47,7 +47,7 @@ class AttachCase(testtools.TestCase):
         self.client = self.targets.client(target.name)
 
 
-class NvmfTest(AttachCase):
+class NvmfCase(AttachCase):
 
     KIND = 'nvmf'
 
@@ -63,6 +63,9 @@ class NvmfTest(AttachCase):
             NQN, {'trtype': 'TCP', 'adrfam': 'IPv4', 'traddr': '127.0.0.1',
                   'trsvcid': str(self.port)})
         self.handle = {'nqn': NQN, 'nsid': '1'}
+
+
+class NvmfTest(NvmfCase):
 
     def hosts(self):
         return list(self.target.nvmf_get_subsystems(NQN)[0].hosts)
@@ -131,7 +134,7 @@ class NvmfTest(AttachCase):
         self.assertEqual([], self.target.keyring_get_keys())
 
 
-class VhostTest(AttachCase):
+class VhostCase(AttachCase):
 
     KIND = 'vhost'
 
@@ -142,6 +145,9 @@ class VhostTest(AttachCase):
         self.socket = self.targets.path('vhost', 'blk.0')
         self.handle = {'socket': self.socket}
         self.user = pwd.getpwuid(os.geteuid())
+
+
+class VhostTest(VhostCase):
 
     def mode(self):
         status = os.lstat(self.socket)
@@ -207,9 +213,10 @@ class IscsiTest(AttachCase):
         self.port = targets.free_port()
         self.target.iscsi_create_portal_group(
             1, [f'127.0.0.1:{self.port}'])
-        self.target.iscsi_create_initiator_group(1, ['iqn.2016-06.io.spdk:other'], ['ANY'])
+        self.target.iscsi_create_initiator_group(
+            1, ['iqn.2016-06.io.spdk:other'], ['ANY'])
         self.target.iscsi_create_target_node(
-            'disk1', [('Malloc0', 0)], [(1, 1)])
+            'disk1', [(0, 'Malloc0')], [(1, 1)])
         self.handle = {'iqn': self.IQN, 'lun': '0'}
 
     def maps(self):

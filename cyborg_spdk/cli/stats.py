@@ -1,0 +1,177 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``cyborg-spdk stats``: what the units and their targets do."""
+
+import logging
+import threading
+
+from cliff import columns
+from cliff import lister
+
+from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
+from cyborg_spdk import tasks
+from cyborg_spdk.drivers import stats
+
+LOG = logging.getLogger(__name__)
+
+_MIB = 1 << 20
+
+_UNIT_COLUMNS = (
+    ('Target', None), ('Unit', 'unit'), ('Read IOPS', 'read_iops'),
+    ('Write IOPS', 'write_iops'), ('Read MiB/s', 'read_bytes'),
+    ('Write MiB/s', 'write_bytes'), ('Read us', 'read_latency_us'),
+    ('Write us', 'write_latency_us'), ('Queue', 'queue_depth'),
+    ('Hosts', 'hosts'))
+_TARGET_COLUMNS = ('Target', 'Load', 'Memory MiB', 'Huge MiB',
+                   'Queue pairs', 'Pending', 'Retries', 'Accel ops/s')
+
+
+class Number(columns.FormattableColumn):
+    """A number that may be unknown; in a table with few digits."""
+
+    def human_readable(self):
+        if self._value is None:
+            return '-'
+        return f'{self._value:.1f}' if isinstance(self._value, float) \
+            else str(self._value)
+
+
+class Load(columns.FormattableColumn):
+    """Share of time that each core was busy; in a table in per cent."""
+
+    def human_readable(self):
+        return ' '.join(f'{core}:{share:.0%}'
+                        for core, share in self._value.items())
+
+
+class Accel(columns.FormattableColumn):
+    """Operations per second by name; in a table those that are done."""
+
+    def human_readable(self):
+        return ' '.join(f'{name}:{rate:.0f}'
+                        for name, rate in self._value.items() if rate) or '-'
+
+
+class Stats(lister.Lister):
+    """Show I/O, latency, queue depth and load over an interval.
+
+    The rates are of the interval that the command waits; --watch goes on
+    until Ctrl-C. Nothing is started or switched on.
+    """
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            'targets', nargs='*', metavar='TARGET',
+            help='Name of a target in the configuration. Default: all that '
+                 'can be read.')
+        parser.add_argument(
+            '--interval', type=float, default=1.0, metavar='SECONDS',
+            help='How long to watch for one set of rates. Default: 1.')
+        parser.add_argument(
+            '--watch', action='store_true',
+            help='Go on, one set for each interval, until Ctrl-C.')
+        parser.add_argument(
+            '--whole', action='store_true',
+            help='Show the targets as a whole instead of their units: load '
+                 'of their cores, memory, queue pairs.')
+        return parser
+
+    def run(self, parsed_args):
+        if not parsed_args.interval > 0:
+            raise exceptions.InvalidValue(
+                '--interval', parsed_args.interval,
+                'give more than 0 seconds')
+        self._failed = False
+        self._before = None
+        status = super().run(parsed_args)
+        while parsed_args.watch:
+            self.app.stdout.write('\n')
+            status = super().run(parsed_args)
+            self.app.stdout.flush()
+        return status or int(self._failed)
+
+    def take_action(self, parsed_args):
+        targets = _chosen(self.app.conf, parsed_args.targets)
+        if self._before is None:
+            self._before = self._look(targets)
+        # Waits without a signal handler of its own: Ctrl-C ends it.
+        threading.Event().wait(parsed_args.interval)
+        before, self._before = self._before, self._look(targets)
+        rows = []
+        for target in targets:
+            looks = before.get(target.name), self._before.get(target.name)
+            if None not in looks:
+                rows += _whole(target, *looks) if parsed_args.whole \
+                    else _units(target, *looks)
+        return (_TARGET_COLUMNS if parsed_args.whole
+                else [title for title, _name in _UNIT_COLUMNS]), rows
+
+    def _look(self, targets):
+        tasks.configure(self.app.conf)
+        for target in targets:
+            tasks.run(f'look {target.name}', _look, self.app.conf, target)
+        looks, errors = {}, []
+        for target in targets:
+            try:
+                looks[target.name], = tasks.wait(f'look {target.name}')
+            except exceptions.TaskError as exc:
+                if not isinstance(exc.__cause__, exceptions.SpdkError):
+                    raise
+                errors.append(exc.__cause__)
+        if not looks and errors:
+            raise errors[0]
+        for error in errors:
+            LOG.error('%s', error)
+            self._failed = True
+        return looks
+
+
+def _chosen(conf, names):
+    targets = spdk_conf.targets(conf)
+    known = {target.name: target for target in targets}
+    for name in names:
+        if name not in known:
+            raise exceptions.InvalidValue(
+                'target', name, 'the configuration has ' + ', '.join(known))
+    return [known[name] for name in names] or targets
+
+
+def _look(conf, target):
+    client = rpc.connect(target.rpc_address,
+                         timeout=conf.spdk.connect_timeout)
+    return stats.look(client, target.kind, conf.spdk.rpc_timeout)
+
+
+def _units(target, before, after):
+    rows = []
+    for rates in stats.unit_rates(before, after):
+        for name in ('read_bytes', 'write_bytes'):
+            if rates[name] is not None:
+                rates[name] /= _MIB
+        rows.append((target.name, rates['unit'], *(
+            Number(rates[name]) for _title, name in _UNIT_COLUMNS[2:])))
+    return rows
+
+
+def _whole(target, before, after):
+    rates = stats.target_rates(before, after)
+    memory = [value and round(value / _MIB, 1) for value in (
+        rates['memory'].get('resident'), rates['memory'].get('huge'))]
+    return [(target.name,
+             Load({str(core): share for core, share in rates['reactors']}),
+             *map(Number, memory), Number(rates['queue_pairs']),
+             Number(rates['pending']), Number(rates['retries']),
+             Accel(rates['accel']))]
