@@ -65,14 +65,23 @@ class NvmfTgt(nvmf_construct.ConstructSubsystem,
         def reader(option):
             return lambda one: one.raw.get(option, options[option])
 
-        self._create(
-            'nvmf_create_transport', f'transport {trtype}',
-            lambda: self._transport(trtype),
-            {one: (options[one], reader(one)) for one in options}, exist_ok,
-            lambda exc: (exceptions.InvalidParams,
-                         f'transport {trtype}: not built into this target, '
-                         'or an option is out of range'),
-            trtype=trtype, **options)
+        def cause(exc):
+            if 'already exists' in exc.message:
+                return exceptions.AlreadyExists, \
+                    f'transport {trtype} exists already'
+            return exceptions.InvalidParams, f'transport {trtype}: not ' \
+                'built into this target, or an option is out of range'
+
+        try:
+            self._create(
+                'nvmf_create_transport', f'transport {trtype}',
+                lambda: self._transport(trtype),
+                {one: (options[one], reader(one)) for one in options},
+                exist_ok, cause, trtype=trtype, **options)
+        except exceptions.AlreadyExists:
+            # v18.10 cannot tell which options it has.
+            if not exist_ok or self.rpc.has('nvmf_get_transports'):
+                raise
         return trtype
 
     def _transport(self, trtype):

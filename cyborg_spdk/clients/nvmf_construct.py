@@ -120,6 +120,21 @@ class ConstructSubsystem:
             raise
         return nqn
 
+    def create_missing_transports(self, listen):
+        """Create those transports that addresses need and that are missing.
+
+        :param listen: list of what
+            :func:`cyborg_spdk.clients.nvmf_address.parse` takes.
+        :returns: list of the types that were created.
+        """
+        if not self.rpc.has('nvmf_create_transport'):
+            return []                    # until v18.07: made by SPDK itself
+        wanted = {nvmf_address.parse(one).trtype for one in listen}
+        have = {one.trtype for one in self.nvmf_get_transports()} \
+            if wanted and self.rpc.has('nvmf_get_transports') else set()
+        return [self.nvmf_create_transport(trtype, exist_ok=True)
+                for trtype in sorted(wanted - have)]
+
     def _transports_for(self, addresses):
         if not self.rpc.has('nvmf_get_transports'):
             return                       # until v18.10: made by SPDK itself

@@ -1,0 +1,188 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``cyborg-spdk iscsi``: target nodes and their groups."""
+
+from cyborg_spdk import clients
+from cyborg_spdk import exceptions
+from cyborg_spdk.cli import managing
+
+NAME = (('name',), {'metavar': 'NAME', 'help':
+                    'Name of the target node, with or without node base.'})
+TAG = (('tag',), {'type': int, 'metavar': 'TAG',
+                  'help': 'Number of the group.'})
+
+
+class _Iscsi(managing.Managing):
+
+    kind = 'iscsi'
+    client_class = clients.IscsiTgt
+
+
+class NodeList(_Iscsi, managing.Listing):
+    """List the iSCSI target nodes."""
+
+    arguments = ((('name',), {'nargs': '?', 'metavar': 'NAME',
+                              'help': 'Only this one.'}),)
+
+    def take_action(self, parsed_args):
+        rows = [self._row(name, one)
+                for name, address in self.addresses(parsed_args)
+                for one in self.connect(address).iscsi_get_target_nodes(
+                    parsed_args.name)]
+        return ('Target', 'Name', 'Alias', 'LUNs', 'Groups', 'CHAP'), rows
+
+    @staticmethod
+    def _row(target, one):
+        chap = 'off' if one.disable_chap else \
+            'required' if one.require_chap else 'optional'
+        return (target, one.name, one.alias_name,
+                managing.Words([f'{lun.lun_id}:{lun.bdev_name}'
+                                for lun in one.luns]),
+                managing.Words([f'{pair.pg_tag}:{pair.ig_tag}'
+                                for pair in one.pg_ig_maps]), chap)
+
+
+def _pair(text):
+    portal, _, initiator = text.partition(':')
+    if not (portal.isdigit() and initiator.isdigit()):
+        raise exceptions.InvalidValue(
+            '--map', text, 'give the numbers of a portal group and an '
+            'initiator group: 1:2')
+    return int(portal), int(initiator)
+
+
+class NodeCreate(_Iscsi):
+    """Create a target node."""
+
+    arguments = (NAME,
+                 (('bdevs',), {'nargs': '+', 'metavar': 'BDEV', 'help':
+                               'Bdevs: LUNs 0, 1, ... of it.'}),
+                 (('--map',), {
+                     'action': 'append', 'default': [],
+                     'metavar': 'PORTALS:INITIATORS', 'required': True,
+                     'help': 'Numbers of a portal group and of the '
+                             'initiator group that comes in by it; can be '
+                             'given several times.'}),
+                 (('--alias',), {'metavar': 'TEXT',
+                                 'help': 'A name for people.'}),
+                 (('--chap-group',), {'type': int, 'metavar': 'TAG', 'help':
+                                      'Require CHAP with these secrets. '
+                                      'Default: no CHAP.'}),
+                 managing.EXIST_OK)
+
+    def take_action(self, parsed_args):
+        chap = {'disable_chap': True}
+        if parsed_args.chap_group:
+            chap = {'require_chap': True,
+                    'chap_group': parsed_args.chap_group}
+        made = self.client(parsed_args).iscsi_create_target_node(
+            parsed_args.name, parsed_args.bdevs,
+            [_pair(one) for one in parsed_args.map],
+            alias_name=parsed_args.alias, exist_ok=parsed_args.exist_ok,
+            **chap)
+        self.say(f'target node {made}')
+
+
+class NodeDelete(_Iscsi):
+    """Delete a target node; its sessions end."""
+
+    arguments = (NAME, managing.MISSING_OK)
+
+    def take_action(self, parsed_args):
+        done = self.client(parsed_args).iscsi_delete_target_node(
+            parsed_args.name, missing_ok=parsed_args.missing_ok)
+        self.say(managing.gone(f'target node {parsed_args.name}', done))
+
+
+class GroupList(_Iscsi, managing.Listing):
+    """List the portal groups and the initiator groups."""
+
+    def take_action(self, parsed_args):
+        rows = []
+        for name, address in self.addresses(parsed_args):
+            tgt = self.connect(address)
+            rows += [(name, 'portal', one.tag, managing.Words(
+                [f'{where.host}:{where.port}' for where in one.portals]))
+                for one in tgt.iscsi_get_portal_groups()]
+            rows += [(name, 'initiator', one.tag,
+                      managing.Words(one.initiators + one.netmasks))
+                     for one in tgt.iscsi_get_initiator_groups()]
+        return ('Target', 'Kind', 'Tag', 'Members'), rows
+
+
+class PortalGroupCreate(_Iscsi):
+    """Listen for iSCSI."""
+
+    arguments = (TAG, (('portals',), {
+        'nargs': '+', 'metavar': 'ADDRESS:PORT', 'help': 'Where.'}),
+        managing.EXIST_OK)
+
+    def take_action(self, parsed_args):
+        self.client(parsed_args).iscsi_create_portal_group(
+            parsed_args.tag, parsed_args.portals,
+            exist_ok=parsed_args.exist_ok)
+        self.say(f'portal group {parsed_args.tag}')
+
+
+class PortalGroupDelete(_Iscsi):
+    """Delete a portal group."""
+
+    arguments = (TAG, managing.MISSING_OK)
+
+    def take_action(self, parsed_args):
+        done = self.client(parsed_args).iscsi_delete_portal_group(
+            parsed_args.tag, missing_ok=parsed_args.missing_ok)
+        self.say(managing.gone(f'portal group {parsed_args.tag}', done))
+
+
+class InitiatorGroupCreate(_Iscsi):
+    """Say which initiators may log in."""
+
+    arguments = (
+        TAG,
+        (('initiators',), {'nargs': '+', 'metavar': 'NAME', 'help':
+                           'Names of initiators, or ANY.'}),
+        (('--netmask',), {'action': 'append', 'default': [],
+                          'metavar': 'NETWORK', 'help':
+                          'Where they may come from; can be given several '
+                          'times. Default: ANY.'}),
+        managing.EXIST_OK)
+
+    def take_action(self, parsed_args):
+        self.client(parsed_args).iscsi_create_initiator_group(
+            parsed_args.tag, parsed_args.initiators,
+            parsed_args.netmask or ['ANY'], exist_ok=parsed_args.exist_ok)
+        self.say(f'initiator group {parsed_args.tag}')
+
+
+class InitiatorGroupDelete(_Iscsi):
+    """Delete an initiator group."""
+
+    arguments = (TAG, managing.MISSING_OK)
+
+    def take_action(self, parsed_args):
+        done = self.client(parsed_args).iscsi_delete_initiator_group(
+            parsed_args.tag, missing_ok=parsed_args.missing_ok)
+        self.say(managing.gone(f'initiator group {parsed_args.tag}', done))
+
+
+class ConnectionList(_Iscsi, managing.Listing):
+    """List the connections of initiators."""
+
+    def take_action(self, parsed_args):
+        rows = [(name, one.id, managing.Maybe(one.target_node_name),
+                 one.initiator_addr, one.target_addr, one.state)
+                for name, address in self.addresses(parsed_args)
+                for one in self.connect(address).iscsi_get_connections()]
+        return ('Target', 'Id', 'Target node', 'Initiator', 'Portal',
+                'State'), rows

@@ -1,0 +1,183 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``cyborg-spdk nvmf``: NVMe over Fabrics."""
+
+from cyborg_spdk import clients
+from cyborg_spdk.cli import managing
+
+LISTENER = (('listener',), {
+    'metavar': 'ADDRESS', 'help':
+    'Where: tcp://192.0.2.1:4420, or "trtype:TCP traddr:192.0.2.1 '
+    'trsvcid:4420".'})
+HOST = (('host',), {'metavar': 'HOST', 'help': 'NQN of the host.'})
+
+
+class _Nvmf(managing.Managing):
+
+    kind = 'nvmf'
+    client_class = clients.NvmfTgt
+
+
+class SubsystemList(_Nvmf, managing.Listing):
+    """List the subsystems of the NVMe-oF targets."""
+
+    arguments = ((('nqn',), {'nargs': '?', 'metavar': 'NQN',
+                             'help': 'Only this one.'}),)
+
+    def take_action(self, parsed_args):
+        rows = [self._row(name, one)
+                for name, address in self.addresses(parsed_args)
+                for one in self.connect(address).nvmf_get_subsystems(
+                    parsed_args.nqn)]
+        return ('Target', 'NQN', 'Serial', 'Namespaces', 'Listeners',
+                'Hosts'), rows
+
+    @staticmethod
+    def _row(target, one):
+        hosts = ['any'] if one.allow_any_host else one.hosts
+        return (target, one.nqn, managing.Maybe(one.serial_number),
+                managing.Words([f'{space.nsid}:{space.bdev_name}'
+                                for space in one.namespaces]),
+                managing.Words(one.listen_addresses), managing.Words(hosts))
+
+
+class SubsystemCreate(_Nvmf):
+    """Create a subsystem with all that belongs to it, or nothing."""
+
+    arguments = (
+        managing.NQN,
+        (('--namespace',), {
+            'action': 'append', 'default': [], 'metavar': 'BDEV[:NSID]',
+            'help': 'A bdev; can be given several times.'}),
+        (('--listen',), {
+            'action': 'append', 'default': [], 'metavar': 'ADDRESS',
+            'help': 'tcp://192.0.2.1:4420; can be given several times. '
+                    'The transport is created if it is missing.'}),
+        (('--host',), {
+            'action': 'append', 'default': [], 'metavar': 'NQN',
+            'help': 'A host that may use it; can be given several times.'}),
+        (('--any-host',), {'action': 'store_true',
+                           'help': 'Let any host use it.'}),
+        (('--serial-number',), {'metavar': 'TEXT', 'help':
+                                'At most 20 characters.'}),
+        (('--model-number',), {'metavar': 'TEXT', 'help':
+                               'At most 40 characters.'}),
+        (('--max-namespaces',), {'type': int, 'metavar': 'N',
+                                 'help': 'Highest NSID. Default: 32.'}))
+
+    def take_action(self, parsed_args):
+        tgt = self.client(parsed_args)
+        options = {name: value for name, value in (
+            ('model_number', parsed_args.model_number),
+            ('max_namespaces', parsed_args.max_namespaces)) if value}
+        tgt.create_missing_transports(parsed_args.listen)
+        nqn = tgt.construct_nvmf_subsystem(
+            parsed_args.nqn, parsed_args.listen, parsed_args.host,
+            parsed_args.serial_number, parsed_args.namespace,
+            allow_any_host=parsed_args.any_host, **options)
+        self.say(f'subsystem {nqn}')
+
+
+class SubsystemDelete(_Nvmf):
+    """Delete a subsystem; its hosts are disconnected."""
+
+    arguments = (managing.NQN, managing.MISSING_OK)
+
+    def take_action(self, parsed_args):
+        done = self.client(parsed_args).nvmf_delete_subsystem(
+            parsed_args.nqn, missing_ok=parsed_args.missing_ok)
+        self.say(managing.gone(f'subsystem {parsed_args.nqn}', done))
+
+
+class NamespaceAdd(_Nvmf):
+    """Give a subsystem a namespace."""
+
+    arguments = (managing.NQN,
+                 (('bdev',), {'metavar': 'BDEV', 'help': 'The bdev.'}),
+                 (('--nsid',), {'type': int, 'metavar': 'N', 'help':
+                                'Its number. Default: the first free.'}),
+                 managing.EXIST_OK)
+
+    def take_action(self, parsed_args):
+        nsid = self.client(parsed_args).nvmf_subsystem_add_ns(
+            parsed_args.nqn, parsed_args.bdev, nsid=parsed_args.nsid,
+            exist_ok=parsed_args.exist_ok)
+        self.say(f'namespace {nsid} of {parsed_args.nqn}')
+
+
+class NamespaceRemove(_Nvmf):
+    """Take a namespace from a subsystem; its bdev stays."""
+
+    arguments = (managing.NQN,
+                 (('nsid',), {'type': int, 'metavar': 'NSID',
+                              'help': 'Its number.'}),
+                 managing.MISSING_OK)
+
+    def take_action(self, parsed_args):
+        done = self.client(parsed_args).nvmf_subsystem_remove_ns(
+            parsed_args.nqn, parsed_args.nsid,
+            missing_ok=parsed_args.missing_ok)
+        self.say(managing.gone(
+            f'namespace {parsed_args.nsid} of {parsed_args.nqn}', done))
+
+
+class ListenerAdd(_Nvmf):
+    """Let a subsystem listen; a missing transport is created."""
+
+    arguments = (managing.NQN, LISTENER, managing.EXIST_OK)
+
+    def take_action(self, parsed_args):
+        tgt = self.client(parsed_args)
+        tgt.create_missing_transports([parsed_args.listener])
+        address = tgt.nvmf_subsystem_add_listener(
+            parsed_args.nqn, parsed_args.listener,
+            exist_ok=parsed_args.exist_ok)
+        self.say(f'listener {address} of {parsed_args.nqn}')
+
+
+class ListenerRemove(_Nvmf):
+    """Stop a subsystem from listening."""
+
+    arguments = (managing.NQN, LISTENER, managing.MISSING_OK)
+
+    def take_action(self, parsed_args):
+        done = self.client(parsed_args).nvmf_subsystem_remove_listener(
+            parsed_args.nqn, parsed_args.listener,
+            missing_ok=parsed_args.missing_ok)
+        self.say(managing.gone(
+            f'listener {parsed_args.listener} of {parsed_args.nqn}', done))
+
+
+class HostAdd(_Nvmf):
+    """Allow a host to use a subsystem."""
+
+    arguments = (managing.NQN, HOST, managing.EXIST_OK)
+
+    def take_action(self, parsed_args):
+        self.client(parsed_args).nvmf_subsystem_add_host(
+            parsed_args.nqn, parsed_args.host,
+            exist_ok=parsed_args.exist_ok)
+        self.say(f'host {parsed_args.host} of {parsed_args.nqn}')
+
+
+class HostRemove(_Nvmf):
+    """Forbid a host to use a subsystem."""
+
+    arguments = (managing.NQN, HOST, managing.MISSING_OK)
+
+    def take_action(self, parsed_args):
+        done = self.client(parsed_args).nvmf_subsystem_remove_host(
+            parsed_args.nqn, parsed_args.host,
+            missing_ok=parsed_args.missing_ok)
+        self.say(managing.gone(
+            f'host {parsed_args.host} of {parsed_args.nqn}', done))

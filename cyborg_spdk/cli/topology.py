@@ -1,0 +1,151 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``cyborg-spdk topology``: what stands on what, as a picture."""
+
+import json
+import xml.sax.saxutils
+
+from cyborg_spdk import clients
+from cyborg_spdk.cli import managing
+from cyborg_spdk.clients import topology
+
+# Fill colour by kind of object; the rest is white.
+_COLOURS = {'target': '#d7e3f4', 'subsystem': '#dff0d8',
+            'controller': '#dff0d8', 'node': '#dff0d8',
+            'bdev': '#fcf3d7', 'lvstore': '#f4e3d7'}
+_ROW, _INDENT, _CHARACTER, _MARGIN = 34, 28, 7.3, 10
+
+
+def words(node):
+    """One line about an object."""
+    kind = {'scsi': 'SCSI target', 'lun': 'LUN',
+            'node': 'target node', 'lvstore': 'lvol store'}.get(
+        node.kind, node.kind)
+    text = node.label if node.kind == 'group' else f'{kind} {node.label}'
+    return f'{text} ({node.detail})' if node.detail else text
+
+
+def tree(graph):
+    """The graph as text with lines.
+
+    :returns: list of str.
+    """
+    lines, open_ = [], []
+    for depth, node, again, last in graph.walk():
+        del open_[depth:]
+        mark = ' ...' if again and graph.below[node.id] else ''
+        if depth == 0:
+            lines.append(words(node))
+        else:
+            stem = ''.join('|   ' if one else '    ' for one in open_[1:])
+            lines.append(f'{stem}{"`-- " if last else "|-- "}'
+                         f'{words(node)}{mark}')
+        open_.append(not last)
+    return lines
+
+
+def dot(graphs):
+    """The graphs in the language of Graphviz.
+
+    :returns: list of str.
+    """
+    lines = ['digraph spdk {', '  rankdir=LR;',
+             '  node [shape=box, style="rounded,filled", '
+             'fillcolor=white, fontname="sans-serif"];']
+    for number, graph in enumerate(graphs):
+        names = {key: f'n{number}_{at}' for at, key in enumerate(
+            graph.nodes)}
+        for key, node in graph.nodes.items():
+            colour = _COLOURS.get(node.kind, 'white')
+            lines.append(f'  {names[key]} [label={_quoted(words(node))}, '
+                         f'fillcolor="{colour}"];')
+        lines += [f'  {names[key]} -> {names[one]};'
+                  for key, below in graph.below.items() for one in below]
+    return lines + ['}']
+
+
+def _quoted(text):
+    escaped = text.replace('\\', '\\\\').replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def svg(graphs):
+    """The graphs as a drawing.
+
+    :returns: list of str.
+    """
+    boxes, lines, parents, row = [], [], [], 0
+    for graph in graphs:
+        for depth, node, again, _ in graph.walk():
+            text = words(node) + (' ...' if again else '')
+            x, y = _MARGIN + depth * _INDENT, _MARGIN + row * _ROW
+            del parents[depth:]
+            if parents:
+                above_x, above_y = parents[-1]
+                lines.append(
+                    f'<path d="M{above_x + 10} {above_y + 24} V{y + 12} '
+                    f'H{x}" fill="none" stroke="#888"/>')
+            parents.append((x, y))
+            boxes.append((x, y, len(text) * _CHARACTER + 16, text,
+                          _COLOURS.get(node.kind, 'white')))
+            row += 1
+    width = max(x + w for x, _, w, _, _ in boxes) + _MARGIN
+    height = row * _ROW + _MARGIN
+    drawn = [
+        f'<rect x="{x}" y="{y}" width="{w:.0f}" height="24" rx="5" '
+        f'fill="{colour}" stroke="#555"/>'
+        f'<text x="{x + 8}" y="{y + 16}">'
+        f'{xml.sax.saxutils.escape(text)}</text>'
+        for x, y, w, text, colour in boxes]
+    return [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" '
+            f'height="{height}" font-family="monospace" font-size="12">',
+            *lines, *drawn, '</svg>']
+
+
+def plain(graph, key=None):
+    """The graph as nested dicts, for JSON."""
+    node = graph.nodes[key or graph.root]
+    return {'kind': node.kind, 'name': node.label, 'detail': node.detail,
+            'on': [plain(graph, one) for one in graph.below[node.id]]}
+
+
+class Topology(managing.Managing):
+    """Show what stands on what: target, subsystem, namespace, bdev, base."""
+
+    client_class = clients.BdevClient
+    arguments = (
+        (('-f', '--format'), {
+            'choices': ('tree', 'dot', 'svg', 'json'), 'default': 'tree',
+            'help': 'tree: text; dot: for Graphviz; svg: a drawing; json: '
+                    'nested objects. Default: tree.'}),
+        (('-o', '--output'), {'metavar': 'FILE', 'help':
+                              'Write it there instead of showing it.'}))
+
+    def take_action(self, parsed_args):
+        graphs, names = [], {}
+        for name, address in self.addresses(parsed_args):
+            names.setdefault(address, []).append(name)
+        for address, targets in names.items():
+            graphs.append(topology.read(self.connect(address).rpc,
+                                        ', '.join(targets)))
+        draw = {'tree': lambda: [line for one in graphs
+                                 for line in tree(one)],
+                'dot': lambda: dot(graphs), 'svg': lambda: svg(graphs),
+                'json': lambda: [json.dumps([plain(one) for one in graphs],
+                                            indent=2)]}
+        text = '\n'.join(draw[parsed_args.format]()) + '\n'
+        if parsed_args.output:
+            with open(parsed_args.output, 'w', encoding='utf-8') as file:
+                file.write(text)
+        else:
+            self.app.stdout.write(text)

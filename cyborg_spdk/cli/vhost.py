@@ -1,0 +1,136 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``cyborg-spdk vhost``: devices for virtual machines."""
+
+from cyborg_spdk import clients
+from cyborg_spdk.cli import managing
+
+CTRLR = (('ctrlr',), {'metavar': 'CONTROLLER',
+                      'help': 'Name of the controller.'})
+CPUMASK = (('--cpumask',), {
+    'metavar': 'MASK', 'help':
+    'Cores of the target that it may use: 0x1. Default: all.'})
+
+
+class _Vhost(managing.Managing):
+
+    kind = 'vhost'
+    client_class = clients.VhostTgt
+
+
+class ControllerList(_Vhost, managing.Listing):
+    """List the vhost controllers of the targets."""
+
+    arguments = ((('ctrlr',), {'nargs': '?', 'metavar': 'CONTROLLER',
+                               'help': 'Only this one.'}),)
+
+    def take_action(self, parsed_args):
+        rows = [self._row(name, one)
+                for name, address in self.addresses(parsed_args)
+                for one in self.connect(address).vhost_get_controllers(
+                    parsed_args.ctrlr)]
+        return ('Target', 'Controller', 'Kind', 'Bdevs', 'Cores',
+                'Socket'), rows
+
+    @staticmethod
+    def _row(target, one):
+        bdevs = [f'{scsi.scsi_dev_num}:'
+                 + '+'.join(lun.bdev_name for lun in scsi.luns)
+                 for scsi in one.scsi_targets]
+        if one.bdev:
+            bdevs = [one.bdev + (' (read only)' if one.readonly else '')]
+        return (target, one.ctrlr, managing.Maybe(one.kind),
+                managing.Words(bdevs), managing.Maybe(one.cpumask),
+                managing.Maybe(one.socket))
+
+
+class ControllerCreateBlk(_Vhost):
+    """Create a block controller for a bdev."""
+
+    arguments = (CTRLR,
+                 (('bdev',), {'metavar': 'BDEV', 'help': 'The bdev.'}),
+                 CPUMASK,
+                 (('--readonly',), {'action': 'store_true',
+                                    'help': 'Refuse writes.'}),
+                 managing.EXIST_OK)
+
+    def take_action(self, parsed_args):
+        made = self.client(parsed_args).vhost_create_blk_controller(
+            parsed_args.ctrlr, parsed_args.bdev,
+            cpumask=parsed_args.cpumask, readonly=parsed_args.readonly,
+            exist_ok=parsed_args.exist_ok)
+        self.say(f'vhost controller {made}')
+
+
+class ControllerCreateScsi(_Vhost):
+    """Create a SCSI controller, with bdevs as its targets."""
+
+    arguments = (CTRLR,
+                 (('bdevs',), {'nargs': '*', 'metavar': 'BDEV', 'help':
+                               'Bdevs: targets 0, 1, ... of it.'}),
+                 CPUMASK, managing.EXIST_OK)
+
+    def take_action(self, parsed_args):
+        tgt = self.client(parsed_args)
+        made = tgt.vhost_create_scsi_controller(
+            parsed_args.ctrlr, cpumask=parsed_args.cpumask,
+            exist_ok=parsed_args.exist_ok)
+        for bdev in parsed_args.bdevs:
+            tgt.vhost_scsi_controller_add_target(
+                made, None, bdev, exist_ok=parsed_args.exist_ok)
+        self.say(f'vhost controller {made}')
+
+
+class ControllerDelete(_Vhost):
+    """Delete a controller."""
+
+    arguments = (CTRLR, managing.MISSING_OK)
+
+    def take_action(self, parsed_args):
+        done = self.client(parsed_args).vhost_delete_controller(
+            parsed_args.ctrlr, missing_ok=parsed_args.missing_ok)
+        self.say(managing.gone(f'vhost controller {parsed_args.ctrlr}',
+                               done))
+
+
+class TargetAdd(_Vhost):
+    """Give a SCSI controller a target."""
+
+    arguments = (CTRLR,
+                 (('bdev',), {'metavar': 'BDEV', 'help': 'The bdev.'}),
+                 (('--number',), {'type': int, 'metavar': 'N', 'help':
+                                  '0 to 7. Default: the first free.'}),
+                 managing.EXIST_OK)
+
+    def take_action(self, parsed_args):
+        number = self.client(parsed_args).vhost_scsi_controller_add_target(
+            parsed_args.ctrlr, parsed_args.number, parsed_args.bdev,
+            exist_ok=parsed_args.exist_ok)
+        self.say(f'target {number} of vhost controller {parsed_args.ctrlr}')
+
+
+class TargetRemove(_Vhost):
+    """Take a target from a SCSI controller."""
+
+    arguments = (CTRLR,
+                 (('number',), {'type': int, 'metavar': 'N',
+                                'help': 'Its number.'}),
+                 managing.MISSING_OK)
+
+    def take_action(self, parsed_args):
+        done = self.client(
+            parsed_args).vhost_scsi_controller_remove_target(
+            parsed_args.ctrlr, parsed_args.number,
+            missing_ok=parsed_args.missing_ok)
+        self.say(managing.gone(f'target {parsed_args.number} of vhost '
+                               f'controller {parsed_args.ctrlr}', done))
