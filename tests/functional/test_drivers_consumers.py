@@ -18,8 +18,10 @@ Only with ``CYBORG_SPDK_TEST_SPDK_DIR``: a simulated target serves no I/O.
 import glob
 import os
 import pwd
+import shutil
 import subprocess
 import sys
+import time
 
 from cyborg_spdk.drivers import attach
 from cyborg_spdk.drivers import stats
@@ -27,6 +29,8 @@ from tests.functional import test_drivers_attach as attach_tests
 from tests.functional.fixtures import targets
 
 _SPDK = os.environ.get(targets.SPDK_DIR)
+
+_QEMU = shutil.which('qemu-system-x86_64')
 
 #: Connects as another user and asks for the features, as QEMU does first.
 _HANDSHAKE = '''
@@ -86,7 +90,8 @@ class NvmfConsumer(attach_tests.NvmfCase):
         self.assertIn(_REFUSED, self.read())
 
 
-class VhostConsumer(attach_tests.VhostCase):
+class VhostUser(attach_tests.VhostCase):
+    """A controller, and somebody who is not the target's user."""
 
     def setUp(self):
         super().setUp()
@@ -95,6 +100,9 @@ class VhostConsumer(attach_tests.VhostCase):
         for path in (self.targets.directory, self.targets.path('vhost')):
             os.chmod(path, 0o755)
         self.user = pwd.getpwnam('nobody')
+
+
+class VhostConsumer(VhostUser):
 
     def handshake(self):
         return subprocess.run(
@@ -117,9 +125,59 @@ class VhostConsumer(attach_tests.VhostCase):
         self.assertEqual(13, self.handshake().returncode)
 
 
+class QemuConsumer(VhostUser):
+    """A virtual machine whose firmware reads its disk."""
+
+    def start(self):
+        process = subprocess.Popen(
+            [_QEMU, '-nodefaults', '-display', 'none', '-monitor', 'none',
+             '-machine', 'q35,accel=tcg', '-m', '128',
+             '-object', 'memory-backend-memfd,id=ram,size=128M,share=on',
+             '-numa', 'node,memdev=ram',
+             '-chardev', f'socket,id=disk,path={self.socket}',
+             '-device', 'vhost-user-blk-pci,chardev=disk,bootindex=1'],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, user=self.user.pw_uid,
+            group=self.user.pw_gid, extra_groups=[])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def refused(self):
+        out, _err = self.start().communicate(timeout=120)
+        self.assertIn('Permission denied', out)
+
+    def counted(self):
+        look = stats.look(self.client, 'vhost', 30)
+        return next(iter(stats.totals(look)['accelerators'].values()))
+
+    def test_a_virtual_machine_reads_what_is_attached(self):
+        attach.detach(self.client, self.handle, self.user.pw_name)
+        self.refused()
+        before = self.counted()
+        attach.attach(self.client, self.handle, self.user.pw_name)
+        process = self.start()
+        deadline = time.monotonic() + 120
+        counted = self.counted()
+        while counted['num_read_ops'] == before['num_read_ops']:
+            self.assertLess(time.monotonic(), deadline)
+            self.assertIsNone(process.poll())
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                counted = self.counted()
+        self.assertEqual(1, counted['hosts'])
+        process.terminate()
+        process.communicate(timeout=120)
+        attach.detach(self.client, self.handle, self.user.pw_name)
+        self.refused()
+
+
 def load_tests(loader, _tests, _pattern):
     """Only where there are real targets."""
     cases = [NvmfConsumer, VhostConsumer] if _SPDK else []
+    if _SPDK and _QEMU:
+        cases.append(QemuConsumer)
     suite = loader.suiteClass()
     for case in cases:
         suite.addTests(loader.loadTestsFromTestCase(case))
