@@ -1,0 +1,449 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Could a target run on this machine? Each finding with its remedy.
+
+Nothing is changed. A check is a generator of findings; an error that it
+raises is a finding too.
+"""
+
+import collections
+import importlib.metadata
+import os
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+
+from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import exceptions
+from cyborg_spdk.host import cores as cpu
+from cyborg_spdk.host import detach
+from cyborg_spdk.host import hugepages
+from cyborg_spdk.host import installation as spdk
+from cyborg_spdk.host import paths
+from cyborg_spdk.host import pci
+from cyborg_spdk.host import process
+from cyborg_spdk.host import starting
+from cyborg_spdk.host import survey
+
+OK, NOTE, WARNING, FAILURE = 'ok', 'note', 'warning', 'failure'
+
+#: One thing found. ``level`` is one of the constants above, ``target`` the
+#: target that it is about, or None for the whole machine.
+Finding = collections.namedtuple(
+    'Finding', 'check level text remedy target', defaults=('', None))
+
+#: Least release of Python.
+PYTHON = (3, 10)
+
+#: MiB of a target's trace file in /dev/shm (3.4 in v26.05), and of its
+#: saved configuration.
+_SHM_MB = 4
+_STATE_MB = 4
+
+_SHM = '/dev/shm'  # noqa: S108
+
+# Where SPDK keeps a lock for each core (since v21.04).
+_CORE_LOCK = '/var/tmp/spdk_cpu_lock_{:03d}'  # noqa: S108
+
+
+class Machine:
+    """What the checks look at.
+
+    :ivar conf: the configuration.
+    :ivar targets: its targets.
+    :ivar installation: the SPDK that was found, or None.
+    """
+
+    def __init__(self, conf):
+        self.conf = conf
+        self.targets = spdk_conf.targets(conf)
+        self.installation = None
+
+    @property
+    def simulated(self):
+        """Whether the targets are simulated, and need nothing."""
+        return self.installation is not None and \
+            self.installation.simulated
+
+    def to_start(self):
+        """Targets that we start, and that are on this host."""
+        return [target for target in self.targets if target.start
+                and process.socket_path(target) is not None]
+
+
+def examine(conf):
+    """Make all checks.
+
+    :param conf: the configuration.
+    :returns: list of :class:`Finding`, in the order of the checks.
+    :raises ConfigurationError: for a configuration that cannot be used.
+    """
+    machine = Machine(conf)
+    found = []
+    for check in CHECKS:
+        try:
+            found += check(machine)
+        except (exceptions.SpdkError, OSError) as exc:
+            found.append(Finding(_name(check), FAILURE, *_halves(exc)))
+    return found
+
+
+def could_run(conf, findings):
+    """Whether at least one target could run, or runs.
+
+    :param conf: the configuration.
+    :param findings: what :func:`examine` returned.
+    """
+    failed = {finding.target for finding in findings
+              if finding.level == FAILURE}
+    return None not in failed and any(
+        target.name not in failed for target in spdk_conf.targets(conf))
+
+
+def _name(check):
+    return check.__name__.replace('_', ' ')
+
+
+def _halves(exc):
+    """The cause and the remedy of an error: "cause; remedy"."""
+    text, _, remedy = str(exc).rpartition('; ')
+    return (text, remedy) if text else (remedy, '')
+
+
+def _of_target(check, target, exc):
+    text, remedy = _halves(exc)
+    return Finding(check, FAILURE, text, remedy, target.name)
+
+
+def python(machine):
+    release = '.'.join(map(str, sys.version_info[:3]))
+    if sys.version_info < PYTHON:
+        yield Finding('python', FAILURE, f'Python {release}',
+                      'use 3.10 or newer')
+    else:
+        yield Finding('python', OK, f'Python {release}')
+
+
+def cyborg(machine):
+    try:
+        release = importlib.metadata.version('openstack-cyborg')
+    except importlib.metadata.PackageNotFoundError:
+        yield Finding('cyborg', WARNING, 'openstack-cyborg is not installed '
+                      'in this environment', 'install it where the Cyborg '
+                      'agent runs; the library works without')
+        return
+    names = sorted(entry.name for entry in importlib.metadata.entry_points(
+        group='cyborg.accelerator.driver')
+        if entry.value.startswith('cyborg_spdk.'))
+    if names:
+        yield Finding('cyborg', OK, f'openstack-cyborg {release} finds '
+                      f'{", ".join(names)}')
+    else:
+        yield Finding('cyborg', FAILURE, 'the drivers are not registered',
+                      'install cyborg-spdk with pip into this environment')
+
+
+def installation(machine):
+    found = machine.installation = spdk.find(machine.conf.spdk.spdk_dir)
+    yield Finding('installation', OK, f'{found.version or "SPDK"}, by '
+                  f'{found.origin}: {", ".join(sorted(found.applications))}')
+    for target in machine.to_start():
+        try:
+            path = found.path(target.application)
+        except exceptions.NotInstalled as exc:
+            yield _of_target('installation', target, exc)
+            continue
+        yield from _runs(target, path)
+    if machine.conf.spdk.pci_devices and not found.setup_sh:
+        yield Finding('installation', FAILURE, 'setup.sh is not there, and '
+                      '[spdk] pci_devices are to be bound', 'install it, or '
+                      'bind them to vfio-pci yourself')
+
+
+def _runs(target, path):
+    """Whether a program can be executed at all; --version does nothing."""
+    try:
+        code = subprocess.run(
+            [path, '--version'], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            timeout=spdk.VERSION_TIMEOUT, check=False, text=True)
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        yield Finding('installation', FAILURE, f'{path}: {exc}',
+                      'install or build SPDK for this machine', target.name)
+        return
+    if code.returncode == -signal.SIGILL:
+        yield Finding('installation', FAILURE, f'{path} was built for '
+                      'another CPU', 'build SPDK on this machine, or with '
+                      '--target-arch', target.name)
+    elif code.returncode == 127:
+        yield Finding('installation', FAILURE, f'{path}: '
+                      f'{code.stderr.strip()}', 'install the libraries that '
+                      'it needs (ldd names them)', target.name)
+
+
+def cpu_flags(machine):
+    with open('/proc/cpuinfo') as stream:
+        text = stream.read()
+    flags = next((set(line.partition(':')[2].split())
+                  for line in text.splitlines()
+                  if line.startswith(('flags', 'Features'))), set())
+    # DPDK's least: x86-64-v2; on ARM its CRC instructions.
+    least = {'ssse3', 'sse4_1', 'sse4_2'} if 'sse' in flags else {'crc32'}
+    missing = sorted(least - flags)
+    if missing and not machine.simulated:
+        yield Finding('cpu flags', FAILURE, f'this CPU lacks '
+                      f'{", ".join(missing)}', 'SPDK does not run here; in '
+                      'a virtual machine use the CPU model of the host')
+    else:
+        yield Finding('cpu flags', OK, 'all that SPDK needs')
+
+
+def cores(machine):
+    yield Finding('cores', OK, f'online: {cpu.as_list(cpu.online())}')
+    if machine.simulated:
+        return
+    for target in machine.to_start():
+        if process.find(target) is not None:
+            continue
+        try:
+            wanted = cpu.of_target(machine.conf, target)
+        except exceptions.ConfigurationError as exc:
+            yield _of_target('cores', target, exc)
+            continue
+        for core in sorted(wanted):
+            pid = _core_owner(core)
+            if pid and cpu.SHARE not in target.extra_args:
+                yield Finding('cores', FAILURE, f'core {core} is used by '
+                              f'the SPDK process {pid}', 'set core_mask to '
+                              'a free core, or stop that process',
+                              target.name)
+
+
+def _core_owner(core):
+    """Pid of the SPDK process that has a core, or None."""
+    try:
+        with open(_CORE_LOCK.format(core), 'rb') as stream:
+            data = stream.read(4)
+    except OSError:
+        return None
+    pid = struct.unpack('i', data)[0] if len(data) == 4 else 0
+    found = process.stat_of(pid) if pid > 0 else None
+    # The file of a target that was killed stays; its lock does not.
+    return pid if found and not found.dead and _is_target(pid) else None
+
+
+def _is_target(pid):
+    try:
+        with open(f'/proc/{pid}/comm') as stream:
+            return stream.read().startswith(('reactor_', 'nvmf', 'vhost',
+                                             'spdk', 'iscsi'))
+    except OSError:
+        return False
+
+
+def memory(machine):
+    if machine.simulated:
+        yield Finding('memory', OK, 'the simulator needs no huge pages')
+        return
+    for pool in hugepages.pools():
+        if pool.total:
+            where = '' if pool.node is None else f' on node {pool.node}'
+            yield Finding('memory', NOTE, f'{pool.free} of {pool.total} '
+                          f'huge pages of {pool.size_kb} KiB are free'
+                          + where)
+    need_mb = sum(target.memory_mb for target in _stopped(machine)
+                  if not target.no_huge)
+    if not need_mb:
+        yield Finding('memory', OK, 'no huge pages are needed now')
+        return
+    size_kb = hugepages.chosen_size_kb(machine.conf)
+    short = sum(hugepages.missing(machine.conf, need_mb).values())
+    left_mb = hugepages.available_kb() // 1024
+    managed = machine.conf.spdk.manage_hugepages
+    if short * size_kb // 1024 > left_mb:
+        yield Finding('memory', FAILURE, f'{short} huge pages of {size_kb} '
+                      f'KiB are missing, and only {left_mb} MiB of memory '
+                      'are left', 'free memory, or lower memory_mb')
+    elif short and not managed:
+        yield Finding('memory', FAILURE, f'{short} huge pages of {size_kb} '
+                      'KiB are missing', 'set [spdk] manage_hugepages, or '
+                      'reserve them yourself')
+    elif short:
+        yield Finding('memory', OK, f'{short} huge pages of {size_kb} KiB '
+                      f'will be reserved out of {left_mb} MiB')
+    else:
+        yield Finding('memory', OK, f'{need_mb} MiB in huge pages are free')
+    yield from _mount(size_kb, managed)
+
+
+def _stopped(machine):
+    """Targets to start that do not run."""
+    for target in machine.to_start():
+        try:
+            if process.find(target) is None:
+                yield target
+        except exceptions.SpdkError:
+            continue  # Told by the check of the sockets.
+
+
+def _mount(size_kb, managed):
+    for mount in hugepages.mounts():
+        if mount.size_kb == size_kb:
+            yield Finding('memory', OK, 'hugetlbfs is mounted at '
+                          f'{mount.path}')
+            return
+    if managed:
+        yield Finding('memory', OK, 'hugetlbfs will be mounted at '
+                      f'{hugepages.mount_point(size_kb)}')
+    else:
+        yield Finding('memory', FAILURE, 'hugetlbfs is not mounted for '
+                      f'pages of {size_kb} KiB', 'set [spdk] '
+                      'manage_hugepages, or mount it')
+
+
+def privilege(machine):
+    if os.geteuid() == 0:
+        yield Finding('privilege', OK, 'root')
+        return
+    if machine.simulated or all(target.no_huge
+                                for target in machine.to_start()):
+        yield Finding('privilege', OK, f'user {os.geteuid()}; no target '
+                      'needs root')
+        return
+    from cyborg_spdk.host import privileged
+    # Adding no page changes nothing, and shows that it could.
+    privileged.call(machine.conf, 'add_hugepages',
+                    hugepages.chosen_size_kb(machine.conf), None, 0)
+    yield Finding('privilege', OK, f'user {os.geteuid()}, by privsep-helper')
+
+
+def iommu(machine):
+    try:
+        groups = len(os.listdir('/sys/kernel/iommu_groups'))
+    except OSError:
+        groups = 0
+    wanted = bool(machine.conf.spdk.pci_devices)
+    if groups:
+        yield Finding('iommu', OK, f'{groups} groups')
+    else:
+        yield Finding(
+            'iommu', WARNING if wanted else NOTE, 'there is no IOMMU',
+            'switch it on in the firmware and with intel_iommu=on or '
+            'amd_iommu=on; needed only for PCI devices')
+    loaded = os.path.isdir('/sys/bus/pci/drivers/vfio-pci')
+    if loaded:
+        yield Finding('vfio', OK, 'vfio-pci is loaded')
+    else:
+        yield Finding('vfio', WARNING if wanted else NOTE,
+                      'vfio-pci is not loaded', 'modprobe vfio-pci; needed '
+                      'only for PCI devices')
+    for address in pci.check(machine.conf.spdk.pci_devices):
+        yield Finding('pci devices', OK, f'{address} will be bound')
+
+
+def limits(machine):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < 4096:
+        yield Finding('limits', WARNING, f'{hard} open files', 'raise '
+                      'LimitNOFILE: each connection of a host needs one')
+    else:
+        yield Finding('limits', OK, 'open files')
+    memlock = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
+    if os.geteuid() != 0 and machine.conf.spdk.pci_devices and \
+            memlock != resource.RLIM_INFINITY:
+        yield Finding('limits', WARNING, f'{memlock} bytes of locked memory',
+                      'set LimitMEMLOCK=infinity: vfio locks the memory of '
+                      'the target')
+
+
+def directories(machine):
+    for option, need_mb in (('run_path', 1), ('state_path', _STATE_MB)):
+        path = machine.conf.spdk[option]
+        what = f'[spdk] {option}'
+        if os.path.isdir(path):
+            paths.check_directory(path, what=what)
+            if not os.access(path, os.W_OK | os.X_OK):
+                yield Finding('directories', FAILURE, f'{what} {path} '
+                              f'cannot be written by user {os.geteuid()}',
+                              'chown it to the user of the agent')
+                continue
+            text = path
+        else:
+            text = f'{path} will be made'
+            path = os.path.dirname(path)
+            if not os.path.isdir(path):
+                yield Finding('directories', FAILURE, f'{what}: {path} does '
+                              'not exist', 'make it')
+                continue
+        free_mb = shutil.disk_usage(path).free >> 20
+        if free_mb < need_mb:
+            yield Finding('directories', FAILURE, f'{what}: {free_mb} MiB '
+                          f'are free at {path}', 'make room')
+        else:
+            yield Finding('directories', OK, f'{what}: {text}')
+    yield from _shared_memory(len(list(_stopped(machine))))
+
+
+def _shared_memory(count):
+    free_mb = shutil.disk_usage(_SHM).free >> 20
+    if count and free_mb < count * _SHM_MB:
+        yield Finding('directories', WARNING, f'{free_mb} MiB are free in '
+                      f'{_SHM}', 'make room for the trace files of targets')
+
+
+def sockets(machine):
+    starting.socket_gid(machine.conf)
+    for target in machine.targets:
+        state = survey.look(machine.conf, target)
+        if state.state == survey.READY:
+            yield Finding('sockets', OK, f'{target.name} answers at '
+                          f'{target.rpc_address}', '', target.name)
+        elif state.state == survey.STOPPED and not target.start:
+            yield Finding('sockets', WARNING, f'{target.name} does not run, '
+                          'and is not to be started here', 'start it',
+                          target.name)
+        elif state.state == survey.STOPPED:
+            path = process.socket_path(target)
+            directory = os.path.dirname(path)
+            if os.path.realpath(directory) != os.path.realpath(
+                    machine.conf.spdk.run_path):
+                starting.check_socket_path(target, path)
+            yield Finding('sockets', OK, f'{target.name} can listen at '
+                          f'{path}', '', target.name)
+        else:
+            text, _, remedy = (state.problem or state.state).rpartition('; ')
+            yield Finding('sockets', FAILURE,
+                          f'{target.name}: {text or remedy}'.replace(
+                              f'{target.name}: {target.name}: ',
+                              f'{target.name}: '),
+                          remedy if text else '', target.name)
+        for path in state.rejected:
+            yield Finding('saved configuration', WARNING, f'{target.name} '
+                          f'has refused {path}', 'correct it and give it '
+                          f'back: cyborg-spdk target load-config '
+                          f'{target.name} {path}', target.name)
+
+
+def manager(machine):
+    if os.path.isdir(detach.SYSTEMD_RUNS) and not machine.simulated:
+        yield Finding('manager', OK, 'targets are transient units of '
+                      'systemd')
+    else:
+        yield Finding('manager', OK, 'targets are detached by a double fork')
+
+
+CHECKS = (python, cyborg, installation, cpu_flags, cores, memory, privilege,
+          iommu, limits, directories, sockets, manager)
