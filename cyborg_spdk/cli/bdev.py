@@ -34,12 +34,9 @@ class List(managing.Listing):
                               'Only this one: name, alias or UUID.'}),)
 
     def take_action(self, parsed_args):
-        rows, seen = [], set()
-        for name, address in self.addresses(parsed_args):
-            if address not in seen:
-                seen.add(address)
-                rows += [self._row(name, bdev) for bdev in self.connect(
-                    address).bdev_get_bdevs(parsed_args.name)]
+        rows = [self._row(name, bdev)
+                for name, tgt in self.each(parsed_args)
+                for bdev in tgt.bdev_get_bdevs(parsed_args.name)]
         return ('Target', 'Name', 'Kind', 'Size', 'Block size', 'Claimed',
                 'On'), rows
 

@@ -36,8 +36,8 @@ class NodeList(_Iscsi, managing.Listing):
 
     def take_action(self, parsed_args):
         rows = [self._row(name, one)
-                for name, address in self.addresses(parsed_args)
-                for one in self.connect(address).iscsi_get_target_nodes(
+                for name, tgt in self.each(parsed_args)
+                for one in tgt.iscsi_get_target_nodes(
                     parsed_args.name)]
         return ('Target', 'Name', 'Alias', 'LUNs', 'Groups', 'CHAP'), rows
 
@@ -109,8 +109,7 @@ class GroupList(_Iscsi, managing.Listing):
 
     def take_action(self, parsed_args):
         rows = []
-        for name, address in self.addresses(parsed_args):
-            tgt = self.connect(address)
+        for name, tgt in self.each(parsed_args):
             rows += [(name, 'portal', one.tag, managing.Words(
                 [f'{where.host}:{where.port}' for where in one.portals]))
                 for one in tgt.iscsi_get_portal_groups()]
@@ -182,7 +181,7 @@ class ConnectionList(_Iscsi, managing.Listing):
     def take_action(self, parsed_args):
         rows = [(name, one.id, managing.Maybe(one.target_node_name),
                  one.initiator_addr, one.target_addr, one.state)
-                for name, address in self.addresses(parsed_args)
-                for one in self.connect(address).iscsi_get_connections()]
+                for name, tgt in self.each(parsed_args)
+                for one in tgt.iscsi_get_connections()]
         return ('Target', 'Id', 'Target node', 'Initiator', 'Portal',
                 'State'), rows

@@ -12,6 +12,8 @@
 
 """What the commands that manage a target have in common: which target."""
 
+import logging
+
 from cliff import columns
 from cliff import command
 from cliff import lister
@@ -19,6 +21,8 @@ from cliff import lister
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
+
+LOG = logging.getLogger(__name__)
 
 class Size(columns.FormattableColumn):
     """A number of bytes; in a table in the unit that suits."""
@@ -119,7 +123,34 @@ class Managing(command.Command):
         self.app.stdout.write(f'{text}\n')
 
 
-class Listing(Managing, lister.Lister):
+class Reading(Managing):
+    """A command that reads several targets: what it can."""
+
+    def run(self, parsed_args):
+        self.failed = False
+        return super().run(parsed_args) or int(self.failed)
+
+    def each(self, parsed_args):
+        """The targets that can be reached; the others are told.
+
+        :returns: iterator of (names, client): several names where one
+            program serves several targets.
+        """
+        names = {}
+        for name, address in self.addresses(parsed_args):
+            names.setdefault(address, []).append(name)
+        for address, found in names.items():
+            client = self.connect(address)
+            try:
+                client.rpc.open()
+            except exceptions.ConnectError as exc:
+                LOG.error('%s: %s', ', '.join(found), exc)
+                self.failed = True
+                continue
+            yield ', '.join(found), client
+
+
+class Listing(Reading, lister.Lister):
     """A command that shows a table: a row for each object."""
 
 

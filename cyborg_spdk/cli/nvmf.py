@@ -36,8 +36,8 @@ class SubsystemList(_Nvmf, managing.Listing):
 
     def take_action(self, parsed_args):
         rows = [self._row(name, one)
-                for name, address in self.addresses(parsed_args)
-                for one in self.connect(address).nvmf_get_subsystems(
+                for name, tgt in self.each(parsed_args)
+                for one in tgt.nvmf_get_subsystems(
                     parsed_args.nqn)]
         return ('Target', 'NQN', 'Serial', 'Namespaces', 'Listeners',
                 'Hosts'), rows

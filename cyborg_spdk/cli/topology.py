@@ -119,7 +119,7 @@ def plain(graph, key=None):
             'on': [plain(graph, one) for one in graph.below[node.id]]}
 
 
-class Topology(managing.Managing):
+class Topology(managing.Reading):
     """Show what stands on what: target, subsystem, namespace, bdev, base."""
 
     client_class = clients.BdevClient
@@ -132,12 +132,10 @@ class Topology(managing.Managing):
                               'Write it there instead of showing it.'}))
 
     def take_action(self, parsed_args):
-        graphs, names = [], {}
-        for name, address in self.addresses(parsed_args):
-            names.setdefault(address, []).append(name)
-        for address, targets in names.items():
-            graphs.append(topology.read(self.connect(address).rpc,
-                                        ', '.join(targets)))
+        graphs = [topology.read(tgt.rpc, name)
+                  for name, tgt in self.each(parsed_args)]
+        if not graphs:
+            return
         draw = {'tree': lambda: [line for one in graphs
                                  for line in tree(one)],
                 'dot': lambda: dot(graphs), 'svg': lambda: svg(graphs),

@@ -36,8 +36,8 @@ class ControllerList(_Vhost, managing.Listing):
 
     def take_action(self, parsed_args):
         rows = [self._row(name, one)
-                for name, address in self.addresses(parsed_args)
-                for one in self.connect(address).vhost_get_controllers(
+                for name, tgt in self.each(parsed_args)
+                for one in tgt.vhost_get_controllers(
                     parsed_args.ctrlr)]
         return ('Target', 'Controller', 'Kind', 'Bdevs', 'Cores',
                 'Socket'), rows
