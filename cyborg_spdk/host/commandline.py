@@ -52,7 +52,8 @@ def check_extra_args(target):
                 'an argument holds no NUL and no line feed')
 
 
-def build(target, installation, *, cores=None, config=None, huge_dir=None):
+def build(target, installation, *, cores=None, config=None, huge_dir=None,
+          vhost_dir=None):
     """Build the command line that starts a target.
 
     :param target: a :class:`cyborg_spdk.conf.Target`.
@@ -62,6 +63,9 @@ def build(target, installation, *, cores=None, config=None, huge_dir=None):
         ``-m`` out.
     :param config: path of a JSON configuration to start with, or None.
     :param huge_dir: the hugetlbfs to use, or None for SPDK's choice.
+    :param vhost_dir: directory of the sockets of vhost's controllers,
+        unless ``-S`` in ``extra_args`` names one. None leaves it to SPDK,
+        which takes the working directory.
     :returns: list of str; the first is the absolute path of the program.
     :raises NotInstalled: if the program is not there.
     :raises ConfigurationError: for arguments that cannot be.
@@ -81,4 +85,7 @@ def build(target, installation, *, cores=None, config=None, huge_dir=None):
     if config:
         old = installation.release and installation.release < _JSON_BY_C
         argv += ['--json' if old else '-c', config]
+    if vhost_dir and target.application == 'vhost' and not any(
+            argument.startswith('-S') for argument in target.extra_args):
+        argv += ['-S', vhost_dir]
     return argv + list(target.extra_args)

@@ -16,6 +16,7 @@ import dataclasses
 import hashlib
 import logging
 import os
+import pwd
 import signal
 import time
 
@@ -88,10 +89,30 @@ def _run_path(conf):
     """The directory of logs and locks; both directories are made."""
     for option in ('state_path', 'run_path'):
         path = conf.spdk[option]
-        if not os.path.isdir(path):
+        what = f'[spdk] {option}'
+        if os.path.isdir(path):
+            path = paths.check_directory(path, what=what)
+        elif os.geteuid() == 0:
+            path = paths.ensure_directory(path, what=what)
+            os.chown(path, *_agent(conf))
+        else:
             _make_directory(conf, path)
-        path = paths.ensure_directory(path, what=f'[spdk] {option}')
+            path = paths.ensure_directory(path, what=what)
     return path
+
+
+def _agent(conf):
+    """User and group of the agent, as far as root can know them.
+
+    If the command line is used before the agent has run, the directories
+    that it makes are to be the agent's.
+    """
+    gid = starting.socket_gid(conf)
+    try:
+        user = pwd.getpwnam(conf.spdk.socket_group or 'root')
+    except KeyError:
+        return 0, gid
+    return (user.pw_uid if user.pw_gid == gid else 0), gid
 
 
 def _make_directory(conf, path):

@@ -136,18 +136,18 @@ def _sync_directory(path):
         os.close(fd)
 
 
-def give_to_directory_owner(fd, path):
-    """Let a file that root made belong to the owner of its directory.
+def give_to_directory_owner(file, path):
+    """Let what root made belong to the owner of its directory.
 
     Else the command line, run as root, would leave locks and state that
     the unprivileged agent can no longer use.
 
-    :param fd: the open file.
+    :param file: the open file (int), or the path of a directory.
     :param path: its path.
     """
     if os.geteuid() == 0:
         owner = os.stat(os.path.dirname(path))
-        os.fchown(fd, owner.st_uid, owner.st_gid)
+        os.chown(file, owner.st_uid, owner.st_gid)
 
 
 def read(path, *, follow=False, limit=64 << 20):

@@ -63,7 +63,7 @@ ARGUMENTS = frozenset((
     '--shm-id', '--msg-mempool-size', '--max-delay',
     '--num-trace-entries', '-e', '--tpoint-group', '--tpoint-group-mask',
     '-L', '--logflag', '-A', '--pci-allowed', '-B', '--pci-blocked',
-    '--rpcs-allowed', '--base-virtaddr', '--vfio-vf-token',
+    '--rpcs-allowed', '--base-virtaddr', '--vfio-vf-token', '-S',
     # without
     '--no-huge', '--interrupt-mode', '--disable-cpumask-locks',
     '--wait-for-rpc', '-d', '--limit-coredump', '-g',

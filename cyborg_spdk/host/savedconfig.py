@@ -217,15 +217,18 @@ def save(conf, target, client, *, force=False, timeout=None):
     :param client: a connection to it.
     :param force: replace it whatever the target has: the operator says so.
     :param timeout: as for :func:`read`.
-    :returns: True if it was written, False if nothing has changed or it
-        was left alone.
+    :returns: True if it was written, False if nothing has changed, or it
+        was left alone, or the target is not on this host.
     :raises StateError: if it cannot be written; what was saved is kept.
     :raises SpdkError: if the target cannot be read as a whole.
     """
+    local = process.socket_path(target) is not None
+    if not (local or force):
+        return False  # It cannot be given back: we do not start it.
     found = process.find(target)
     config = read(client, timeout)
     data = dump(config)
-    if found is None or process.find(target) != found:
+    if local and (found is None or process.find(target) != found):
         raise exceptions.ConnectionLost(
             target.rpc_address, 'framework_get_config',
             'the target was restarted meanwhile; save again')
@@ -237,7 +240,7 @@ def save(conf, target, client, *, force=False, timeout=None):
                     target.name, exc)
         set_aside(conf, target)
         saved = None
-    identity = _identity(found)
+    identity = _identity(found) if local else None
     if saved is None:
         _write(conf, target, data, identity)
         return True
@@ -245,7 +248,7 @@ def save(conf, target, client, *, force=False, timeout=None):
         if saved.written_from != identity:
             _write_origin(saved.path, data, identity)
         return False
-    same = saved.written_from == identity
+    same = identity is not None and saved.written_from == identity
     if not (same or force or _started_with(found, saved.path)) and \
             not objects(config) and objects(saved.config):
         LOG.warning(

@@ -30,6 +30,7 @@ from cyborg_spdk.host import cores as cpu
 from cyborg_spdk.host import detach
 from cyborg_spdk.host import hugepages
 from cyborg_spdk.host import installation as spdk
+from cyborg_spdk.host import paths
 from cyborg_spdk.host import pci
 from cyborg_spdk.host import process
 from cyborg_spdk.host import readiness
@@ -129,8 +130,9 @@ def _attempt(conf, target, installation, run_path, deadline, config):
             need_mb, started = stack.enter_context(claims.claiming(
                 run_path, target, conf.spdk.start_timeout))
             huge_dir = _prepare_hugepages(conf, target, need_mb)
-        argv = commandline.build(target, installation, cores=cores,
-                                 config=config, huge_dir=huge_dir)
+        argv = commandline.build(
+            target, installation, cores=cores, config=config,
+            huge_dir=huge_dir, vhost_dir=_vhost_dir(target, run_path))
         starts = backoff.started(run_path, target).starts
         if starts > 1:
             LOG.warning('%s: start number %d within %d s of each other',
@@ -151,6 +153,17 @@ def _attempt(conf, target, installation, run_path, deadline, config):
     _share_socket(conf, found)
     LOG.info('%s: process %d is ready', target.name, found.pid)
     return found
+
+
+def _vhost_dir(target, run_path):
+    """The directory of the sockets of vhost's controllers."""
+    if target.application != 'vhost':
+        return None
+    # One of its own: the name of a controller is that of its socket.
+    path = os.path.join(run_path, 'vhost')
+    paths.ensure_directory(path, what='[spdk] run_path')
+    paths.give_to_directory_owner(path, path)
+    return path
 
 
 def log_path(conf, target):
