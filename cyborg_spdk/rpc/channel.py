@@ -40,6 +40,8 @@ _WRITE_SIZE = 256 * 1024
 _SETTLE = 0.02
 #: Pause between two attempts to reach a target that went away, in seconds.
 _RETRY = 0.02
+#: Whoever calls these expects the connection to be lost.
+_ENDING = ("spdk_kill_instance", "kill_instance")
 
 
 class Channel:
@@ -466,6 +468,8 @@ class Channel:
         again = self._parked
         self._parked = []
         unwritten = link.unwritten()
+        under_load = any(call.method not in _ENDING
+                         for call in link.inflight.values())
         for call in link.inflight.values():
             if call.finished or call.internal:
                 continue
@@ -490,9 +494,9 @@ class Channel:
                 kept.append(call)
         self._window.queue.extendleft(reversed(kept))
         # A target that is restarted under load needs a moment; one that
-        # was found gone before the call is told at once.
+        # was found gone when nothing was on its way is told at once.
         self._patience = time.monotonic() + self.connect_timeout \
-            if self._window.queue else 0
+            if under_load else 0
 
     def _without_link(self):
         window = self._window

@@ -12,6 +12,7 @@
 
 """What callers hold: one client for one address."""
 
+import threading
 import time
 
 from cyborg_spdk import exceptions
@@ -47,6 +48,7 @@ class Client:
     def __init__(self, address, connect_timeout=DEFAULT_CONNECT_TIMEOUT):
         self._address = addresses.parse_address(address)
         self._channel = channels.Channel(self._address, connect_timeout)
+        self._opening = threading.Lock()
         self._closed = None
 
     def __repr__(self):
@@ -74,8 +76,9 @@ class Client:
         :param timeout: seconds; None means the client's own.
         :raises ConnectError: with the reason and the remedy.
         """
-        self._channel.open(self._channel.connect_timeout if timeout is None
-                           else timeout)
+        with self._opening:
+            self._channel.open(self._channel.connect_timeout
+                               if timeout is None else timeout)
 
     def close(self):
         """Close the connection.
@@ -90,6 +93,7 @@ class Client:
 
     def after_fork(self):
         """In a child process: leave the parent's connection alone."""
+        self._opening = threading.Lock()
         self._channel.after_fork()
 
     def on_close(self, function):

@@ -100,12 +100,15 @@ class Peer(fixtures.Fixture):
         self.path = os.path.join(directory, 'sock')
         self._threads = []
         self._sockets = []
+        self._lock = threading.Lock()
+        self._ending = False
         self.addCleanup(self._end)
         self.listen()
 
     def listen(self):
         """Begin to listen (again)."""
         self.listener = socket.socket(socket.AF_UNIX)
+        self._sockets.append(self.listener)
         self.listener.bind(self.path)
         self.listener.listen()
         self._run(self._accept, self.listener)
@@ -124,8 +127,12 @@ class Peer(fixtures.Fixture):
                 return
             talk = self._talks[min(self.accepted, len(self._talks) - 1)]
             self.accepted += 1
-            self._sockets.append(sock)
-            self._run(self._talk, talk, sock)
+            with self._lock:
+                if self._ending:
+                    sock.close()
+                    return
+                self._sockets.append(sock)
+                self._run(self._talk, talk, sock)
 
     @staticmethod
     def _talk(talk, sock):
@@ -143,7 +150,9 @@ class Peer(fixtures.Fixture):
         thread.start()
 
     def _end(self):
-        for sock in [self.listener, *self._sockets]:
+        with self._lock:
+            self._ending = True
+        for sock in self._sockets:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
