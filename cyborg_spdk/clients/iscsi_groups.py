@@ -13,6 +13,7 @@
 """iSCSI portal groups, initiator groups and groups of CHAP secrets."""
 
 import ipaddress
+import re
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.clients import types
@@ -87,9 +88,7 @@ def iscsi_name(name, value):
             validate.refuse(name, value, f'{refused} is not allowed: use '
                             'letters, digits, "-", "." and ":"')
     if value.lower().startswith('iqn.'):
-        date = value[4:12]
-        if not (len(date) == 8 and date[:4].isdigit() and date[4] == '-'
-                and date[5:7].isdigit() and date[7] == '.'):
+        if not re.match(r'\d{4}-\d{2}\.', value[4:], re.ASCII):
             validate.refuse(name, value, 'give iqn.YYYY-MM.domain:name')
     return value
 

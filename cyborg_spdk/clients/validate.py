@@ -46,10 +46,12 @@ DISCOVERY_NQN = 'nqn.2014-08.org.nvmexpress.discovery'
 # whether they are written with an "i" or not, and so they are here.
 _UNITS = {'': 1, 'k': 1 << 10, 'm': 1 << 20, 'g': 1 << 30, 't': 1 << 40,
           'p': 1 << 50}
-_SIZE = re.compile(r'\s*(\d+(?:\.\d+)?)\s*(?:([kmgtp])i?)?b?\s*\Z', re.I)
+_SIZE = re.compile(r'\s*(\d+(?:\.\d+)?)\s*(?:([kmgtp])i?)?b?\s*\Z',
+                   re.ASCII | re.I)
 _UUID_NQN = 'nqn.2014-08.org.nvmexpress:uuid:'
 _LABEL = re.compile(r'[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?\Z')
-_NQN = re.compile(r'nqn\.\d{4}-\d{2}\.([^:]*):(.+)\Z', re.S)
+_NQN = re.compile(r'nqn\.\d{4}-\d{2}\.([^:]*):(.+)\Z',
+                  re.ASCII | re.S)
 
 
 def refuse(name, value, reason):

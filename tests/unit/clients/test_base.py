@@ -1,0 +1,137 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Errors of calls, told with their cause.
+
+The connection is a stand-in that answers what a target would: how real
+ones answer is the functional tests' business.
+"""
+
+import unittest
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.clients import base
+
+
+class Connection:
+    """Answers every call with one thing and remembers the calls."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.calls = []
+
+    def call(self, method, /, *, _timeout=None, **params):
+        self.calls.append((method, params, _timeout))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def error(code=-32602, message='Invalid parameters', params=None):
+    return exceptions.rpc_error(code, message, 'm', params)
+
+
+class BaseTests(unittest.TestCase):
+
+    def client(self, answer, **options):
+        return base.Client(Connection(answer), **options)
+
+    def test_call(self):
+        client = self.client(7)
+        self.assertEqual(7, client._call('m', a=1, b=None))
+        self.assertEqual(7, client.with_timeout(5)._call('m'))
+        self.assertEqual([('m', {'a': 1}, None), ('m', {}, 5)],
+                         client.rpc.calls)
+        self.assertIsNone(client.timeout)
+
+    def test_cause(self):
+        client = self.client(error())
+        with self.assertRaises(exceptions.NotFound) as caught:
+            client._call('m', _about='x', _cause=lambda exc: (
+                exceptions.NotFound, f'no x ({exc.code})'))
+        self.assertEqual('m: Invalid parameters (code -32602): no x '
+                         '(-32602)', str(caught.exception))
+
+    def test_cause_that_cannot_be_found(self):
+        def fails(_exc):
+            raise exceptions.ConnectionLost('a')
+
+        for cause in (None, lambda exc: None, fails):
+            with self.assertRaises(exceptions.InvalidParams) as caught:
+                self.client(error())._call('m', _about='thing x',
+                                           _cause=cause)
+            self.assertEqual('thing x', caught.exception.detail)
+
+    def test_clear_errors_stay(self):
+        for answer in (error(-32601, 'Method not found'),
+                       error(-1, 'Method may only be called before x')):
+            with self.assertRaises(type(answer)) as caught:
+                self.client(answer)._call('m', _about='x', _cause=self.fail)
+            self.assertIs(answer, caught.exception)
+
+    def test_busy_by_its_text(self):
+        for code, message in (
+                (-32603, 'Subsystem currently in another state change try '
+                         'again later.'),
+                (-32602, 'Failed: Resource temporarily unavailable')):
+            with self.assertRaises(exceptions.Busy):
+                self.client(error(code, message))._call('m')
+
+    def test_missing_is_told(self):
+        with self.assertRaises(exceptions.NotFound) as caught:
+            self.client(error(-19, 'No such device'))._call(
+                'm', _about="bdev 'x'")
+        self.assertIn("bdev 'x' does not exist", str(caught.exception))
+
+    def test_false_is_a_failure(self):
+        with self.assertRaises(exceptions.InternalError):
+            self.client(False)._call('m', _about='x')
+        self.assertIs(False, self.client(False)._call('m', _false_ok=True))
+
+    def test_secrets_are_not_repeated(self):
+        params = {'name': 'k', 'key': 'geheim', 'psk': 'auch'}
+        with self.assertRaises(exceptions.InvalidParams) as caught:
+            self.client(error(params=params))._call('m', **params)
+        self.assertEqual({'name': 'k', 'key': '***', 'psk': '***'},
+                         caught.exception.params)
+        self.assertNotIn('geheim', repr(caught.exception))
+
+    def test_delete(self):
+        client = self.client(True)
+        self.assertTrue(client._delete('m', 'x', self.fail, False, a=1))
+        client = self.client(error())
+        self.assertFalse(client._delete('m', 'x', lambda: True, True))
+        with self.assertRaises(exceptions.NotFound):
+            client._delete('m', 'x', lambda: True, False)
+        # It is there: missing_ok is no excuse for another failure.
+        with self.assertRaises(exceptions.InvalidParams):
+            client._delete('m', 'x', lambda: False, True)
+
+    def test_create(self):
+        wanted = {'size': (5, lambda found: found['size']),
+                  'mode': (None, lambda found: found['mode'])}
+        same, other = {'size': 5, 'mode': 1}, {'size': 6, 'mode': 1}
+        self.assertEqual('n', self.client('n')._create(
+            'm', 'x', self.fail, wanted, False))
+        client = self.client(error(-17, 'File exists'))
+        self.assertIsNone(client._create('m', 'x', lambda: same, wanted,
+                                         True))
+        for found, exist_ok, text in ((same, False, 'x exists already'),
+                                      (other, True, 'size 6, not 5'),
+                                      (other, False, 'size 6, not 5')):
+            with self.assertRaises(exceptions.AlreadyExists) as caught:
+                client._create('m', 'x', lambda found=found: found, wanted,
+                               exist_ok)
+            self.assertIn(text, str(caught.exception))
+        full = self.client(error(-12, 'Cannot allocate memory'))
+        with self.assertRaises(exceptions.NoSpace):
+            full._create('m', 'x', lambda: same, wanted, True)
