@@ -76,97 +76,62 @@ class History(stateful.RuleBasedStateMachine):
                 node.close()
 
     @stateful.initialize(units=st.lists(
-        st.dictionaries(_UNITS, _DISKS, min_size=1, max_size=2),
-        min_size=5, max_size=5),
-        takes=st.lists(st.lists(_PICKS, max_size=2), min_size=2,
-                       max_size=2))
-    def begin_with_something(self, units, takes):
+        st.dictionaries(_UNITS, _DISKS, min_size=1, max_size=4),
+        min_size=5, max_size=5))
+    def begin_with_something(self, units):
         for node in self.nodes:
             for name in sorted(node.puppets):
                 node.puppets[name].units = units.pop()
-        self.report_both()
-        for number in (0, 1):
-            for pick in takes[number]:
-                self._take(number, pick, pick % 2)
+        for number in (0, 1, 0, 1):
+            self._report(number)
 
-    # What happens at a target.
-
-    @stateful.rule(number=_NODES, pick=_PICKS, unit=_UNITS, disk=_DISKS)
-    def add_or_change_a_unit(self, number, pick, unit, disk):
-        self._puppet(number, pick).units[unit] = disk
-
-    @stateful.rule(number=_NODES, pick=_PICKS, which=_PICKS)
-    def remove_a_unit(self, number, pick, which):
-        units = self._puppet(number, pick).units
-        if units:
-            del units[sorted(units)[which % len(units)]]
-
-    @stateful.precondition(lambda self: self.held)
-    @stateful.rule(pick=_PICKS, lose=st.booleans())
-    def remove_what_is_taken(self, pick, lose):
-        consumers = sorted(self.held)
-        number, name, _arq = self.held[consumers[pick % len(consumers)]]
-        node = self.nodes[number]
-        deployable = node.deployables().get(name)
-        if deployable is None:
-            return
-        info = deployable.attach_handle_list[0].attach_info
-        for puppet in node.puppets.values():
-            for unit in list(puppet.units):
-                if node.info(puppet.kind, *unit) == info:
-                    del puppet.units[unit]
-        if lose:
-            for name in node.puppets:
-                self._lose(node, name, None)
-
-    @stateful.rule(number=_NODES, pick=_PICKS,
-                   units=st.dictionaries(_UNITS, _DISKS, max_size=4))
-    def come_back_with_other_contents(self, number, pick, units):
-        puppet = self._puppet(number, pick)
-        puppet.stop()
-        puppet.units = units
-        puppet.start()
-
-    @stateful.rule(number=_NODES, pick=_PICKS)
-    def go_down(self, number, pick):
-        self._puppet(number, pick).stop()
-
-    @stateful.rule(number=_NODES, pick=_PICKS)
-    def come_up(self, number, pick):
-        puppet = self._puppet(number, pick)
-        if not puppet.up:
+    @stateful.rule(number=_NODES, pick=_PICKS, event=st.one_of(
+        st.tuples(st.just('add or change'), _UNITS, _DISKS),
+        st.tuples(st.just('remove'), _PICKS),
+        st.tuples(st.just('other contents'),
+                  st.dictionaries(_UNITS, _DISKS, max_size=4)),
+        st.tuples(st.sampled_from(['go down', 'come up']))))
+    def at_a_target(self, number, pick, event):
+        puppets = self.nodes[number].puppets
+        puppet = puppets[sorted(puppets)[pick % len(puppets)]]
+        what, *values = event
+        if what == 'add or change':
+            puppet.units[values[0]] = values[1]
+        elif what == 'remove' and puppet.units:
+            names = sorted(puppet.units)
+            del puppet.units[names[values[0] % len(names)]]
+        elif what == 'other contents':
+            puppet.stop()
+            puppet.units = values[0]
+            puppet.start()
+        elif what == 'go down':
+            puppet.stop()
+        elif what == 'come up' and not puppet.up:
             puppet.start()
 
-    # What happens at an agent.
-
-    @stateful.rule(number=_NODES)
-    def restart_the_agent(self, number):
-        self.nodes[number].restart()
-
-    @stateful.rule(number=_NODES, pick=_PICKS,
-                   damage=st.sampled_from([None, b'', b'{"a": 1', b'\0']))
-    def lose_a_state_file(self, number, pick, damage):
+    @stateful.rule(number=_NODES, pick=_PICKS, damage=st.sampled_from(
+        ['no', 'lost', b'', b'{"a": 1', b'\0']))
+    def at_an_agent(self, number, pick, damage):
+        """It restarts, and its file of a target may have got lost."""
         node = self.nodes[number]
         names = sorted(node.puppets)
-        self._lose(node, names[pick % len(names)], damage)
-
-    @staticmethod
-    def _lose(node, name, damage):
-        path = node.path('state', f'report-{name}.json')
-        if os.path.exists(path):
-            os.unlink(path)
-            if damage is not None:
-                with open(path, 'wb') as out:
-                    out.write(damage)
+        self._damage(node, names[pick % len(names)], damage)
         node.restart()
 
-    # What instances do.
+    @staticmethod
+    def _damage(node, name, damage):
+        path = node.path('state', f'report-{name}.json')
+        if damage != 'no' and os.path.exists(path):
+            os.unlink(path)
+            if damage != 'lost':
+                with open(path, 'wb') as out:
+                    out.write(damage)
 
-    @stateful.rule(number=_NODES, pick=_PICKS, bind=st.booleans())
-    def take(self, number, pick, bind):
-        self._take(number, pick, bind)
-
-    def _take(self, number, pick, bind):
+    @stateful.rule(number=_NODES, pick=_PICKS, bind=st.booleans(),
+                   then=st.sampled_from([(), ('remove',), ('remove', 'lost'),
+                                         ('lost',), ('go down',)]))
+    def an_instance_takes(self, number, pick, bind, then):
+        """And what it has taken may go, with what the agent knew of it."""
         node = self.nodes[number]
         free = sorted(
             (name, one) for name, one in node.providers().items()
@@ -184,10 +149,25 @@ class History(stateful.RuleBasedStateMachine):
                 arq, node.name, provider['uuid'], consumer)[
                     'attach_handle_info']
         self.held[consumer] = (number, name, arq)
+        self._then(node, name, then)
+
+    def _then(self, node, name, then):
+        info = node.deployables()[name].attach_handle_list[0].attach_info
+        for target, puppet in node.puppets.items():
+            for unit in list(puppet.units):
+                if node.info(puppet.kind, *unit) != info:
+                    continue
+                if 'remove' in then:
+                    del puppet.units[unit]
+                if 'go down' in then:
+                    puppet.stop()
+            if 'lost' in then:
+                self._damage(node, target, 'lost')
+                node.restart()
 
     @stateful.precondition(lambda self: self.held)
     @stateful.rule(pick=_PICKS)
-    def give_back(self, pick):
+    def an_instance_gives_back(self, pick):
         self._free(sorted(self.held)[pick % len(self.held)])
 
     def _free(self, consumer):
@@ -202,11 +182,6 @@ class History(stateful.RuleBasedStateMachine):
     def report(self, number):
         self._report(number)
 
-    @stateful.rule()
-    def report_both(self):
-        for number in (0, 1):
-            self._report(number)
-
     def _report(self, number):
         node = self.nodes[number]
         down = {name for name, puppet in node.puppets.items()
@@ -220,8 +195,7 @@ class History(stateful.RuleBasedStateMachine):
                 f'{name} is down and was changed', names, after.get(name))
         self.seen[number] |= {
             name for name, puppet in node.puppets.items() if puppet.up}
-        for each in (0, 1):
-            self._check(each)
+        self._check(number)
 
     def _devices(self, node):
         return {json.loads(device.controlpath_id.cpid_info)['target']: {
@@ -269,14 +243,10 @@ class History(stateful.RuleBasedStateMachine):
                 f'{set(node.handles()) - node.expected()}, less '
                 f'{node.expected() - set(node.handles())}')
 
-    def _puppet(self, number, pick):
-        puppets = self.nodes[number].puppets
-        return puppets[sorted(puppets)[pick % len(puppets)]]
-
 
 HistoryTest = hypothesis.seed(SEED)(History.TestCase)
 HistoryTest.settings = hypothesis.settings(
-    max_examples=EXAMPLES, stateful_step_count=30, deadline=None,
+    max_examples=EXAMPLES, stateful_step_count=25, deadline=None,
     database=None, print_blob=True,
     suppress_health_check=list(hypothesis.HealthCheck))
 
