@@ -87,9 +87,9 @@ def iscsi_name(name, value):
             refused = 'a blank' if one == ' ' else repr(one)
             validate.refuse(name, value, f'{refused} is not allowed: use '
                             'letters, digits, "-", "." and ":"')
-    if value.lower().startswith('iqn.'):
-        if not re.match(r'\d{4}-\d{2}\.', value[4:], re.ASCII):
-            validate.refuse(name, value, 'give iqn.YYYY-MM.domain:name')
+    if value.lower().startswith('iqn.') and not re.match(
+            r'\d{4}-\d{2}\.', value[4:], re.ASCII):
+        validate.refuse(name, value, 'give iqn.YYYY-MM.domain:name')
     return value
 
 

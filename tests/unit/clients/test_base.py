@@ -12,45 +12,85 @@
 
 """Errors of calls, told with their cause.
 
-The connection is a stand-in that answers what a target would: how real
-ones answer is the functional tests' business.
+A socket answers here what a target would: how real ones answer is the
+functional tests' business.
 """
 
+import json
+import os
+import socketserver
+import tempfile
+import threading
 import unittest
 
 from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
 from cyborg_spdk.clients import base
 
 
-class Connection:
-    """Answers every call with one thing and remembers the calls."""
+class Handler(socketserver.StreamRequestHandler):
+    """Answers every call of "m" with one thing and remembers the params."""
 
-    def __init__(self, answer):
-        self.answer = answer
-        self.calls = []
+    def handle(self):
+        decoder, data = json.JSONDecoder(), ''
+        while True:
+            chunk = self.connection.recv(65536)
+            if not chunk:
+                return
+            data += chunk.decode()
+            while data.strip():
+                try:
+                    request, end = decoder.raw_decode(data.lstrip())
+                except ValueError:
+                    break
+                data = data.lstrip()[end:]
+                self.wfile.write(json.dumps(
+                    {'jsonrpc': '2.0', 'id': request['id'],
+                     **self.reply(request)}).encode() + b'\n')
 
-    def call(self, method, /, *, _timeout=None, **params):
-        self.calls.append((method, params, _timeout))
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+    def reply(self, request):
+        """``result`` or ``error`` for one request."""
+        if request['method'] != 'm':
+            return {'result': ['m']}
+        self.server.params.append(request.get('params'))
+        return self.server.answer
 
 
-def error(code=-32602, message='Invalid parameters', params=None):
-    return exceptions.rpc_error(code, message, 'm', params)
+class Server(socketserver.ThreadingUnixStreamServer):
+
+    daemon_threads = True
+    block_on_close = False
+
+
+def error(code=-32602, message='Invalid parameters'):
+    """What a target says when it fails."""
+    return {'error': {'code': code, 'message': message}}
 
 
 class BaseTests(unittest.TestCase):
 
-    def client(self, answer, **options):
-        return base.Client(Connection(answer), **options)
+    def client(self, answer):
+        """A client of a target that gives this answer."""
+        directory = tempfile.TemporaryDirectory(prefix='spdk-')
+        self.addCleanup(directory.cleanup)
+        address = os.path.join(directory.name, 's')
+        server = Server(address, Handler)
+        server.params = []
+        server.answer = answer if isinstance(answer, dict) else {
+            'result': answer}
+        threading.Thread(target=server.serve_forever, args=(0.02,),
+                         daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.addCleanup(rpc.disconnect, address)
+        self.server = server
+        return base.Client(rpc.connect(address))
 
     def test_call(self):
         client = self.client(7)
         self.assertEqual(7, client._call('m', a=1, b=None))
         self.assertEqual(7, client.with_timeout(5)._call('m'))
-        self.assertEqual([('m', {'a': 1}, None), ('m', {}, 5)],
-                         client.rpc.calls)
+        self.assertEqual([{'a': 1}, None], self.server.params)
         self.assertIsNone(client.timeout)
 
     def test_cause(self):
@@ -72,11 +112,15 @@ class BaseTests(unittest.TestCase):
             self.assertEqual('thing x', caught.exception.detail)
 
     def test_clear_errors_stay(self):
-        for answer in (error(-32601, 'Method not found'),
-                       error(-1, 'Method may only be called before x')):
-            with self.assertRaises(type(answer)) as caught:
+        for answer, kind in (
+                (error(-32601, 'Method not found'),
+                 exceptions.MethodNotFound),
+                (error(-1, 'Method may only be called before x'),
+                 exceptions.NotReady),
+                (error(-108, 'Cannot send after transport endpoint '
+                       'shutdown'), exceptions.TargetStopping)):
+            with self.assertRaises(kind):
                 self.client(answer)._call('m', _about='x', _cause=self.fail)
-            self.assertIs(answer, caught.exception)
 
     def test_busy_by_its_text(self):
         for code, message in (
@@ -100,7 +144,7 @@ class BaseTests(unittest.TestCase):
     def test_secrets_are_not_repeated(self):
         params = {'name': 'k', 'key': 'geheim', 'psk': 'auch'}
         with self.assertRaises(exceptions.InvalidParams) as caught:
-            self.client(error(params=params))._call('m', **params)
+            self.client(error())._call('m', **params)
         self.assertEqual({'name': 'k', 'key': '***', 'psk': '***'},
                          caught.exception.params)
         self.assertNotIn('geheim', repr(caught.exception))
