@@ -80,7 +80,7 @@ class BdevClient(bdev_layers.BdevLayers, bdev_lvol.BdevLvol,
     def find_bdev(self, name):
         """The block device of that name, alias or UUID, or None.
 
-        Before v23.05 the UUID is no alias; it is then looked for in the
+        Before v22.05 the UUID is no alias; it is then looked for in the
         list of all.
         """
         try:

@@ -26,7 +26,7 @@ class Bdev(reported.Reported):
     :ivar product_name: which module it is of, in SPDK's words.
     :ivar block_size: bytes of one block.
     :ivar num_blocks: how many blocks it has.
-    :ivar aliases: further names (``lvstore/lvol``; since v23.05 the UUID).
+    :ivar aliases: further names (``lvstore/lvol``; since v22.05 the UUID).
     :ivar uuid: since v18.04, or None.
     :ivar claimed: whether a module has it for itself.
     :ivar claim_type: how, since v23.05 and only while claimed, or None.
