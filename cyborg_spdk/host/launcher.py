@@ -32,6 +32,10 @@ from cyborg_spdk.host import starting
 
 LOG = logging.getLogger(__name__)
 
+# Seconds in which a target that has lost something must not go down by
+# itself, for that to be believed before it is stopped.
+_CONFIRM_BEFORE_STOP = 2.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Running:
@@ -224,7 +228,8 @@ def _save_before_stop(conf, target):
         client = rpc.connect(target.rpc_address,
                              timeout=conf.spdk.connect_timeout)
         savedconfig.save(conf, target, client,
-                         timeout=conf.spdk.connect_timeout)
+                         timeout=conf.spdk.connect_timeout,
+                         confirm=_CONFIRM_BEFORE_STOP)
     except exceptions.SpdkError as exc:
         LOG.warning('%s: its configuration was not saved before the stop: '
                     '%s', target.name, exc)

@@ -19,15 +19,20 @@ In ``[spdk] state_path``, for a target called NAME:
 ``NAME.json.from``
     from which process that was read, and the checksum of what was written.
 ``NAME.json.previous``
-    what was there before the present process began to be saved.
+    what was there before the present process began to be saved, or before
+    it lost something.
 ``NAME.json.rejected-TIME``
     what a target has refused.
 
 A target that came up without its configuration, for whatever reason, must
 not wipe out what was saved: its bare state replaces a saved one only if it
-comes from the same line of processes. See :func:`save`.
+comes from the same line of processes. Nor must one that is going down: SPDK
+(up to v26.05) serves RPCs until all its subsystems are gone, and what is read
+then is a part. So what has become less is read a second time, after a pause,
+from the same process. See :func:`save`.
 """
 
+import collections
 import dataclasses
 import hashlib
 import json
@@ -47,6 +52,10 @@ LOG = logging.getLogger(__name__)
 
 #: How many refused configurations of one target are kept.
 KEEP_REJECTED = 5
+
+#: Seconds after which a target that has lost something must still be there,
+#: and have the same. SPDK goes down in 0.03 to 1.8 s.
+CONFIRM = 5.0
 
 # Calls that make something, as opposed to those that set options, which
 # every target's configuration has.
@@ -111,6 +120,23 @@ def objects(config):
     """How many calls of a configuration make something (int)."""
     return sum(1 for _, call in calls(config)
                if _MAKES.search(call.get('method', '')))
+
+
+def lost(before, after):
+    """Calls that make something, of one configuration and not of another.
+
+    :returns: list of their methods.
+    """
+    kept = collections.Counter(
+        json.dumps(call, sort_keys=True) for _, call in calls(after))
+    missing = []
+    for _, call in calls(before):
+        text = json.dumps(call, sort_keys=True)
+        if kept[text]:
+            kept[text] -= 1
+        elif _MAKES.search(call.get('method', '')):
+            missing.append(call['method'])
+    return missing
 
 
 def parse(data, name):
@@ -203,20 +229,23 @@ def _identity(found):
         return f'{stream.read().strip()}:{found.pid}:{found.ticks}'
 
 
-def save(conf, target, client, *, force=False, timeout=None):
+def save(conf, target, client, *, force=False, timeout=None,
+         confirm=CONFIRM):
     """Save what a target has, if it has changed.
 
     What was saved is replaced if the target was started with it, or if it
     was saved from this very process, or if the target has something: then
     what was saved is kept as ``.previous``. A target that has nothing and
     was started without the saved configuration (by somebody else, say)
-    leaves it alone.
+    leaves it alone. Where something that was saved is missing, this waits,
+    and nothing is written unless the same process has the same still.
 
     :param conf: the configuration.
     :param target: a :class:`cyborg_spdk.conf.Target`.
     :param client: a connection to it.
     :param force: replace it whatever the target has: the operator says so.
     :param timeout: as for :func:`read`.
+    :param confirm: seconds of that wait.
     :returns: True if it was written, False if nothing has changed, or it
         was left alone, or the target is not on this host.
     :raises StateError: if it cannot be written; what was saved is kept.
@@ -258,7 +287,16 @@ def save(conf, target, client, *, force=False, timeout=None):
             'cyborg-spdk target save-config %s', target.name, saved.path,
             target.name, target.name)
         return False
-    if not same:
+    missing = lost(saved.config, config)
+    if missing and not force:
+        time.sleep(confirm)
+        if process.find(target) != found or \
+                dump(read(client, timeout)) != data or \
+                process.find(target) != found:
+            LOG.info('%s: it is changing, or going down; its configuration '
+                     'is not saved now', target.name)
+            return False
+    if missing or not same:
         paths.write_atomically(saved.path + '.previous', saved.data)
     _write(conf, target, data, identity)
     return True
