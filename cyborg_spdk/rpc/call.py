@@ -127,3 +127,12 @@ class Group:
         return self._lock.acquire(
             timeout=max(0, deadline - time.monotonic()))
 
+
+
+class Nobody:
+    """Sink for a call that is made to see whether it is answered."""
+
+    __slots__ = ()
+
+    def done(self, call):
+        """Nobody waits."""

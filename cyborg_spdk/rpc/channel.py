@@ -25,6 +25,7 @@ import threading
 import time
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.rpc import call as calls
 from cyborg_spdk.rpc import learning
 from cyborg_spdk.rpc import limits
 from cyborg_spdk.rpc import link as links
@@ -222,10 +223,11 @@ class Channel:
 
     def _turn(self, link):
         window = self._window
-        if not link.has_output:
+        if not link.has_output and (link.heard or not link.on_trial):
             self._load(link)
         ready = link.has_output and not link.blocked
-        timeout = 0 if ready else window.fall_asleep(not link.has_output)
+        timeout = 0 if ready else window.fall_asleep(
+            not link.has_output and (link.heard or not link.on_trial))
         if self._closing is not None:
             return
         partial = len(link.frames)
@@ -468,8 +470,9 @@ class Channel:
         again = self._parked
         self._parked = []
         unwritten = link.unwritten()
-        under_load = any(call.method not in _ENDING
-                         for call in link.inflight.values())
+        under_load = link.on_trial and not link.heard or any(
+            not call.internal and call.method not in _ENDING
+            for call in link.inflight.values())
         for call in link.inflight.values():
             if call.finished or call.internal:
                 continue
@@ -495,11 +498,14 @@ class Channel:
         self._window.queue.extendleft(reversed(kept))
         # A target that is restarted under load needs a moment; one that
         # was found gone when nothing was on its way is told at once.
-        self._patience = time.monotonic() + self.connect_timeout \
-            if under_load else 0
+        if not under_load:
+            self._patience = 0
+        elif not link.on_trial:
+            self._patience = time.monotonic() + self.connect_timeout
 
     def _without_link(self):
         window = self._window
+        suspect = False
         with window.lock:
             sock, self._spare = self._spare, None
         if sock is None:
@@ -517,10 +523,22 @@ class Channel:
                 while window.queue:
                     self._finish(window.queue.popleft(), error=exc)
                 return
-            self._identity = transport.identity(self.address)
+            before, self._identity = self._identity, transport.identity(
+                self.address)
+            suspect = before == self._identity \
+                and time.monotonic() < self._patience
         link = links.Link(sock, window.fd)
         with window.lock:
             self._link = link
+        if suspect:
+            # It may be the target that is about to end. Calls are trusted
+            # to it only when it has answered one that changes nothing.
+            link.on_trial = True
+            probe = calls.Call("spdk_get_version", None,
+                               self.connect_timeout, calls.Nobody())
+            probe.internal = True
+            probe.data = message.encode(probe.method, None, probe.id)
+            link.load([probe], False)
         self._expire()
 
     def _pause(self, timeout):

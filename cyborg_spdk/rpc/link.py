@@ -35,6 +35,7 @@ class Link:
     :ivar inflight: calls that are with the target, by id.
     :ivar blocked: the socket takes no more at present.
     :ivar heard: whether anything came in yet.
+    :ivar on_trial: only what changes nothing may be sent before that.
     :ivar highest_id: the highest id that was taken for it.
     :ivar notes: whether a call without an id was.
     """
@@ -43,7 +44,7 @@ class Link:
         self.sock = sock
         self.frames = framing.Frames()
         self.inflight = {}
-        self.blocked = self.heard = False
+        self.blocked = self.heard = self.on_trial = False
         self.highest_id = 0
         self.notes = False
         self._out = memoryview(b"")

@@ -160,21 +160,33 @@ class CallTest(ClientTestCase):
         self.assertEqual(1, self.peer.accepted)
 
     def test_notification(self):
-        seen = []
+        for minor in (1, 5):
+            seen = []
 
-        def talk(conversation):
-            while True:
-                request = conversation.read()
-                if request is None:
-                    return
-                seen.append(request)
-                # As releases before v26.05 do.
-                conversation.send(peer.reply({'id': request.get('id')}))
-        client = self.connect(talk)
-        self.assertIsNone(client.notify('bdev_null_create', name='x'))
-        self.assertTrue(client.call('m'))
-        self.assertEqual({'jsonrpc': '2.0', 'method': 'bdev_null_create',
-                          'params': {'name': 'x'}}, seen[0])
+            def talk(conversation, minor=minor, seen=seen):
+                while True:
+                    request = conversation.read()
+                    if request is None:
+                        return
+                    seen.append(request)
+                    if request['method'] == 'spdk_get_version':
+                        conversation.send(peer.reply(request, {'fields': {
+                            'major': 26, 'minor': minor, 'patch': 0}}))
+                    elif 'id' not in request:
+                        # v26.05 says it when one fails.
+                        conversation.send(peer.refusal(
+                            {'id': None}, -19, 'No such device'))
+                    else:
+                        conversation.send(peer.reply(
+                            request, ['m', 'bdev_null_create']))
+            client = self.connect(talk)
+            self.assertIsNone(client.notify('bdev_null_create', name='x'))
+            self.assertTrue(client.call('m'))
+            note = [one for one in seen if 'params' in one
+                    and 'name' in one['params']]
+            # Before v26.05 the answer to a notification is broken JSON.
+            self.assertEqual(minor == 1, 'id' in note[0])
+            self.assertEqual(1, len(note))
 
     def test_bad_timeouts(self):
         client = self.answering(echo)
