@@ -27,6 +27,7 @@ from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 from cyborg_spdk.drivers import conditions
 from cyborg_spdk.drivers import entries
+from cyborg_spdk.drivers import firmware
 from cyborg_spdk.drivers import hostname
 from cyborg_spdk.drivers import inventory
 from cyborg_spdk.drivers import placement
@@ -135,8 +136,28 @@ class SpdkDriver(driver.GenericDriver):
         return tasks.wait(*names)
 
     def update(self, control_path, image_path):
-        """See :meth:`GenericDriver.update`."""
-        return False
+        """Give the NVMe controllers behind a target a firmware image.
+
+        Never raises; what stands in the way is logged.
+
+        :param control_path: which target: the device's control path.
+        :param image_path: path of the image on this host.
+        :returns: bool: True if there are controllers on the PCI bus of this
+            host behind the target, and all have taken it.
+        """
+        try:
+            name = firmware.target_name(control_path)
+            if name not in CONF.spdk[f'{self.KIND}_targets']:
+                raise exceptions.InvalidValue(
+                    'control path', name, 'no target of this kind has that '
+                                          'name')
+            target = spdk_conf.target(CONF, self.KIND, name)
+            client = rpc.connect(target.rpc_address,
+                                 timeout=CONF.spdk.connect_timeout)
+            return firmware.apply(client, name, image_path)
+        except exceptions.SpdkError as exc:
+            LOG.error('firmware: %s', exc)
+            return False
 
     def get_stats(self):
         """What the targets have counted since they started. Never raises.

@@ -16,6 +16,7 @@ import time
 
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
+from cyborg_spdk.drivers import shapes
 from cyborg_spdk.drivers import traits
 from cyborg_spdk.drivers import units
 
@@ -51,10 +52,12 @@ def read(client, kind, timeout):
         strict=True))
     if isinstance(replies[_BDEVS], exceptions.ReplyTooLarge):
         replies[_BDEVS] = _by_name(
-            client, _names(kind, replies), end - time.monotonic())
-    for reply in replies.values():
+            client, _names(client.address, kind, replies),
+            end - time.monotonic())
+    for method, reply in replies.items():
         if isinstance(reply, Exception):
             raise reply
+        shapes.check(client.address, method, reply)
     return _contents(kind, replies, client.version)
 
 
@@ -71,8 +74,12 @@ def _by_name(client, names, timeout):
             for bdev in reply]
 
 
-def _names(kind, replies):
+def _names(address, kind, replies):
     """Names of the bdevs that units stand on."""
+    for method in _CALLS[kind]:
+        if isinstance(replies[method], Exception):
+            raise replies[method]
+        shapes.check(address, method, replies[method])
     bdevs = _Every()
     _units(kind, replies, bdevs, frozenset())
     return bdevs.asked
@@ -92,9 +99,6 @@ class _Every(dict):
 
 
 def _units(kind, replies, bdevs, accel):
-    for method in _CALLS[kind]:
-        if isinstance(replies[method], Exception):
-            raise replies[method]
     if kind == 'nvmf':
         return units.of_subsystems(replies['nvmf_get_subsystems'], bdevs,
                                    accel)
