@@ -117,6 +117,9 @@ class Layer:
             self.options["iobuf_large_cache_size"] = 16
 
     def __iter__(self):
+        if self.target.release < 2205:
+            # One that is going is listed until it is gone.
+            return iter(list(self.list))
         return (bdev for bdev in self.list if not bdev.removing)
 
     def find(self, name):

@@ -21,10 +21,12 @@ _KINDS = (("read", "read"), ("written", "write"), ("unmapped", "unmap"),
           ("copied", "copy"))
 
 
-def in_use(bdev):
+def in_use(release, bdev):
     """Whether somebody holds an I/O channel of the bdev all the time."""
-    return bdev.claim is not None and bdev.claim[1] in (
-        "raid", "lvol", "NVMe-oF Target")
+    holders = ["lvol", "NVMe-oF Target"]
+    if release >= 2305:
+        holders.append("raid")
+    return bdev.claim is not None and bdev.claim[1] in holders
 
 
 def describe(target, bdev):

@@ -12,6 +12,115 @@
 
 """The iSCSI target's state (``lib/iscsi``)."""
 
+import re
+
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import nvmf
+
+MAX_NAME = 223
+MAX_LUNS = 256
+MAX_MAPS = 256
+_BAD = re.compile(r"[\x01-\x2c\x2f\x3b-\x40\x5b-\x60\x7b-\x7f]")
+
+
+def check_name(name):
+    """Tell whether SPDK takes a text as an iSCSI name."""
+    if len(name.encode()) > MAX_NAME or _BAD.search(name):
+        return False
+    if name.lower().startswith("iqn."):
+        return re.match(r"....[0-9]{4}-[0-9]{2}\.", name) is not None
+    return True
+
+
+def chap_is_valid(params):
+    """Tell whether CHAP parameters go together."""
+    disable = params.get("disable_chap", False)
+    require = params.get("require_chap", False)
+    mutual = params.get("mutual_chap", False)
+    if params.get("chap_group", 0) < 0:
+        return False
+    return (disable, require, mutual) in (
+        (False, False, False), (True, False, False),
+        (False, True, False), (False, True, True))
+
+
+def chap(params):
+    """The CHAP parameters with their defaults, as they are shown."""
+    return {"disable_chap": params.get("disable_chap", False),
+            "require_chap": params.get("require_chap", False),
+            "mutual_chap": params.get("mutual_chap", False),
+            "chap_group": params.get("chap_group", 0)}
+
+
+class PortalGroup:
+    """Addresses that are listened on."""
+
+    def __init__(self, tag, portals, private):
+        self.tag = tag
+        self.portals = portals
+        self.private = private
+        self.chap = chap({})
+        self.opened = False
+
+    def facts(self):
+        """As shown and as configured."""
+        return {"tag": self.tag,
+                "portals": [dict(portal) for portal in self.portals],
+                "private": self.private}
+
+
+class InitiatorGroup:
+    """Initiators that are let in, by name and by network."""
+
+    def __init__(self, tag):
+        self.tag = tag
+        self.initiators = []
+        self.netmasks = []
+
+    def facts(self):
+        """As shown and as configured."""
+        return {"tag": self.tag, "initiators": list(self.initiators),
+                "netmasks": list(self.netmasks)}
+
+
+class Node:
+    """A target node.
+
+    :ivar maps: list of (portal group's tag, [initiator groups' tags]).
+    """
+
+    def __init__(self, name, alias, device):
+        self.name = name
+        self.alias = alias
+        self.device = device
+        self.maps = []
+        self.queue_depth = 64
+        self.chap = chap({})
+        self.header_digest = False
+        self.data_digest = False
+        self.openers = {}
+        self.redirects = {}
+        self.histogram = False
+
+    def pairs(self):
+        """All (portal group, initiator group) pairs, in order."""
+        return [(pg, ig) for pg, groups in self.maps for ig in groups]
+
+    def facts(self):
+        """As shown and as configured."""
+        facts = {"name": self.name}
+        if self.alias:
+            facts["alias_name"] = self.alias
+        facts["pg_ig_maps"] = [{"pg_tag": pg, "ig_tag": ig}
+                               for pg, ig in self.pairs()]
+        facts["luns"] = [{"bdev_name": bdev.name, "lun_id": lun}
+                         for lun, bdev in sorted(self.device.luns.items())]
+        facts["queue_depth"] = self.queue_depth
+        facts.update(self.chap)
+        facts["header_digest"] = self.header_digest
+        facts["data_digest"] = self.data_digest
+        return facts
+
 
 class Layer:
     """All iSCSI objects of a target."""
@@ -23,8 +132,136 @@ class Layer:
         self.nodes = {}
         self.auth_groups = {}
 
+    @property
+    def options(self):
+        """The options of ``iscsi_set_options``."""
+        return self.target.options.calls["iscsi_set_options"]
+
     def start(self):
         """Nothing is made at the start."""
 
     def shut_down(self):
         """Nothing of it is outside of the process."""
+
+    # Portals.
+
+    def portals_are_free(self, portals):
+        """Tell whether portals are well-formed and nobody's."""
+        known = [(portal["host"], portal["port"])
+                 for group in self.portal_groups.values()
+                 for portal in group.portals]
+        for portal in portals:
+            pair = (portal["host"], portal["port"])
+            if not portal["host"] or pair in known \
+                    or not portal["port"].isdigit() \
+                    or len(portal["port"]) > 32:
+                return False
+            if int(portal["port"]) > 65535 and self.target.release >= 2301:
+                return False
+            known.append(pair)
+        return True
+
+    @staticmethod
+    def can_open(group):
+        """Tell whether all portals of a group can be listened on."""
+        for portal in group.portals:
+            host = portal["host"]
+            family = "IPv4"
+            if host.startswith("["):
+                host, family = host.strip("[]"), "IPv6"
+            elif host == "*":
+                host = "0.0.0.0"  # noqa: S104
+            port = int(portal["port"]) % 65536
+            if not nvmf.can_listen({"adrfam": family, "traddr": host,
+                                    "trsvcid": str(port)}):
+                return False
+        return True
+
+    # Target nodes.
+
+    def full_name(self, name):
+        """A node's name with the node base in front, if it has none."""
+        if name[:4].lower() in ("iqn.", "eui.", "naa."):
+            return name
+        return f"{self.options['node_base']}:{name}"
+
+    def node(self, name, text=None):
+        """Find a node.
+
+        :raises errors.CallError: -32602.
+        """
+        if name not in self.nodes:
+            raise errors.invalid_params(text or "Invalid parameters")
+        return self.nodes[name]
+
+    def add_maps(self, node, maps):
+        """Let initiator groups in through portal groups, all or none.
+
+        :raises errors.CallError: -32602.
+        """
+        before = [(pg, list(groups)) for pg, groups in node.maps]
+        for item in maps:
+            pg, ig = item["pg_tag"], item["ig_tag"]
+            if pg not in self.portal_groups \
+                    or ig not in self.initiator_groups \
+                    or (pg, ig) in node.pairs():
+                node.maps = before
+                raise errors.invalid_params()
+            for tag, groups in node.maps:
+                if tag == pg:
+                    groups.append(ig)
+                    break
+            else:
+                node.maps.append((pg, [ig]))
+
+    def remove_maps(self, node, maps):
+        """Take that back, all or none.
+
+        :raises errors.CallError: -32602.
+        """
+        pairs = [(item["pg_tag"], item["ig_tag"]) for item in maps]
+        if any(pair not in node.pairs() for pair in pairs):
+            raise errors.invalid_params()
+        self.drop_maps(lambda pair: pair in pairs, node)
+
+    def drop_maps(self, unwanted, *nodes):
+        """Remove the maps of some nodes, or of all, that are unwanted."""
+        for node in nodes or self.nodes.values():
+            node.maps = [
+                (pg, kept) for pg, groups in node.maps
+                if (kept := [ig for ig in groups
+                             if not unwanted((pg, ig))])]
+
+    def add_lun(self, node, bdev_name, lun):
+        """Put a bdev behind a node; -1 picks the LUN.
+
+        :raises errors.CallError: -32602.
+        """
+        bdev = self.target.bdevs.find(bdev_name)
+        if lun == -1:
+            free = [number for number in range(MAX_LUNS)
+                    if number not in node.device.luns]
+            lun = free[0] if free else MAX_LUNS
+        if bdev is None or bdev.removing or not 0 <= lun < MAX_LUNS \
+                or lun in node.device.luns:
+            raise errors.invalid_params()
+
+        def removed(_bdev):
+            self.remove_lun(node, lun)
+
+        node.device.luns[lun] = bdev
+        node.openers[lun] = removed
+        bdev.openers.append(removed)
+
+    @staticmethod
+    def remove_lun(node, lun):
+        """Take a bdev away from a node."""
+        bdev = node.device.luns.pop(lun)
+        bdev.openers.remove(node.openers.pop(lun))
+
+    def remove_node(self, node):
+        """Remove a node."""
+        for lun in list(node.device.luns):
+            self.remove_lun(node, lun)
+        self.target.scsi.remove(node.device)
+        self.nodes.pop(node.name, None)

@@ -12,8 +12,25 @@
 
 """The calls that make the state of the iSCSI target again."""
 
+from cyborg_spdk.simulator.methods import common
+
 
 def calls(target):
     """Write them."""
-    call = target.options.call("iscsi_set_options")
-    return [call] if call else []
+    release = target.release
+    layer = target.iscsi
+
+    def call(method, params):
+        return {"method": common.name(release, method), "params": params}
+
+    result = [call("iscsi_set_options", dict(layer.options))]
+    result += [call("iscsi_create_portal_group", group.facts())
+               for group in layer.portal_groups.values()]
+    result += [call("iscsi_create_initiator_group", group.facts())
+               for group in layer.initiator_groups.values()]
+    result += [call("iscsi_create_target_node", node.facts())
+               for node in layer.nodes.values()]
+    result += [call("iscsi_create_auth_group",
+                    {"tag": tag, "secrets": list(secrets)})
+               for tag, secrets in layer.auth_groups.items()]
+    return result

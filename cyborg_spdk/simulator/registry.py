@@ -183,7 +183,7 @@ class Methods:
                                           release)
                 self.names.append(name)
         recorded = data["recorded_aliases"].get(release.recorded, {})
-        order = list(recorded.get("nvmf_tgt", ()))
+        order = list(recorded.get(app, recorded.get("nvmf_tgt", ())))
         order += [name for name in data["aliases"] if name not in order]
         for name in order:
             for target, first, last in data["aliases"].get(name, ()):

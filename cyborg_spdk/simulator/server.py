@@ -49,6 +49,7 @@ class Connection:
         """Queue one reply; an empty one only ends the request."""
         if self.gone or (self.closed and self.server.drops_late):
             self.outstanding -= 1
+            self.server.dirty = True
             return
         limit = self.server.release.send_limit
         if data and type(data) is bytes:

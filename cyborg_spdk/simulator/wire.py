@@ -70,7 +70,8 @@ def parse(text, start=0):
 
     :param text: the buffer, decoded as latin-1.
     :param start: where to begin.
-    :returns: (value, end, number of JSON values); the number is exact
+    :returns: (value, end, number of JSON values); the end is behind the
+        blanks that follow, which SPDK takes along; the number is exact
         only if it may matter (above 1,024 characters).
     :raises Incomplete: more bytes are needed.
     :raises Malformed: no bytes can make it good.
@@ -94,7 +95,8 @@ def parse(text, start=0):
         value = _parse_bytes(chunk)
     elif "\\" in chunk and _SURROGATE(chunk):
         _check(text, begin)
-    return value, end, size if size <= 1024 else count(value)
+    return value, _BLANK(text, end).end(), \
+        size if size <= 1024 else count(value)
 
 
 def _parse_bytes(chunk):

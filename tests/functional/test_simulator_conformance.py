@@ -21,9 +21,12 @@ import unittest
 from cyborg_spdk.simulator import fixture
 from tests.functional.recordings import replay
 
-# Exchanges that may differ, with the reason: (release, file, index). The
-# same list, with the reasons at length, is in doc/source/simulator.rst.
-EXCEPTIONS = {}
+# Exchanges that may differ: (release, file, index) -> the reason, which
+# doc/source/simulator.rst gives at length.
+_SESSION = "an iSCSI initiator was logged in; nobody can log in here"
+EXCEPTIONS = {(release, "iscsi", index): _SESSION
+              for release in replay.RELEASES for index in (82, 83, 84, 85)
+              if release == "26.05" or index != 84}
 
 _BDEVS = [("bdev_malloc_create", {"name": f"Malloc{number}",
                                   "num_blocks": 32768, "block_size": 512})
@@ -230,7 +233,7 @@ class Structured:
                 waiting.send(exchange["request"].encode())
                 waiting.socket.settimeout(0.2)
                 self.assertRaises(TimeoutError, waiting.line)
-                waiting.socket.settimeout(60)
+                waiting.socket.settimeout(20)
             else:
                 self.assertEqual(exchange["response"],
                                  waiting.line().decode(), number)

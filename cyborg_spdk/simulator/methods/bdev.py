@@ -33,7 +33,7 @@ def get_bdevs(target, params, request):
     timeout = params.get("timeout", 0)
     bdev = layer.find(name)
     if target.release < 2205:
-        if bdev is None or bdev.removing:
+        if bdev is None:
             raise errors.no_device()
         return [layer.describe(bdev)]
     found = bdev if bdev is not None and not bdev.removing else None
@@ -110,7 +110,8 @@ def get_iostat(target, params, request):
         reply["channels"] = []
     else:
         # A bdev that is in use on a thread answers one message later.
-        chosen.sort(key=iostat.in_use)
+        chosen.sort(
+            key=lambda bdev: iostat.in_use(target.release, bdev))
         reply["bdevs"] = [iostat.describe(target, bdev) for bdev in chosen]
     if reset == "all":
         for bdev in chosen:

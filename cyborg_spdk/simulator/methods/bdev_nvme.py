@@ -70,6 +70,7 @@ class Module:
         self.controllers = {}
         self.hostid = str(uuid.uuid4())
         self.ports = itertools.count(33816)
+        self.leaving = set()
 
     @property
     def hostnqn(self):
@@ -313,8 +314,8 @@ def detach_controller(target, params, request):
     module = _module(target)
     controller = module.controllers.get(params["name"])
     if controller is None:
-        if target.release < 2201:
-            raise errors.no_device()
+        if params["name"] in module.leaving:
+            return True
         raise errors.no_device()
     if any(params.get(key) is not None
            and params[key].lower() != controller.trid.get(key, "").lower()
@@ -322,11 +323,9 @@ def detach_controller(target, params, request):
         raise errors.system(errno.ENXIO)
     if target.release < 2205:
         # Answered at once; for some time the controller is still there.
-        if not controller.detaching:
-            module.detach(controller, lambda: None)
-            module.controllers[controller.name] = controller
-            target.server.later(
-                0.25, module.controllers.pop, controller.name, None)
+        module.detach(controller, lambda: None)
+        module.leaving.add(controller.name)
+        target.server.later(0.25, module.leaving.discard, controller.name)
         return True
     if controller.detaching:
         raise errors.no_device()

@@ -29,8 +29,11 @@ VHOST = "/var/tmp/vhost"
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NGUID = re.compile(r"[0-9A-F]{32}")
-_COUNTERS = frozenset(
-    ["ticks", "tick_rate", "busy", "idle", "elapsed", "pid", "tid", "irq", "sys", "usr", "run_count", "busy_count", "tsc_rate", "bytes_read", "num_read_ops", "histogram", "admin_qpairs", "io_qpairs", "completed_nvme_io"])
+_COUNTERS = frozenset((
+    "ticks", "tick_rate", "busy", "idle", "elapsed", "pid", "tid", "irq",
+    "sys", "usr", "run_count", "busy_count", "tsc_rate", "bytes_read",
+    "num_read_ops", "bytes_written", "num_write_ops", "admin_qpairs",
+    "io_qpairs", "completed_nvme_io"))
 _LATENCY = re.compile(r"(max_|min_)?[a-z]+_latency_ticks")
 # Files of the target's host, and ports that the kernel picks.
 _FREE_TEXT = re.compile(r"/dev/shm/\w+_trace\.pid\d+")
@@ -146,7 +149,7 @@ def short(value):
 class Connection:
     """A client that does nothing of its own accord."""
 
-    def __init__(self, path, timeout=60.0):
+    def __init__(self, path, timeout=20.0):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
         self.socket.connect(path)

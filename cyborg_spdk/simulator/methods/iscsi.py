@@ -1,0 +1,272 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``iscsi_*`` methods on groups and options (``lib/iscsi/iscsi_rpc.c``)."""
+
+import errno
+import os
+
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import iscsi
+from cyborg_spdk.simulator import registry
+
+_MAX_ITEMS = 256
+
+
+@registry.method("iscsi_get_options")
+def get_options(target, params, request):
+    """Tell the options."""
+    return dict(target.iscsi.options)
+
+
+@registry.method("iscsi_set_options")
+def set_options(target, params, request):
+    """Set the options."""
+    merged = {**target.iscsi.options, **params}
+    if not iscsi.chap_is_valid(merged):
+        raise errors.invalid_params()
+    target.options.update("iscsi_set_options", params)
+    return True
+
+
+@registry.method("iscsi_set_discovery_auth")
+def set_discovery_auth(target, params, request):
+    """Set the authentication of discovery sessions."""
+    if not iscsi.chap_is_valid(params):
+        raise errors.invalid_params("Invalid combination of CHAP params")
+    target.iscsi.options.update(iscsi.chap(params))
+    return True
+
+
+# Portal groups.
+
+@registry.method("iscsi_get_portal_groups")
+def get_portal_groups(target, params, request):
+    """List the portal groups."""
+    return [group.facts() for group in target.iscsi.portal_groups.values()]
+
+
+@registry.method("iscsi_create_portal_group")
+def create_portal_group(target, params, request):
+    """Make a portal group and listen on its portals."""
+    layer = target.iscsi
+    portals = [{"host": portal["host"], "port": portal["port"]}
+               for portal in params["portals"]]
+    if not portals and target.release < 2301:
+        raise errors.invalid_params()
+    group = iscsi.PortalGroup(params["tag"], portals,
+                              params.get("private", False))
+    if params["tag"] in layer.portal_groups \
+            or not layer.portals_are_free(portals):
+        raise errors.invalid_params()
+    if not params.get("wait", False):
+        if not layer.can_open(group):
+            raise errors.invalid_params()
+        group.opened = True
+    layer.portal_groups[group.tag] = group
+    return True
+
+
+@registry.method("iscsi_start_portal_group")
+def start_portal_group(target, params, request):
+    """Listen on the portals of a group that was made with ``wait``."""
+    group = target.iscsi.portal_groups.get(params["tag"])
+    if group is None:
+        raise errors.invalid_params()
+    group.opened = True
+    return True
+
+
+@registry.method("iscsi_delete_portal_group")
+def delete_portal_group(target, params, request):
+    """Remove a portal group, also from the target nodes' maps."""
+    layer = target.iscsi
+    if layer.portal_groups.pop(params["tag"], None) is None:
+        raise errors.invalid_params()
+    layer.drop_maps(lambda pair: pair[0] == params["tag"])
+    return True
+
+
+@registry.method("iscsi_portal_group_set_auth")
+def portal_group_set_auth(target, params, request):
+    """Set the authentication of a portal group."""
+    group = target.iscsi.portal_groups.get(params["tag"])
+    if group is None:
+        raise errors.invalid_params(
+            f"Could not find portal group {params['tag']}")
+    if not iscsi.chap_is_valid(params):
+        raise errors.invalid_params("Invalid combination of auth params")
+    group.chap = iscsi.chap(params)
+    return True
+
+
+# Initiator groups.
+
+@registry.method("iscsi_get_initiator_groups")
+def get_initiator_groups(target, params, request):
+    """List the initiator groups."""
+    return [group.facts()
+            for group in target.iscsi.initiator_groups.values()]
+
+
+def _any(text):
+    """``ALL`` is an old word for ``ANY``."""
+    if text.lstrip("!").upper() == "ALL":
+        return text.upper().replace("ALL", "ANY")
+    return text
+
+
+def _add(group, params):
+    """Add initiators and netmasks, all or none.
+
+    :raises errors.CallError: -32602.
+    """
+    initiators = [_any(name) for name in params.get("initiators", ())]
+    netmasks = [_any(mask) for mask in params.get("netmasks", ())]
+    for known, added, size in (
+            (group.initiators, initiators, iscsi.MAX_NAME),
+            (group.netmasks, netmasks, 256)):
+        if len(known) + len(added) > _MAX_ITEMS \
+                or len(set(added)) != len(added) \
+                or any(item in known or not item
+                       or len(item.encode()) > size for item in added):
+            raise errors.invalid_params()
+    group.initiators += initiators
+    group.netmasks += netmasks
+
+
+@registry.method("iscsi_create_initiator_group")
+def create_initiator_group(target, params, request):
+    """Make an initiator group."""
+    layer = target.iscsi
+    if params["tag"] in layer.initiator_groups \
+            or not params["initiators"] or not params["netmasks"]:
+        raise errors.invalid_params()
+    group = iscsi.InitiatorGroup(params["tag"])
+    _add(group, params)
+    layer.initiator_groups[group.tag] = group
+    return True
+
+
+def _initiator_group(target, params):
+    try:
+        return target.iscsi.initiator_groups[params["tag"]]
+    except KeyError:
+        raise errors.invalid_params() from None
+
+
+@registry.method("iscsi_initiator_group_add_initiators")
+def add_initiators(target, params, request):
+    """Add initiators and netmasks to a group."""
+    _add(_initiator_group(target, params), params)
+    return True
+
+
+@registry.method("iscsi_initiator_group_remove_initiators")
+def remove_initiators(target, params, request):
+    """Remove initiators and netmasks from a group, all or none."""
+    group = _initiator_group(target, params)
+    initiators = params.get("initiators", [])
+    netmasks = params.get("netmasks", [])
+    if not set(initiators) <= set(group.initiators) \
+            or not set(netmasks) <= set(group.netmasks):
+        raise errors.invalid_params()
+    for item in initiators:
+        group.initiators.remove(item)
+    for item in netmasks:
+        group.netmasks.remove(item)
+    return True
+
+
+@registry.method("iscsi_delete_initiator_group")
+def delete_initiator_group(target, params, request):
+    """Remove an initiator group, also from the target nodes' maps."""
+    layer = target.iscsi
+    if layer.initiator_groups.pop(params["tag"], None) is None:
+        raise errors.invalid_params()
+    layer.drop_maps(lambda pair: pair[1] == params["tag"])
+    return True
+
+
+# Authentication groups.
+
+def _secret(params):
+    secret = {"user": params["user"], "secret": params["secret"]}
+    if params.get("muser"):
+        secret["muser"] = params["muser"]
+        secret["msecret"] = params.get("msecret", "")
+    return secret
+
+
+def _group(target, tag):
+    try:
+        return target.iscsi.auth_groups[tag]
+    except KeyError:
+        raise errors.invalid_params(
+            f"Could not find auth group ({tag})") from None
+
+
+@registry.method("iscsi_get_auth_groups")
+def get_auth_groups(target, params, request):
+    """List the authentication groups."""
+    return [{"tag": tag, "secrets": [dict(item) for item in secrets]}
+            for tag, secrets in target.iscsi.auth_groups.items()]
+
+
+@registry.method("iscsi_create_auth_group")
+def create_auth_group(target, params, request):
+    """Make an authentication group."""
+    tag = params["tag"]
+    if tag in target.iscsi.auth_groups:
+        raise errors.invalid_params(
+            f"Could not add auth group ({tag}), {os.strerror(errno.EEXIST)}")
+    secrets = []
+    for item in params.get("secrets", ()):
+        _add_secret(tag, secrets, item)
+    target.iscsi.auth_groups[tag] = secrets
+    return True
+
+
+def _add_secret(tag, secrets, item):
+    if any(known["user"] == item["user"] for known in secrets):
+        raise errors.invalid_params(
+            f"Could not add secret to auth group ({tag}), "
+            f"{os.strerror(errno.EEXIST)}")
+    secrets.append(_secret(item))
+
+
+@registry.method("iscsi_delete_auth_group")
+def delete_auth_group(target, params, request):
+    """Remove an authentication group."""
+    _group(target, params["tag"])
+    del target.iscsi.auth_groups[params["tag"]]
+    return True
+
+
+@registry.method("iscsi_auth_group_add_secret")
+def auth_group_add_secret(target, params, request):
+    """Add a user to an authentication group."""
+    _add_secret(params["tag"], _group(target, params["tag"]), params)
+    return True
+
+
+@registry.method("iscsi_auth_group_remove_secret")
+def auth_group_remove_secret(target, params, request):
+    """Remove a user from an authentication group."""
+    secrets = _group(target, params["tag"])
+    for item in secrets:
+        if item["user"] == params["user"]:
+            secrets.remove(item)
+            return True
+    raise errors.invalid_params(
+        f"Could not delete secret from CHAP group ({params['tag']}), "
+        f"{os.strerror(errno.ENODEV)}")
