@@ -100,6 +100,8 @@ class Client:
         except _CLEAR:
             raise
         except exceptions.RpcError as exc:
+            if _refused(exc):
+                raise
             if _quiet(_missing):
                 if _missing_ok:
                     return False
@@ -127,6 +129,8 @@ class Client:
         except _CLEAR:
             raise
         except exceptions.RpcError as exc:
+            if _refused(exc):
+                raise
             if isinstance(exc, (exceptions.NoSpace, exceptions.Busy)):
                 raise explained(exc, _about, _cause) from exc
             found = _quiet(_existing)
@@ -180,14 +184,24 @@ def explained(exc, about=None, cause=None):
     :returns: an error to raise: the same class with ``about`` in its
         ``detail``, or what ``cause`` found.
     """
+    if _refused(exc):
+        return fault(exc, type(exc), exc.detail)
     found = _quiet(lambda: cause(exc)) if cause is not None else None
     if found:
         return fault(exc, *found)
-    detail = exc.detail or about
+    detail = about
     if about and isinstance(exc, exceptions.NotFound):
         detail = f'{about} does not exist'
     busy = any(one in exc.message for one in _BUSY_TEXTS)
     return fault(exc, exceptions.Busy if busy else type(exc), detail)
+
+
+def _refused(exc):
+    """Whether the RPC layer did not send it at all, and says why.
+
+    A parameter that the release does not have: nothing to look for.
+    """
+    return bool(exc.detail)
 
 
 def _quiet(read):

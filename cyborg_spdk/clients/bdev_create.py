@@ -90,7 +90,9 @@ class BdevCreate:
              'block size': (block_size, self._data_block_size),
              'blocks': (count, lambda one: one.num_blocks),
              'uuid': (uuid, lambda one: one.uuid)},
-            exist_ok, lambda _exc: self._uuid_taken(uuid),
+            exist_ok, lambda exc: self._uuid_taken(uuid) or (
+                type(exc), f'{name or "a new bdev"!r} of {count} blocks: '
+                'not so much memory, or an option is out of range'),
             name=name, num_blocks=count, block_size=block_size, uuid=uuid,
             **options)) or name
 

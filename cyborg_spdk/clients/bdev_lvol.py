@@ -241,6 +241,9 @@ class BdevLvol:
             return self._not_of_kind(name, 'lvol') or (
                 type(exc), f'lvol {name!r}')
 
+        if not self.rpc.has('bdev_lvol_delete') and \
+                self.rpc.has('delete_bdev'):               # v18.01
+            return self.bdev_delete(name, missing_ok=missing_ok)
         return self._delete(
             'bdev_lvol_delete', f'lvol {name!r}',
             lambda: self.find_bdev(name) is None, missing_ok, cause,

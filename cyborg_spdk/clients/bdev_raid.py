@@ -102,9 +102,23 @@ class BdevRaid:
                          lambda one: sorted(one.members or base_bdevs)),
              'strip size in KiB': (strip_size_kb,
                                    lambda one: one.strip_size_kb)},
-            exist_ok, cause, name=name, raid_level=level,
-            base_bdevs=base_bdevs, strip_size_kb=strip_size_kb, **options)
+            exist_ok, cause, name=name, base_bdevs=base_bdevs,
+            **self._raid_params(name, level, strip_size_kb), **options)
         return name
+
+    def _raid_params(self, name, level, strip_size_kb):
+        """Level and strip size in the form of the release."""
+        version = self.rpc.version
+        if version is None or version >= (20, 1):
+            return {'raid_level': level, 'strip_size_kb': strip_size_kb}
+        # bdev_raid_rpc.c until v19.10: a number, and raid0 alone.
+        if level != 'raid0':
+            raise exceptions.InvalidParams(
+                -32602, 'Invalid parameters', 'bdev_raid_create',
+                {'name': name}, f'SPDK has {level} since v20.01 at the '
+                f'earliest, the target is {version}; it was not sent')
+        key = 'strip_size_kb' if version >= (19, 4) else 'strip_size'
+        return {'raid_level': 0, key: strip_size_kb}
 
     def bdev_raid_delete(self, name, *, missing_ok=False):
         """Delete a RAID bdev; its members are free then.

@@ -307,3 +307,7 @@ class IscsiNodes(IscsiCase):
 
 target.for_releases(globals(), IscsiGroups)
 target.for_releases(globals(), IscsiNodes)
+target.for_releases(globals(), IscsiGroups, target.OLD_RELEASES[1:], (
+    'test_initiator_group', 'test_auth_group'))
+target.for_releases(globals(), IscsiNodes, target.OLD_RELEASES, (
+    'test_target_node', 'test_lun', 'test_maps'))

@@ -257,3 +257,7 @@ class Raids(fixture.ClientTests):
 
 target.for_releases(globals(), Lvols)
 target.for_releases(globals(), Raids)
+target.for_releases(globals(), Lvols, target.OLD_RELEASES, (
+    'test_store', 'test_lvol', 'test_thin', 'test_lvols_of_a_store'))
+target.for_releases(globals(), Raids, target.OLD_RELEASES[1:], (
+    'test_raid0', 'test_raid_that_cannot_be'))

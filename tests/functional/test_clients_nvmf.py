@@ -373,3 +373,9 @@ class NvmfAccess(NvmfCase):
 
 target.for_releases(globals(), NvmfSubsystems)
 target.for_releases(globals(), NvmfAccess)
+target.for_releases(globals(), NvmfSubsystems, target.OLD_RELEASES[1:], (
+    'test_transport', 'test_subsystem', 'test_the_discovery_subsystem',
+    'test_namespace', 'test_namespace_that_cannot_be',
+    'test_bdev_that_goes_takes_its_namespace'))
+target.for_releases(globals(), NvmfAccess, target.OLD_RELEASES[1:], (
+    'test_host', 'test_any_host', 'test_referral', 'test_keys'))

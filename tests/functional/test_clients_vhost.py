@@ -44,8 +44,9 @@ class Vhost(fixture.ClientTests):
         self.assertEqual(('blk', bdev, True, 1, ()),
                          (found.kind, found.bdev, found.readonly,
                           int(found.cpumask, 16), found.scsi_targets))
-        self.assertEqual(os.path.join(self.target.directory, name),
-                         os.path.normpath(found.socket))
+        if self.tgt.rpc.version >= (18, 7):
+            self.assertEqual(os.path.join(self.target.directory, name),
+                             os.path.normpath(found.socket))
         self.assertIn(name, [one.ctrlr for one in
                              self.tgt.vhost_get_controllers()])
         self.assertEqual(name, self.tgt.vhost_create_blk_controller(
@@ -207,3 +208,7 @@ class Vhost(fixture.ClientTests):
 
 
 target.for_releases(globals(), Vhost)
+target.for_releases(globals(), Vhost, target.OLD_RELEASES, (
+    'test_blk', 'test_blk_that_cannot_be', 'test_scsi', 'test_scsi_exists',
+    'test_target_that_cannot_be', 'test_all_targets_in_use',
+    'test_coalescing', 'test_delayed_start'))
