@@ -19,15 +19,14 @@ behind them is our client with its connections kept open. What rpc.py prints
 on standard output is printed here byte for byte.
 """
 
-import importlib
 import logging
 import shlex
 import sys
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.cli import rpc_client
+from cyborg_spdk.cli import rpc_parser
 
-_PROGRAM = "rpc.py"
+_PROGRAM = rpc_parser.PROGRAM
 
 
 class Server:
@@ -40,17 +39,11 @@ class Server:
     """
 
     def __init__(self, address=None, timeout=None, plugin=None):
-        self._scripts = _load_scripts()
-        self._plugins = []
-        # argparse takes the program's name from here, as in rpc.py.
-        saved, sys.argv = sys.argv, [_PROGRAM]
-        try:
-            self._parser, self._subparsers = self._scripts.create_parser()
-            self._load_plugin([] if plugin is None
-                              else ["--plugin", plugin])
-            self._parser = self._scripts.hint_rpc_name(self._parser)
-        finally:
-            sys.argv = saved
+        self._parser, self._subparsers = rpc_parser.create()
+        self._plugins = set()
+        if plugin is not None:
+            self._load_plugin(plugin)
+        self._parser = rpc_parser.with_hints(self._parser)
         if address is not None:
             self._parser.set_defaults(server_addr=address)
         if timeout is not None:
@@ -78,7 +71,7 @@ class Server:
         :returns: 0, or 1 if it failed; its output is written then.
         """
         try:
-            self._load_plugin(words)
+            self._load_plugin(rpc_parser.plugin_of(words))
             args = self._parser.parse_args(words)
         except SystemExit:
             return 1
@@ -89,7 +82,8 @@ class Server:
             args.client = rpc_client.connect(
                 args.server_addr, args.port, args.timeout,
                 args.conn_retries, getattr(logging, args.verbose.upper()))
-            self._scripts.call_rpc_func(args)
+            args.func(args)
+            rpc_parser.check_called_name(args.called_rpc_name)
         except rpc_client.failure() as exc:
             print(exc.message)
             return 1
@@ -103,16 +97,8 @@ class Server:
             return 1
         return 0
 
-    def _load_plugin(self, words):
+    def _load_plugin(self, name):
         # A command line may name a module that was not loaded yet.
-        self._scripts.load_plugin(words, self._subparsers, self._plugins)
-
-
-def _load_scripts():
-    try:
-        return importlib.import_module("spdk.spdk_rpc")
-    except ImportError:
-        raise exceptions.InvalidValue(
-            "--server", "spdk", "the command lines of rpc.py need the "
-            "package spdk: pip install 'cyborg-spdk[rpc-server]', or "
-            "'spdk>=26.5'") from None
+        if name is not None and name not in self._plugins \
+                and rpc_parser.load_plugin(name, self._subparsers):
+            self._plugins.add(name)
