@@ -44,6 +44,9 @@ class Connection:
         self.gone = False
         self.outstanding = 0
         self.registered = True
+        # Only faults look at these.
+        self.requests = self.replies = 0
+        self.broken = False
 
     def reply(self, data):
         """Queue one reply; an empty one only ends the request."""
@@ -54,7 +57,19 @@ class Connection:
         limit = self.server.release.send_limit
         if data and type(data) is bytes:
             data = data + b"\n" if len(data) < limit else data[:limit]
-        self.queue.append(data)
+        faults = self.server.faults
+        if faults is None:
+            self.queue.append(data)
+        else:
+            pieces = faults.reply(self, data)
+            if faults.delay():
+                self.server.later(faults.delay(), self._queue, pieces)
+            else:
+                self._queue(pieces)
+        self.server.dirty = True
+
+    def _queue(self, pieces):
+        self.queue.extend(pieces)
         self.server.dirty = True
 
     def send(self):
@@ -64,10 +79,7 @@ class Connection:
         """
         queue = self.queue
         if not queue:
-            return True
-        faults = self.server.faults
-        if faults:
-            return faults.send(self)
+            return not self.broken
         if len(queue) > 1 and not self.sent:
             self._glue()
         while queue:
@@ -77,7 +89,7 @@ class Connection:
             queue.popleft()
             self.sent = 0
             self.outstanding -= 1
-        return True
+        return not self.broken
 
     def _glue(self):
         """Join small replies, so that one system call sends them all."""
@@ -95,6 +107,8 @@ class Connection:
     def _push(self, data):
         try:
             view = memoryview(data)[self.sent:] if self.sent else data
+            if self.server.faults:
+                view = view[:self.server.faults.receive_limit(len(view))]
             self.sent += self.socket.send(view)
         except (BlockingIOError, InterruptedError):
             return False
@@ -111,6 +125,8 @@ class Connection:
         """
         room = self.server.release.recv_buffer - len(self.buffer)
         if room:
+            if self.server.faults:
+                room = self.server.faults.receive_limit(room)
             try:
                 data = self.socket.recv(room)
             except (BlockingIOError, InterruptedError):
@@ -147,6 +163,8 @@ class Connection:
             pos = end
             self.outstanding += 1
             server.message(value, self)
+            if self.broken:
+                return bool(self.queue)
         del self.buffer[:pos]
         return good
 

@@ -24,7 +24,7 @@ _CUT = re.compile(r"^(.*)\.\.\. \((\d+) bytes in all\)$", re.S)
 _LEVEL = '{"jsonrpc":"2.0","id":%d,"method":"log_get_level"}'
 _HEAD = '{"jsonrpc":"2.0","id":1,"method":"bdev_get_bdevs","params":'
 # How long silence is listened to where nothing is to come.
-_SILENCE = 0.15
+_SILENCE = 0.06
 
 
 def request_of(exchange):
@@ -127,12 +127,15 @@ class Recorded:
         for number, exchange in enumerate(
                 replay.load(self.release, "protocol")):
             with self.subTest(number=number, note=exchange["note"]):
-                self._message(exchange)
+                connection = replay.Connection(self.target.socket)
+                try:
+                    self._message(exchange, connection)
+                finally:
+                    connection.close()
 
-    def _message(self, exchange):
+    def _message(self, exchange, connection):
         note = exchange["note"]
         after = re.search(r"connection afterwards: (\w+)", note).group(1)
-        connection = self.connect()
         connection.send(request_of(exchange))
         then = reply_of(exchange["response"])
         if after != "open":

@@ -1,0 +1,83 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Parameters as SPDK's decoders take them."""
+
+import unittest
+
+from cyborg_spdk.simulator import decode
+from cyborg_spdk.simulator import wire
+
+
+def number(text):
+    return wire.Number(text)
+
+
+class Scalars(unittest.TestCase):
+
+    def test_integers(self):
+        for kind, text, expected in (
+                ("uint8", "255", 255), ("uint8", "256", None),
+                ("uint16", "65536", None), ("uint32", "1024.0", 1024),
+                ("uint32", "1024.5", None), ("uint32", "1e3", 1000),
+                ("uint32", "1500e-2", 15), ("uint32", "-1", None),
+                ("uint32", "-0", None), ("uint32", "1e400", None),
+                ("uint64", "18446744073709551615", 2 ** 64 - 1),
+                ("uint64", "18446744073709551616", None),
+                ("int32", "-2147483648", -2 ** 31),
+                ("int32", "2147483648", None), ("int32", "-1.5", None)):
+            with self.subTest(kind=kind, text=text):
+                function = decode.DECODERS[kind]
+                if expected is None:
+                    self.assertRaises(decode.Refused, function,
+                                      number(text))
+                else:
+                    self.assertEqual(expected, function(number(text)))
+
+    def test_wrong_types(self):
+        for kind in ("uint32", "int32", "bool", "string", "uuid"):
+            for value in (None, [], {}, "5" if kind != "string" else 7):
+                self.assertRaises(decode.Refused, decode.DECODERS[kind],
+                                  value)
+        self.assertRaises(decode.Refused, decode.string, number("7"))
+        self.assertRaises(decode.Refused, decode.string, "a\0b")
+
+    def test_uuid(self):
+        text = "6CBF7A3E-4b1d-4c4a-9f0e-2f7f1d3b0a11"
+        self.assertEqual(text.lower(), decode.uuid(text))
+        self.assertRaises(decode.Refused, decode.uuid, "not-a-uuid")
+
+
+class Objects(unittest.TestCase):
+
+    fields = [("name", decode.string, False),
+              ("size", decode.DECODERS["uint32"], True)]
+
+    def test_taken(self):
+        self.assertEqual({"name": "a"},
+                         decode.obj({"name": "a"}, self.fields))
+        self.assertEqual({"name": "a"}, decode.obj(
+            {"name": "a", "more": 1}, self.fields, relaxed=True))
+
+    def test_refused(self):
+        for value in ({}, [], None, {"name": None}, {"name": "a", "x": 1},
+                      {"name": "a", "size": "1"},
+                      wire.Duplicates({"name": "a"})):
+            with self.subTest(value):
+                self.assertRaises(decode.Refused, decode.obj, value,
+                                  self.fields)
+
+    def test_arrays(self):
+        self.assertEqual(["a"], decode.array(["a"], decode.string, 1))
+        self.assertRaises(decode.Refused, decode.array, ["a", "b"],
+                          decode.string, 1)
+        self.assertRaises(decode.Refused, decode.array, {}, decode.string)

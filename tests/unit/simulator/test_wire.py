@@ -1,0 +1,126 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""JSON as SPDK reads and writes it."""
+
+import json
+import unittest
+
+from hypothesis import given
+from hypothesis import strategies
+
+from cyborg_spdk.simulator import validate
+from cyborg_spdk.simulator import wire
+
+_SCALARS = (strategies.none() | strategies.booleans()
+            | strategies.integers(-2 ** 70, 2 ** 70)
+            | strategies.text(strategies.characters(
+                exclude_categories=["Cs"]), max_size=20))
+_VALUES = strategies.recursive(
+    _SCALARS, lambda inner: strategies.lists(inner, max_size=4)
+    | strategies.dictionaries(strategies.text(
+        strategies.characters(exclude_categories=["Cs"]), max_size=8),
+        inner, max_size=4), max_leaves=20)
+
+
+def plain(value):
+    """Turn numbers that kept their text into numbers."""
+    if isinstance(value, wire.Number):
+        return int(value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+class Parse(unittest.TestCase):
+
+    def test_wrong(self):
+        for text in ("hello", "{'a':1}", "[1,]", '{"a":1,}', "[1 2]",
+                     "NaN", '{"x":Infinity}', "01", "1.", ".5", "+1",
+                     "1e", '{"a" 1}', '["\t"]', '["\\x"]', '["\\ud800"]',
+                     '["\\udc00"]', "// c\n{}", "\xef\xbb\xbf{}",
+                     '"\xff"', '"\xc0\x80"', '"\xed\xa0\x80"', "]", "}",
+                     "tru]", "[" * 65):
+            with self.subTest(text):
+                # A top-level number may still grow.
+                self.assertRaises(
+                    (wire.Malformed, wire.Incomplete)
+                    if text in ("1.", "1e") else wire.Malformed,
+                    wire.parse, text)
+
+    def test_unfinished(self):
+        whole = '{"a":[1.5e+3,true,null,"\\u00e9\\\\\xc3\xa9"],"b":{}}'
+        for size in range(len(whole)):
+            with self.subTest(whole[:size]):
+                self.assertRaises(wire.Incomplete, wire.parse,
+                                  whole[:size])
+        self.assertEqual({"a": ["1.5e+3", True, None, "é\\é"], "b": {}},
+                         wire.parse(whole)[0])
+
+    def test_several(self):
+        text = ' {"a":1}[2]"x" 5 null'
+        found, pos = [], 0
+        while pos < len(text):
+            value, pos, _ = wire.parse(text, pos)
+            found.append(value)
+        self.assertEqual([{"a": "1"}, ["2"], "x", "5", None], found)
+
+    def test_numbers_keep_their_text(self):
+        for text in ("0", "-0", "1.0", "1e3", "18446744073709551616"):
+            value = wire.parse(f"[{text}]")[0][0]
+            self.assertIsInstance(value, wire.Number)
+            self.assertEqual(text, value)
+
+    def test_duplicate_members_are_marked(self):
+        self.assertIsInstance(wire.parse('{"a":1,"a":2}')[0],
+                              wire.Duplicates)
+        self.assertNotIsInstance(wire.parse('{"a":1,"b":2}')[0],
+                                 wire.Duplicates)
+
+    def test_values_are_counted_as_spdk_does(self):
+        head = '{"jsonrpc":"2.0","id":1,"method":"m","params":{"x":['
+        for number in (1010, 1011):
+            text = head + ",".join(["1"] * number) + "]}}"
+            self.assertEqual(number + 14, wire.parse(text)[2])
+
+    @given(_VALUES)
+    def test_every_prefix_is_unfinished_or_whole(self, value):
+        data = json.dumps([value], ensure_ascii=False).encode()
+        text = data.decode("latin-1")
+        parsed, end, _ = wire.parse(text)
+        self.assertEqual(len(text), end)
+        self.assertEqual([value], plain(parsed))
+        self.assertEqual(len(text), validate.end(text, 0))
+        for size in range(len(text)):
+            self.assertRaises(wire.Incomplete, wire.parse, text[:size])
+
+    @given(strategies.binary(max_size=40))
+    def test_no_bytes_make_it_fail_otherwise(self, data):
+        try:
+            wire.parse(data.decode("latin-1"))
+        except (wire.Incomplete, wire.Malformed):
+            return
+
+
+class Encode(unittest.TestCase):
+
+    def test_compact_and_ascii(self):
+        self.assertEqual('{"a":[1,true,null,"\\u00E9\\uD83D\\uDE00\\n"]}',
+                         wire.encode({"a": [1, True, None, "é😀\n"]}))
+
+    def test_backslashes_are_left_alone(self):
+        self.assertEqual('"\\\\u00e9\\u00E9"', wire.encode("\\u00e9é"))
+
+    def test_numbers_as_they_came(self):
+        self.assertEqual("1e3", wire.encode(wire.Number("1e3")))
