@@ -13,6 +13,8 @@
 """What all clients have in common: calls whose errors tell the cause."""
 
 import copy
+import errno
+import os
 
 from cyborg_spdk import exceptions
 
@@ -142,6 +144,36 @@ class Client:
             raise fault(exc, exceptions.AlreadyExists,
                         f'{_about} exists ' + (differs or 'already')
                         ) from exc
+
+
+def missing(method, params, detail):
+    """The error for what is not there, found out without the call.
+
+    :param method: the call that was not made.
+    :param params: its parameters, as far as they matter.
+    :param detail: what is not there (str).
+    """
+    return exceptions.NotFound(-errno.ENODEV, os.strerror(errno.ENODEV),
+                               method, params, detail)
+
+
+def taken(method, params, detail):
+    """The error for what exists, found out without the call.
+
+    The parameters are those of :func:`missing`.
+    """
+    return exceptions.AlreadyExists(-errno.EEXIST, os.strerror(errno.EEXIST),
+                                    method, params, detail)
+
+
+def unsupported(method, params, detail):
+    """The error for what SPDK cannot do at all.
+
+    The parameters are those of :func:`missing`.
+    """
+    return exceptions.NotSupported(
+        -errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), method, params,
+        detail)
 
 
 def difference(found, wanted):

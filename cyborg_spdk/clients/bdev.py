@@ -117,8 +117,8 @@ class BdevClient(bdev_layers.BdevLayers, bdev_lvol.BdevLvol,
         if bdev is None:
             if missing_ok:
                 return False
-            raise exceptions.NotFound(
-                -19, 'No such device', 'bdev_delete', {'name': name},
+            raise base.missing(
+                'bdev_delete', {'name': name},
                 f'bdev {name!r} does not exist')
         method, value = self._how_to_delete(bdev, name, sisters)
         return self._delete(
@@ -130,9 +130,8 @@ class BdevClient(bdev_layers.BdevLayers, bdev_lvol.BdevLvol,
         if self.rpc.has('delete_bdev'):        # v17.03 to v19.01: any kind
             return 'delete_bdev', bdev.name
         if kind.delete is None:
-            raise exceptions.NotSupported(
-                -95, 'Operation not supported', 'bdev_delete',
-                {'name': name}, f'bdev {name!r} is a '
+            raise base.unsupported(
+                'bdev_delete', {'name': name}, f'bdev {name!r} is a '
                 f'{bdev.product_name!r}: SPDK has no call to delete one; '
                 'delete what it stands on')
         value = _owner(bdev)
@@ -141,8 +140,8 @@ class BdevClient(bdev_layers.BdevLayers, bdev_lvol.BdevLvol,
                       if one.name != bdev.name and one.kind == kind
                       and _owner(one) == value]
             if others:
-                raise exceptions.NotSupported(
-                    -95, 'Operation not supported', kind.delete,
+                raise base.unsupported(
+                    kind.delete,
                     {kind.key: value}, f'bdev {name!r} can only be deleted '
                     f'with the others of {value!r}: {", ".join(others)}')
         return kind.delete, value

@@ -13,6 +13,7 @@
 """Creating block devices: malloc, null, aio and those that stand on one."""
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.clients import base
 from cyborg_spdk.clients import validate
 
 
@@ -201,8 +202,8 @@ class BdevCreate:
             if exist_ok and taken.product_name == 'passthru' and \
                     taken.bases == (base_bdev_name,) and taken.name == name:
                 return name
-            raise exceptions.AlreadyExists(
-                -17, 'File exists', method, {'name': name},
+            raise base.taken(
+                method, {'name': name},
                 f'bdev {word!r} exists as {taken.product_name!r}'
                 + (f' on {", ".join(taken.bases)}' if taken.bases else '')
                 + '; not sent, since it would abort the target')
@@ -220,8 +221,8 @@ class BdevCreate:
         else:
             found = next((one for one in bdevs if one.known_as(name)), None)
         if found is None:
-            raise exceptions.NotFound(
-                -19, 'No such device', method, {'base_bdev_name': name},
+            raise base.missing(
+                method, {'base_bdev_name': name},
                 f'base bdev {name!r} does not exist; not sent, since SPDK '
                 'would wait for it')
 

@@ -13,6 +13,7 @@
 """Block devices that stand on another: split, delay, crypto; their keys."""
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.clients import base
 from cyborg_spdk.clients import bdev_create
 from cyborg_spdk.clients import validate
 
@@ -64,9 +65,8 @@ class BdevLayers(bdev_create.BdevCreate):
         if not self._parts(base_bdev):
             if missing_ok:
                 return False
-            raise exceptions.NotFound(
-                -19, 'No such device', 'bdev_split_delete',
-                {'base_bdev': base_bdev},
+            raise base.missing(
+                'bdev_split_delete', {'base_bdev': base_bdev},
                 f'bdev {base_bdev!r} does not exist or has no parts')
         return self._delete(
             'bdev_split_delete', f'parts of bdev {base_bdev!r}',
@@ -250,8 +250,8 @@ class BdevLayers(bdev_create.BdevCreate):
         elif found.kind.name in how:
             how[found.kind.name](found.name, size)
         else:
-            raise exceptions.NotSupported(
-                -95, 'Operation not supported', 'bdev_resize',
+            raise base.unsupported(
+                'bdev_resize',
                 {'name': name}, f'bdev {name!r} is a {found.product_name!r}:'
                 ' SPDK can resize null, aio and lvol bdevs')
         return self.bdev_get_bdevs(found.name)[0].size

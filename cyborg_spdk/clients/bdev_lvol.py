@@ -13,6 +13,7 @@
 """Logical volumes: stores, lvols, snapshots and clones."""
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.clients import base
 from cyborg_spdk.clients import bdev_create
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
@@ -358,6 +359,5 @@ class BdevLvol:
 
 
 def _no_store(method, store):
-    return exceptions.NotFound(-19, 'No such device', method,
-                               {'lvs_name': store},
-                               f'lvol store {store!r} does not exist')
+    return base.missing(method, {'lvs_name': store},
+                        f'lvol store {store!r} does not exist')

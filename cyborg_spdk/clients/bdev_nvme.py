@@ -13,6 +13,7 @@
 """NVMe controllers as a source of block devices, local and remote."""
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.clients import base
 from cyborg_spdk.clients import nvmf_address
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
@@ -40,9 +41,8 @@ class BdevNvme:
         if name is not None:
             found = [one for one in found if one.name == name]
             if not found:
-                raise exceptions.NotFound(
-                    -19, 'No such device', 'bdev_nvme_get_controllers',
-                    {'name': name},
+                raise base.missing(
+                    'bdev_nvme_get_controllers', {'name': name},
                     f'NVMe controller {name!r} does not exist')
         return found
 
@@ -163,9 +163,8 @@ class BdevNvme:
         if missing():
             if missing_ok:
                 return False
-            raise exceptions.NotFound(-19, 'No such device', method,
-                                      {'name': name},
-                                      f'{what} does not exist')
+            raise base.missing(method, {'name': name},
+                               f'{what} does not exist')
         return self._delete(method, what, missing, missing_ok, name=name,
                             **params)
 

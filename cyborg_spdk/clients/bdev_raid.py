@@ -13,6 +13,7 @@
 """RAID bdevs."""
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.clients import base
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
 
@@ -81,8 +82,8 @@ class BdevRaid:
             have = self.bdev_get_bdevs()
             for one in base_bdevs:
                 if not any(bdev.known_as(one) for bdev in have):
-                    raise exceptions.NotFound(
-                        -19, 'No such device', 'bdev_raid_create',
+                    raise base.missing(
+                        'bdev_raid_create',
                         {'name': name}, f'base bdev {one!r} does not exist; '
                         'not sent, since SPDK would wait for it')
 

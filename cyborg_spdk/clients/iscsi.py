@@ -13,6 +13,7 @@
 """iSCSI target nodes, their LUNs and their connections."""
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.clients import base
 from cyborg_spdk.clients import bdev
 from cyborg_spdk.clients import historic
 from cyborg_spdk.clients import iscsi_groups
@@ -61,8 +62,8 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
             full = self.full_name(name)
             found = [one for one in found if one.name == full]
             if not found:
-                raise exceptions.NotFound(
-                    -19, 'No such device', 'iscsi_get_target_nodes',
+                raise base.missing(
+                    'iscsi_get_target_nodes',
                     {'name': full}, f'target node {full} does not exist')
         return found
 

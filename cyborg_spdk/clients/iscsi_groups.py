@@ -16,6 +16,7 @@ import ipaddress
 import re
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.clients import base
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
 
@@ -139,8 +140,8 @@ class IscsiGroups:
             want = sorted(f'{one["host"]}:{one["port"]}' for one in portals)
             if have == want and exist_ok:
                 return tag_
-            raise exceptions.AlreadyExists(
-                -17, 'File exists', method, {'tag': tag_},
+            raise base.taken(
+                method, {'tag': tag_},
                 f'portal group {tag_} exists with '
                 f'{", ".join(have) or "no portals"}'
                 + (f', not {", ".join(want)}' if have != want else ''))
@@ -166,8 +167,8 @@ class IscsiGroups:
         for one in portals:
             place = one['host'], one['port']
             if place in taken:
-                raise exceptions.AlreadyExists(
-                    -17, 'File exists', method, {'tag': tag_},
+                raise base.taken(
+                    method, {'tag': tag_},
                     f'portal {":".join(place)} is in portal group '
                     f'{taken[place]}; not sent, since it would crash the '
                     'target')

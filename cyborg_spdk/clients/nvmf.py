@@ -13,6 +13,7 @@
 """NVMe over Fabrics: transports, statistics, and the client as a whole."""
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.clients import base
 from cyborg_spdk.clients import bdev
 from cyborg_spdk.clients import historic
 from cyborg_spdk.clients import nvmf_address
@@ -42,8 +43,8 @@ class NvmfTgt(nvmf_construct.ConstructSubsystem,
         found = [one for one in found
                  if one.trtype.upper() == trtype.upper()]
         if not found:
-            raise exceptions.NotFound(
-                -19, 'No such device', 'nvmf_get_transports',
+            raise base.missing(
+                'nvmf_get_transports',
                 {'trtype': trtype}, f'transport {trtype} was not created')
         return found
 
@@ -133,8 +134,8 @@ class NvmfTgt(nvmf_construct.ConstructSubsystem,
         if self._find_referral(address, subnqn) is not None:
             if exist_ok:
                 return address
-            raise exceptions.AlreadyExists(
-                -17, 'File exists', 'nvmf_discovery_add_referral', None,
+            raise base.taken(
+                'nvmf_discovery_add_referral', None,
                 f'referral to {address} exists already')
         self._call('nvmf_discovery_add_referral', subnqn=subnqn,
                    address=nvmf_address.params(address),

@@ -19,6 +19,7 @@ subsystem and one for each namespace, host and listener.
 import logging
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.clients import base
 from cyborg_spdk.clients import nvmf_address
 from cyborg_spdk.clients import validate
 
@@ -88,8 +89,8 @@ class ConstructSubsystem:
                  for one in words(hosts, 'hosts')]
         spaces = [namespace(one) for one in words(namespaces, 'namespaces')]
         if self.find_subsystem(nqn) is not None:
-            raise exceptions.AlreadyExists(
-                -17, 'File exists', 'construct_nvmf_subsystem', {'nqn': nqn},
+            raise base.taken(
+                'construct_nvmf_subsystem', {'nqn': nqn},
                 f'subsystem {nqn} exists already')
         whole = {}
         if self._constructs():
@@ -98,10 +99,12 @@ class ConstructSubsystem:
                      'hosts': hosts or None, 'namespaces': spaces or None}
             addresses, hosts, spaces = [], [], []
         self._transports_for(addresses)
+        created = False
         try:
             self.nvmf_create_subsystem(
                 nqn, serial_number=serial_number,
                 allow_any_host=bool(allow_any_host), **options, **whole)
+            created = True
             for one in spaces:
                 self.nvmf_subsystem_add_ns(nqn, **one)
             for one in dict.fromkeys(hosts):
@@ -109,14 +112,11 @@ class ConstructSubsystem:
             # Last, so that no host sees a subsystem that is half made.
             for one in addresses:
                 self.nvmf_subsystem_add_listener(nqn, one)
-        except exceptions.AlreadyExists as exc:
-            # Made by somebody else since we looked: not ours to undo.
-            if exc.method not in ('nvmf_create_subsystem',
-                                  'construct_nvmf_subsystem'):
+        except BaseException as exc:
+            # One that somebody else made since we looked is not ours. But
+            # a create whose reply was lost may have been done.
+            if created or not isinstance(exc, exceptions.AlreadyExists):
                 self._undo(nqn)
-            raise
-        except BaseException:
-            self._undo(nqn)
             raise
         return nqn
 
@@ -141,8 +141,8 @@ class ConstructSubsystem:
         have = {one.trtype.upper() for one in self.nvmf_get_transports()}
         for trtype in sorted({one.trtype for one in addresses}):
             if trtype.upper() not in have:
-                raise exceptions.NotFound(
-                    -19, 'No such device', 'construct_nvmf_subsystem',
+                raise base.missing(
+                    'construct_nvmf_subsystem',
                     {'trtype': trtype}, f'transport {trtype} was not '
                     'created: call nvmf_create_transport first')
 

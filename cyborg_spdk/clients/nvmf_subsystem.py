@@ -13,6 +13,7 @@
 """NVM subsystems: themselves, their listeners and their hosts."""
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.clients import base
 from cyborg_spdk.clients import nvmf_address
 from cyborg_spdk.clients import nvmf_cause
 from cyborg_spdk.clients import nvmf_namespace
@@ -43,8 +44,8 @@ class Subsystems(nvmf_namespace.Namespaces):
         if nqn is not None:
             found = [one for one in found if one.nqn == nqn]
             if not found:
-                raise exceptions.NotFound(
-                    -19, 'No such device', 'nvmf_get_subsystems',
+                raise base.missing(
+                    'nvmf_get_subsystems',
                     {'nqn': nqn}, f'subsystem {nqn} does not exist')
         return found
 
@@ -125,8 +126,8 @@ class Subsystems(nvmf_namespace.Namespaces):
         """The subsystem of that NQN; NotFound in the name of ``method``."""
         found = self.find_subsystem(nqn)
         if found is None:
-            raise exceptions.NotFound(
-                -19, 'No such device', method, {'nqn': nqn},
+            raise base.missing(
+                method, {'nqn': nqn},
                 f'subsystem {nqn} does not exist')
         return found
 
@@ -157,8 +158,8 @@ class Subsystems(nvmf_namespace.Namespaces):
         if there and exist_ok:
             return address
         if there:
-            raise exceptions.AlreadyExists(
-                -17, 'File exists', method, {'nqn': nqn},
+            raise base.taken(
+                method, {'nqn': nqn},
                 f'{nqn} listens on {address} already')
         self._call(method, nqn=nqn, **options,
                    listen_address=nvmf_address.params(address),
@@ -253,8 +254,8 @@ class Subsystems(nvmf_namespace.Namespaces):
         if host in self._subsystem(nqn, method).hosts:
             if exist_ok:
                 return host
-            raise exceptions.AlreadyExists(
-                -17, 'File exists', method, {'nqn': nqn, 'host': host},
+            raise base.taken(
+                method, {'nqn': nqn, 'host': host},
                 f'host {host} may use {nqn} already')
         self._call(method, nqn=nqn, host=host, **options,
                    _about=f'host {host} of {nqn}',

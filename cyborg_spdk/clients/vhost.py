@@ -13,6 +13,7 @@
 """vhost-user controllers: block and SCSI devices for virtual machines."""
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.clients import base
 from cyborg_spdk.clients import bdev
 from cyborg_spdk.clients import historic
 from cyborg_spdk.clients import types
@@ -46,8 +47,8 @@ class VhostTgt(historic.HistoricVhost, bdev.BdevClient):
 
     @staticmethod
     def _missing(method, name):
-        return exceptions.NotFound(
-            -19, 'No such device', method, {'ctrlr': name},
+        return base.missing(
+            method, {'ctrlr': name},
             f'vhost controller {name!r} does not exist')
 
     def find_controller(self, name):
