@@ -46,7 +46,7 @@ START_WAIT = 15.0
 #: Seconds that one discover() gives a target to answer, beside
 #: ``[spdk] rpc_timeout``. With START_WAIT it keeps three drivers' turns
 #: within the agent's patience.
-READ_WAIT = 15.0
+READ_WAIT = 10.0
 
 # Several drivers of one name may live in one process.
 _COUNT = itertools.count(1)
