@@ -137,5 +137,35 @@ class Construct(fixture.ClientTests):
         self.assertEqual(before, self.tgt.find_subsystem(nqn))
 
 
+class Unanswered(fixture.ClientTests):
+    """A step that is executed, and whose reply is lost.
+
+    Only the simulator can be made to do that.
+    """
+
+    application = 'nvmf_tgt'
+    client_class = clients.NvmfTgt
+    #: The step.
+    method = None
+
+    def test_undone(self):
+        self.tgt.nvmf_create_transport('TCP')
+        nqn, bdev = fixture.nqn(), self.malloc()
+        with self.assertRaises(exceptions.RpcTimeout) as caught:
+            self.tgt.with_timeout(3).construct_nvmf_subsystem(
+                nqn, [fixture.on_localhost()], [fixture.host_nqn()], 'S1',
+                [bdev])
+        self.assertEqual(self.method, caught.exception.method)
+        self.assertIsNone(self.tgt.find_subsystem(nqn))
+        self.assertFalse(self.tgt.find_bdev(bdev).claimed)
+
+
 target.for_releases(globals(), Construct, target.RELEASES +
                     target.OLD_RELEASES)
+for _method in ('nvmf_create_subsystem', 'nvmf_subsystem_add_ns',
+                'nvmf_subsystem_add_host', 'nvmf_subsystem_add_listener'):
+    target.for_releases(
+        globals(), type(f'Unanswered_{_method}', (Unanswered,), {
+            'method': _method,
+            'arguments': ('--fault', f'never-answer={_method}')}),
+        () if target.SPDK_DIR else ('v26.05',))
