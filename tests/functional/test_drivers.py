@@ -22,6 +22,7 @@ import psutil
 import testtools
 
 from cyborg_spdk import tasks
+from cyborg_spdk.clients import iscsi
 from cyborg_spdk.clients import nvmf
 from cyborg_spdk.clients import vhost
 from cyborg_spdk.host import launcher
@@ -185,3 +186,33 @@ class RestartTest(AgentCase):
         subsystem = client.find_subsystem('nqn.2016-06.io.spdk:cnode1')
         self.assertEqual(2, len(subsystem.namespaces))
         self.assertEqual(json.loads(before)[1], self.host.providers())
+
+
+class IscsiTest(testtools.TestCase):
+
+    def test_a_provider_for_each_lun(self):
+        host = self.useFixture(cloud.Host(['spdk_iscsi_driver']))
+        self.targets = self.useFixture(targets.Targets(
+            {'iscsi': ['spdk_iscsi']}, host.config))
+        tracker = host.cloud.tracker(host.name)
+        tasks.wait_all()
+        client = iscsi.IscsiTgt(self.targets.client('spdk_iscsi'))
+        for name in ('Malloc0', 'Malloc1'):
+            client.bdev_malloc_create(name, 16 * _MIB, 512)
+        port = targets.free_port()
+        client.iscsi_create_portal_group(1, [f'127.0.0.1:{port}'])
+        client.iscsi_create_initiator_group(1, ['ANY'], ['ANY'])
+        client.iscsi_create_target_node(
+            'disk1', [(0, 'Malloc0'), (5, 'Malloc1')], [(1, 1)])
+        host.cloud.report(tracker)
+        providers = host.providers()
+        self.assertEqual([{'CUSTOM_SPDK_ISCSI': 1}] * 2, [
+            one['inventory'] for one in providers.values()])
+        self.assertEqual(
+            ['{"iqn":"iqn.2016-06.io.spdk:disk1","lun":"0"}',
+             '{"iqn":"iqn.2016-06.io.spdk:disk1","lun":"5"}'],
+            sorted(one.attach_handle_list[0].attach_info
+                   for device in host.devices()
+                   for one in device.deployable_list))
+        for one in providers.values():
+            self.assertIn('CUSTOM_SPDK_ISCSI', one['traits'])

@@ -111,6 +111,18 @@ class ReportTest(NodeCase):
         self.node.report()
         self.assertEqual(['2'], self.nsids())
 
+    def test_more_bdevs_than_fit_into_one_reply(self):
+        self.units(1, 2)
+        bdevs = self.puppet.replies()['bdev_get_bdevs']
+        # What is not asked by name, nobody needs.
+        self.puppet.extra = {'bdev_get_bdevs': lambda params: [
+            bdev for bdev in bdevs if params and bdev['name'] in
+            params['name']]}
+        self.puppet.cut = {'bdev_get_bdevs'}
+        self.node.report()
+        self.assertEqual(['1', '2'], self.nsids())
+        self.assertEqual(3, self.puppet.asked.count('bdev_get_bdevs'))
+
     def test_one_bad_unit_does_not_block_the_others(self):
         self.units(1, 2)
         replies = self.puppet.replies()
