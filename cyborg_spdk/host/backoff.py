@@ -71,15 +71,15 @@ def _boot():
         return stream.read().strip()
 
 
-def _path(run_path, target):
-    return os.path.join(run_path, f'{target.name}.starts')
+def _path(run_path, name):
+    return os.path.join(run_path, f'{name}.starts')
 
 
-def read(run_path, target):
+def read(run_path, name):
     """The :class:`History` of a target; an empty one if there is none."""
     try:
         history = History(**json.loads(
-            paths.read(_path(run_path, target)) or b'{}'))
+            paths.read(_path(run_path, name)) or b'{}'))
         if history.held:
             return history
         if history.boot == _boot() and 0 <= history.last <= _now() and \
@@ -90,33 +90,33 @@ def read(run_path, target):
     return History()
 
 
-def started(run_path, target):
+def started(run_path, name):
     """Remember that a target is started now.
 
     :returns: the new :class:`History`.
     """
-    before = read(run_path, target)
+    before = read(run_path, name)
     now = _now()
     starts = before.starts if now - before.last < WELL_AFTER else 0
     history = History(starts + 1, now, _boot())
-    _write(run_path, target, history)
+    _write(run_path, name, history)
     return history
 
 
-def hold(run_path, target):
+def hold(run_path, name):
     """Remember that the operator wants it to stay down."""
-    _write(run_path, target, History(held=True))
+    _write(run_path, name, History(held=True))
 
 
-def _write(run_path, target, history):
+def _write(run_path, name, history):
     paths.write_atomically(
-        _path(run_path, target),
+        _path(run_path, name),
         json.dumps(dataclasses.asdict(history)).encode(), durable=False)
 
 
-def forget(run_path, target):
+def forget(run_path, name):
     """Forget it all: the operator has stopped or started the target."""
     try:
-        os.unlink(_path(run_path, target))
+        os.unlink(_path(run_path, name))
     except FileNotFoundError:
         pass

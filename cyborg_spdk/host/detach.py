@@ -143,7 +143,7 @@ def unit_command(argv, log, cwd, gid, unit):
     ]
     if gid != -1:
         properties.append(f'Group={gid}')
-    command = [_tool('systemd-run'), '--quiet', '--no-ask-password',
+    command = [_tool('systemd-run'), '--no-ask-password',
                f'--unit={unit}', f'--description=SPDK target {unit}']
     command += [f'--property={name}' for name in properties]
     # systemd would put variables in.
@@ -172,7 +172,7 @@ class Unit:
                 unit, f'systemd-run: {exc}') from None
         if done.returncode != 0:
             raise exceptions.StartError(
-                unit, f'systemd-run: {done.stderr.strip()}',
+                unit, 'systemd-run: ' + ' '.join(done.stderr.split()),
                 exit_code=done.returncode)
         # 0 if it has ended already.
         self.pid = int(self._show().get('MainPID', 0))

@@ -82,8 +82,8 @@ def ensure(conf, target, *, force=False):
         if found is not None:
             return _await(conf, target, found)
         if force:
-            backoff.forget(run_path, target)
-        _check_pause(target, run_path)
+            backoff.forget(run_path, process.name(conf, target))
+        _check_pause(conf, target, run_path)
         deadline = time.monotonic() + conf.spdk.start_timeout
         return Running(
             starting.start(conf, target, run_path, deadline), True)
@@ -140,9 +140,9 @@ def _lock(conf, target, run_path, doing):
         doing=f'{target.name}: {doing}')
 
 
-def _check_pause(target, run_path):
+def _check_pause(conf, target, run_path):
     """Refuse a start that is not due, or that nobody wants."""
-    history = backoff.read(run_path, target)
+    history = backoff.read(run_path, process.name(conf, target))
     if history.held:
         raise exceptions.NotRunning(
             f"{target.name}: it was stopped and is kept down; start it "
@@ -162,7 +162,12 @@ def _await(conf, target, found):
         time.sleep(seconds)
         return not found.alive()
 
-    deadline = time.monotonic() + conf.spdk.start_timeout
+    starting.trim_log(starting.log_path(conf, target))
+    patience = conf.spdk.start_timeout
+    if found.listening and process.age(found) > patience:
+        # It is not starting: it hangs, or answers at once.
+        patience = min(patience, conf.spdk.connect_timeout)
+    deadline = time.monotonic() + patience
     try:
         if readiness.wait(target, deadline, ended):
             if found.listening:
@@ -171,8 +176,8 @@ def _await(conf, target, found):
     except exceptions.RpcTimeout:
         raise exceptions.StartError(
             target.name, f'process {found.pid} runs, but does not answer '
-            f'at {target.rpc_address} within {conf.spdk.start_timeout:g} '
-            's; look at its log, or stop it') from None
+            f'at {target.rpc_address} within {patience:g} s; look at its '
+            'log, or stop it') from None
     raise exceptions.StartError(
         target.name, f'process {found.pid} ended while it was waited for',
         log_tail=starting.log_tail(starting.log_path(conf, target)))
@@ -195,7 +200,7 @@ def stop(conf, target, *, kill=False, hold=False):
     run_path = _run_path(conf)
     with _lock(conf, target, run_path, 'stop'):
         if hold:
-            backoff.hold(run_path, target)
+            backoff.hold(run_path, process.name(conf, target))
         found = process.find(target)
         if found is None:
             return False
@@ -213,7 +218,8 @@ def stop(conf, target, *, kill=False, hold=False):
             if not found.alive():
                 rpc.disconnect(target.rpc_address)
                 if not hold:
-                    backoff.forget(run_path, target)
+                    backoff.forget(run_path,
+                                   process.name(conf, target))
                 return True
     raise exceptions.StopError(
         f"{target.name}: process {found.pid} has not ended within [spdk] "

@@ -28,6 +28,7 @@ import signal
 import socket
 import stat
 import struct
+import time
 
 import psutil
 
@@ -142,6 +143,32 @@ def socket_path(target):
     """
     address = rpc.parse_address(target.rpc_address)
     return address.path if address.scheme == 'unix' else None
+
+
+def name(conf, target):
+    """Under which name things of a target's process are kept.
+
+    Several targets may be one process: its log, its saved configuration and
+    its deaths are then those of the first of them in the configuration.
+
+    :param conf: the configuration.
+    :param target: a :class:`cyborg_spdk.conf.Target`.
+    :returns: the name of a target.
+    """
+    address = rpc.parse_address(target.rpc_address)
+    for other in spdk_conf.targets(conf):
+        if rpc.parse_address(other.rpc_address) == address:
+            return other.name
+    return target.name
+
+
+def age(found):
+    """Seconds for which a process has run, whatever the clock says.
+
+    :param found: a :class:`TargetProcess`.
+    """
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME)
+               - found.ticks / os.sysconf('SC_CLK_TCK'))
 
 
 def find(target, installation=None):

@@ -45,6 +45,7 @@ import psutil
 
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
+from cyborg_spdk.host import locks
 from cyborg_spdk.host import paths
 from cyborg_spdk.host import process
 
@@ -57,6 +58,9 @@ KEEP_REJECTED = 5
 #: and have the same. SPDK goes down in 0.03 to 1.8 s.
 CONFIRM = 5.0
 
+# Seconds to wait for another process that saves the same.
+_LOCK_TIMEOUT = 60
+
 # Calls that make something, as opposed to those that set options, which
 # every target's configuration has.
 _MAKES = re.compile(r'(^|_)(create|attach|add|construct|start)(_|$)')
@@ -68,8 +72,12 @@ _REFUSED = re.compile(
 
 
 def path(conf, target):
-    """Path of a target's saved configuration."""
-    return os.path.join(conf.spdk.state_path, f'{target.name}.json')
+    """Path of a target's saved configuration.
+
+    Targets that are one process have one, under the first one's name.
+    """
+    return os.path.join(conf.spdk.state_path,
+                        f'{process.name(conf, target)}.json')
 
 
 def directory(conf):
@@ -261,7 +269,21 @@ def save(conf, target, client, *, force=False, timeout=None,
         raise exceptions.ConnectionLost(
             target.rpc_address, 'framework_get_config',
             'the target was restarted meanwhile; save again')
-    directory(conf)
+    identity = _identity(found) if local else None
+
+    def still():
+        return process.find(target) == found and \
+            dump(read(client, timeout)) == data and \
+            process.find(target) == found
+
+    # Two targets that are one process may be saved at once.
+    with locks.hold(directory(conf), os.path.basename(path(conf, target)),
+                    _LOCK_TIMEOUT, doing=f'{target.name}: save'):
+        return _save(conf, target, found, config, data, identity, force,
+                     lambda: time.sleep(confirm) or still())
+
+
+def _save(conf, target, found, config, data, identity, force, confirmed):
     try:
         saved = load(conf, target)
     except exceptions.StateError as exc:
@@ -269,7 +291,6 @@ def save(conf, target, client, *, force=False, timeout=None,
                     target.name, exc)
         set_aside(conf, target)
         saved = None
-    identity = _identity(found) if local else None
     if saved is None:
         _write(conf, target, data, identity)
         return True
@@ -288,14 +309,10 @@ def save(conf, target, client, *, force=False, timeout=None,
             target.name, target.name)
         return False
     missing = lost(saved.config, config)
-    if missing and not force:
-        time.sleep(confirm)
-        if process.find(target) != found or \
-                dump(read(client, timeout)) != data or \
-                process.find(target) != found:
-            LOG.info('%s: it is changing, or going down; its configuration '
-                     'is not saved now', target.name)
-            return False
+    if missing and not force and not confirmed():
+        LOG.info('%s: it is changing, or going down; its configuration is '
+                 'not saved now', target.name)
+        return False
     if missing or not same:
         paths.write_atomically(saved.path + '.previous', saved.data)
     _write(conf, target, data, identity)
@@ -404,7 +421,7 @@ def set_aside(conf, target):
 def rejected(conf, target):
     """Paths of the configurations that a target has refused, oldest
     first."""
-    prefix = f'{target.name}.json.rejected-'
+    prefix = os.path.basename(path(conf, target)) + '.rejected-'
     try:
         names = os.listdir(conf.spdk.state_path)
     except OSError:

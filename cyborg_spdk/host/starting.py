@@ -38,6 +38,11 @@ from cyborg_spdk.host import savedconfig
 
 LOG = logging.getLogger(__name__)
 
+#: Bytes at which the log of a target that runs is begun anew, and how many
+#: of them are kept.
+LOG_LIMIT = 32 << 20
+LOG_KEPT = 4 << 20
+
 #: How many lines of its log are told when a target fails to start.
 LOG_LINES = 8
 
@@ -133,7 +138,8 @@ def _attempt(conf, target, installation, run_path, deadline, config):
         argv = commandline.build(
             target, installation, cores=cores, config=config,
             huge_dir=huge_dir, vhost_dir=_vhost_dir(target, run_path))
-        starts = backoff.started(run_path, target).starts
+        starts = backoff.started(run_path,
+                                 process.name(conf, target)).starts
         if starts > 1:
             LOG.warning('%s: start number %d within %d s of each other',
                         target.name, starts, backoff.WELL_AFTER)
@@ -169,7 +175,29 @@ def _vhost_dir(target, run_path):
 def log_path(conf, target):
     """Path of the log of a target that is started here."""
     return os.path.join(os.path.realpath(conf.spdk.run_path),
-                        f'{target.name}.log')
+                        f'{process.name(conf, target)}.log')
+
+
+def trim_log(path):
+    """Keep the log of a target that runs from filling the disk.
+
+    If it is longer than :data:`LOG_LIMIT`, its end becomes the log before
+    (PATH.1) and it begins anew; targets write at its end, wherever that is.
+
+    :param path: the log; nothing happens if it is not ours to change.
+    """
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return
+    with open(fd, 'r+b') as stream:
+        length = os.fstat(fd).st_size
+        if length <= LOG_LIMIT:
+            return
+        stream.seek(length - LOG_KEPT)
+        paths.write_atomically(path + '.1', stream.read(LOG_KEPT), 0o640,
+                               durable=False)
+        stream.truncate(0)
 
 
 def check_socket_path(target, path):
@@ -252,7 +280,10 @@ def _program(conf, target, installation, argv, log):
     if os.geteuid() == 0 or installation.simulated or target.no_huge:
         if os.geteuid() != 0:
             arguments = arguments[:3] + (-1,) + arguments[4:]
-        return detach.start(*arguments)
+        try:
+            return detach.start(*arguments)
+        except exceptions.StartError as exc:
+            raise exceptions.StartError(target.name, exc.reason) from None
     return _AsRoot(_privileged(conf), target.name, *arguments)
 
 

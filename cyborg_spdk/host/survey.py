@@ -13,8 +13,6 @@
 """What is to be known of each target of this host, read and not changed."""
 
 import dataclasses
-import os
-import time
 
 import psutil
 
@@ -107,7 +105,8 @@ def _saved(conf, target):
 
 
 def _why_stopped(conf, target):
-    history = backoff.read(conf.spdk.run_path, target)
+    history = backoff.read(conf.spdk.run_path,
+                           process.name(conf, target))
     if history.held:
         return (f'it is kept down; start it with cyborg-spdk target start '
                 f'{target.name}')
@@ -121,9 +120,7 @@ def _process(found):
     known = {'application': found.application, 'pid': found.pid or None,
              'user': found.uid}
     if found.ticks:
-        ticks = os.sysconf('SC_CLK_TCK')
-        known['seconds'] = max(0.0, time.clock_gettime(
-            time.CLOCK_BOOTTIME) - found.ticks / ticks)
+        known['seconds'] = process.age(found)
         known |= _arguments(found.pid)
     return known
 

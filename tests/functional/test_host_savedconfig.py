@@ -290,6 +290,32 @@ class SavedConfigTest(fixtures.TestWithFixtures):
         self.assertTrue(self.save())
 
 
+class OneProcessTest(fixtures.TestWithFixtures):
+
+    def test_two_targets_have_one_configuration(self):
+        one = self.useFixture(host.Host({'nvmf': ['nvmf'],
+                                         'vhost': ['vhost']}))
+        for name in ('nvmf', 'vhost'):
+            one.set(name, application='spdk_tgt',
+                    rpc_address=one.path('run', 'both.sock'))
+        pid = launcher.ensure(one.conf, one.target('vhost')).process.pid
+        self.assertEqual(pid, launcher.ensure(
+            one.conf, one.target('nvmf')).process.pid)
+        for name in ('nvmf', 'vhost'):
+            one.client(name).call('bdev_malloc_create', name=f'Of-{name}',
+                                  num_blocks=2048, block_size=512)
+            self.assertTrue(savedconfig.save(
+                one.conf, one.target(name), one.client(name)))
+        self.assertEqual({one.path('state', 'nvmf.json')}, {
+            savedconfig.load(one.conf, one.target(name)).path
+            for name in ('nvmf', 'vhost')})
+        host.kill(pid)
+        launcher.ensure(one.conf, one.target('vhost'))
+        self.assertEqual(['Of-nvmf', 'Of-vhost'], sorted(
+            bdev['name'] for bdev in
+            one.client('nvmf').call('bdev_get_bdevs')))
+
+
 class CommandTest(fixtures.TestWithFixtures):
 
     def setUp(self):

@@ -18,7 +18,7 @@ import unittest
 from cyborg_spdk.host import backoff
 from cyborg_spdk.host import claims
 
-TARGET = types.SimpleNamespace(name='nvmf', memory_mb=512)
+NAME = 'nvmf'
 
 
 class PauseTest(unittest.TestCase):
@@ -54,14 +54,14 @@ class HistoryTest(unittest.TestCase):
             stream.write(text)
 
     def test_remembered_and_forgotten(self):
-        self.assertEqual(0, backoff.read(self.path, TARGET).starts)
+        self.assertEqual(0, backoff.read(self.path, NAME).starts)
         for number in (1, 2, 3):
             self.assertEqual(
-                number, backoff.started(self.path, TARGET).starts)
-        self.assertGreater(backoff.read(self.path, TARGET).pause(), 0)
-        backoff.forget(self.path, TARGET)
-        self.assertEqual(0, backoff.read(self.path, TARGET).starts)
-        backoff.forget(self.path, TARGET)
+                number, backoff.started(self.path, NAME).starts)
+        self.assertGreater(backoff.read(self.path, NAME).pause(), 0)
+        backoff.forget(self.path, NAME)
+        self.assertEqual(0, backoff.read(self.path, NAME).starts)
+        backoff.forget(self.path, NAME)
 
     def test_of_another_boot_or_damaged_is_nothing(self):
         for text in ('', '[]', '{"starts": 9}', 'x', '{"other": 1}',
@@ -69,18 +69,18 @@ class HistoryTest(unittest.TestCase):
             with self.subTest(text):
                 self.write(text)
                 self.assertEqual(backoff.History(),
-                                 backoff.read(self.path, TARGET))
+                                 backoff.read(self.path, NAME))
 
     def test_from_the_future_is_nothing(self):
-        boot = backoff.started(self.path, TARGET).boot
+        boot = backoff.started(self.path, NAME).boot
         self.write(f'{{"starts": 9, "last": 1e12, "boot": "{boot}"}}')
-        self.assertEqual(0, backoff.read(self.path, TARGET).pause())
+        self.assertEqual(0, backoff.read(self.path, NAME).pause())
 
     def test_held_until_it_is_started(self):
-        backoff.hold(self.path, TARGET)
-        self.assertTrue(backoff.read(self.path, TARGET).held)
-        backoff.started(self.path, TARGET)
-        self.assertFalse(backoff.read(self.path, TARGET).held)
+        backoff.hold(self.path, NAME)
+        self.assertTrue(backoff.read(self.path, NAME).held)
+        backoff.started(self.path, NAME)
+        self.assertFalse(backoff.read(self.path, NAME).held)
 
 
 class ClaimsTest(unittest.TestCase):
