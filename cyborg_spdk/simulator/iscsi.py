@@ -242,7 +242,8 @@ class Layer:
             free = [number for number in range(MAX_LUNS)
                     if number not in node.device.luns]
             lun = free[0] if free else MAX_LUNS
-        if bdev is None or bdev.removing or not 0 <= lun < MAX_LUNS \
+        if bdev is None or bdev.removing or bdev.claim is not None \
+                or not 0 <= lun < MAX_LUNS \
                 or lun in node.device.luns:
             raise errors.invalid_params()
 

@@ -161,7 +161,9 @@ class Layer:
         """
         if not name or len(name.encode()) >= NAME_MAX:
             raise errors.invalid()
-        if base.claim is not None:
+        shared = self.target.release >= 2305
+        if base.claim is not None or (shared and base.openers):
+            # That kind of claim allows no other writer.
             raise errors.not_permitted()
         size = cluster or _CLUSTER
         if size < base.block_size or size % base.block_size:

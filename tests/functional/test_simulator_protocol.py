@@ -249,7 +249,7 @@ class Recorded:
                              "method": "log_get_level"})
         waiting = []
         self.addCleanup(lambda: [sock.close() for sock in waiting])
-        for number in range(520):
+        for _ in range(520):
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             waiting.append(sock)
             sock.setblocking(False)
@@ -257,7 +257,7 @@ class Recorded:
                 sock.connect(self.target.socket)
             except BlockingIOError:
                 break
-        self.assertEqual(514, number + 1)
+        self.assertEqual(514, len(waiting))
 
 
 class Wire2201(Recorded, Wire):

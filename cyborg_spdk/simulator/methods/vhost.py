@@ -73,6 +73,8 @@ def create_blk(target, params, request):
     bdev = target.bdevs.find(params["dev_name"])
     if bdev is None or bdev.removing:
         raise errors.no_device(_CODE)
+    if bdev.claim is not None:
+        raise errors.not_permitted(_CODE)
     controller = vhost.Controller(
         name, "block", layer.cpumask(params.get("cpumask")),
         layer.path(name))
@@ -138,7 +140,7 @@ def add_target(target, params, request):
     if number in controller.targets:
         raise errors.exists(_CODE)
     bdev = target.bdevs.find(params["bdev_name"])
-    if bdev is None or bdev.removing:
+    if bdev is None or bdev.removing or bdev.claim is not None:
         raise errors.invalid(_CODE)
     layer.add_target(controller, number, bdev)
     return number

@@ -1,0 +1,50 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Lists that are always empty: nothing of the kind is simulated."""
+
+import errno
+
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import registry
+
+
+@registry.method("bdev_virtio_scsi_get_devices", "accel_crypto_keys_get",
+                 "bdev_nvme_get_mdns_discovery_info",
+                 "net_get_interfaces", "bdev_opal_get_info")
+def nothing(target, params, request):
+    """Nothing is there."""
+    return []
+
+
+@registry.method("nbd_get_disks")
+def nbd_disks(target, params, request):
+    """No bdev is exported as a network block device."""
+    if params.get("nbd_device") is not None:
+        raise errors.no_device()
+    return []
+
+
+@registry.method("virtio_blk_get_transports")
+def virtio_blk_transports(target, params, request):
+    """There is the one that is built in."""
+    if params.get("name") not in (None, "vhost_user_blk"):
+        raise errors.no_device()
+    return [{"name": "vhost_user_blk"}]
+
+
+@registry.method("virtio_blk_create_transport")
+def create_virtio_blk_transport(target, params, request):
+    """The one that is built in exists from the start."""
+    if params["name"] == "vhost_user_blk":
+        raise errors.exists(errors.INVALID_PARAMS)
+    raise errors.system(errno.EINVAL, errors.INVALID_PARAMS)
