@@ -22,6 +22,10 @@ LATENCIES = ('avg_read', 'p99_read', 'avg_write', 'p99_write')
 #: schema.json, accel_crypto_cipher.
 CIPHERS = ('AES_CBC', 'AES_XTS')
 
+#: vbdev_error_rpc.c; ``corrupt_data`` and ``nomem`` since v22.09.
+IO_TYPES = ('clear', 'read', 'write', 'unmap', 'flush', 'all')
+ERROR_TYPES = ('failure', 'pending', 'corrupt_data', 'nomem')
+
 
 class BdevLayers(bdev_create.BdevCreate):
     """Mixed into :class:`~cyborg_spdk.clients.bdev.BdevClient`."""
@@ -230,6 +234,28 @@ class BdevLayers(bdev_create.BdevCreate):
     def _has_crypto_key(self, name):
         return name in self.accel_crypto_keys_get()
 
+    def bdev_error_inject_error(self, name, io_type, error_type, *, num=1):
+        """Make an error bdev fail.
+
+        :param name: the error bdev, ``EE_...``.
+        :param io_type: one of :data:`IO_TYPES`; ``clear`` ends it all.
+        :param error_type: one of :data:`ERROR_TYPES`.
+        :param num: how many operations are to fail.
+        :returns: True.
+        :raises NotFound: there is no error bdev of that name.
+        """
+        validate.text('bdev', name)
+        io_type = validate.choice('io_type', io_type, IO_TYPES)
+        error_type = validate.choice('error_type', error_type, ERROR_TYPES)
+        validate.integer('num', num, 1, 2 ** 32 - 1)
+        wrong = self._not_of_kind(name, 'error')
+        if wrong:
+            raise base.missing('bdev_error_inject_error', {'name': name},
+                               wrong[1])
+        return self._call('bdev_error_inject_error', name=name,
+                          io_type=io_type, error_type=error_type, num=num,
+                          _about=f'error bdev {name!r}')
+
     def bdev_resize(self, name, size):
         """Change the size of a bdev with the call that fits its module.
 
@@ -287,8 +313,7 @@ class BdevLayers(bdev_create.BdevCreate):
         validate.text('bdev', name)
         wrong = self._not_of_kind(name, 'aio')
         if wrong:
-            raise wrong[0](-19, 'No such device', 'bdev_aio_rescan',
-                           {'name': name}, wrong[1])
+            raise base.missing('bdev_aio_rescan', {'name': name}, wrong[1])
         # v22.01 answers "false" when it went well (bdev_aio_rpc.c).
         self._call('bdev_aio_rescan', name=name, _false_ok=True,
                    _about=f'aio bdev {name!r}')

@@ -293,6 +293,32 @@ class BdevLvol:
                              snapshot_name=snapshot_name,
                              clone_name=clone_name)
 
+    def bdev_lvol_clone_bdev(self, bdev, store, clone_name):
+        """Make a clone that stands on a bdev outside its store (v23.05).
+
+        :param bdev: UUID of that bdev, which must not change any more.
+        :param store: name of the store.
+        :param clone_name: name of the clone.
+        :returns: name of the clone's bdev: a UUID.
+        :raises NotFound: there is no such bdev or store.
+        :raises AlreadyExists: the name is taken.
+        """
+        validate.object_name('clone', clone_name)
+
+        def cause(exc):
+            if self.find_lvstore(store) is None:
+                return exceptions.NotFound, \
+                    f'lvol store {store!r} does not exist'
+            if self.find_bdev(f'{store}/{clone_name}') is not None:
+                return exceptions.AlreadyExists, \
+                    f'lvol {store}/{clone_name} exists already'
+            return self._no_bdev(bdev) or (
+                type(exc), f'bdev {bdev!r}: give its UUID')
+
+        return self._call('bdev_lvol_clone_bdev', bdev=bdev, lvs_name=store,
+                          clone_name=clone_name, _cause=cause,
+                          _about=f'clone {clone_name!r}')
+
     def bdev_lvol_rename(self, old_name, new_name):
         """Give an lvol another name in its store.
 

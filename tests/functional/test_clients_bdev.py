@@ -129,6 +129,20 @@ class Bdevs(fixture.ClientTests):
         self.assertFails(exceptions.PermissionDenied, [claimed, above],
                          self.tgt.bdev_error_create, claimed)
 
+    def test_inject_error(self):
+        name = self.tgt.bdev_error_create(self.null())
+        for io_type in ('read', 'clear'):
+            self.assertTrue(self.tgt.bdev_error_inject_error(
+                name, io_type, 'failure', num=3))
+        for wrong, words in (('nosuch', "'nosuch' does not exist"),
+                             (self.null(), 'no error bdev')):
+            self.assertFails(exceptions.NotFound, words,
+                             self.tgt.bdev_error_inject_error, wrong, 'read',
+                             'failure')
+        self.assertFails(exceptions.InvalidValue, 'io_type',
+                         self.tgt.bdev_error_inject_error, name, 'copy',
+                         'failure')
+
     def test_passthru(self):
         base, name = self.null(), unique('P')
         self.assertEqual(name, self.tgt.bdev_passthru_create(name, base))

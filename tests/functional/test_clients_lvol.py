@@ -164,6 +164,25 @@ class Lvols(fixture.ClientTests):
                      self.tgt.bdev_lvol_set_read_only):
             self.assertFails(exceptions.NotFound, 'nosuch', call, 'nosuch')
 
+    def test_clone_of_a_bdev(self):
+        store, base = self.store(), self.malloc('4MiB')
+        if not self.has('bdev_lvol_clone_bdev'):
+            self.assertFails(exceptions.MethodNotFound, 'clone_bdev',
+                             self.tgt.bdev_lvol_clone_bdev, base, store,
+                             'clone')
+            return
+        uuid = self.tgt.find_bdev(base).uuid
+        made = self.tgt.bdev_lvol_clone_bdev(uuid, store, 'clone')
+        self.assertTrue(self.tgt.find_bdev(made).own['esnap_clone'])
+        self.assertFails(exceptions.AlreadyExists, f'{store}/clone',
+                         self.tgt.bdev_lvol_clone_bdev, uuid, store, 'clone')
+        self.assertFails(exceptions.NotFound, 'nosuch',
+                         self.tgt.bdev_lvol_clone_bdev, uuid, 'nosuch',
+                         'other')
+        self.assertFails(exceptions.NotFound, 'nosuch',
+                         self.tgt.bdev_lvol_clone_bdev, 'nosuch', store,
+                         'other')
+
     def test_rename_and_read_only(self):
         store = self.store()
         made = self.tgt.bdev_lvol_create(store, 'one', '4MiB')
