@@ -35,7 +35,7 @@ from tests.functional.fixtures import node as nodes
 
 SEED = int(os.environ.get('CYBORG_SPDK_TEST_SEED')
            or random.SystemRandom().randrange(1 << 32))
-EXAMPLES = int(os.environ.get('CYBORG_SPDK_TEST_EXAMPLES') or 4)
+EXAMPLES = int(os.environ.get('CYBORG_SPDK_TEST_EXAMPLES') or 3)
 
 #: Reports within which all is as it should be once nothing happens any more:
 #: units come one at a time, and each may have to go before it comes.
