@@ -89,6 +89,7 @@ class Discover(lister.Lister):
     def _rows(self, drivers):
         wait = self.app.conf.spdk.start_timeout
         surveys = [survey for one in drivers for survey in one.survey(wait)]
+        LOG.debug('%s', tasks.summary())
         errors = [survey.error for survey in surveys if survey.error]
         if errors and len(errors) == len(surveys):
             raise errors[0]
