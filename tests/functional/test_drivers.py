@@ -15,6 +15,8 @@
 import json
 import os
 import signal
+import threading
+import time
 import uuid
 
 from oslo_config import cfg
@@ -178,7 +180,10 @@ class RestartTest(AgentCase):
         process = launcher.status(cfg.CONF, self.targets.target('spdk_nvmf'))
         running = psutil.Process(process.pid)
         os.kill(process.pid, signal.SIGKILL)
-        psutil.wait_procs([running], timeout=30)
+        deadline = time.monotonic() + 60
+        while running.is_running():
+            self.assertLess(time.monotonic(), deadline)
+            threading.Event().wait(0.02)
         self.cloud.report(self.tracker)
         again = launcher.status(cfg.CONF, self.targets.target('spdk_nvmf'))
         self.assertNotEqual(process.pid, again.pid)
