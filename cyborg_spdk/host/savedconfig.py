@@ -71,6 +71,10 @@ _REFUSED = re.compile(
     r'spdk_subsystem_init_from_json|RPC config')
 
 
+class Damaged(exceptions.StateError):
+    """A file is no configuration of SPDK."""
+
+
 def path(conf, target):
     """Path of a target's saved configuration.
 
@@ -153,29 +157,29 @@ def parse(data, name):
     :param data: the bytes of the file.
     :param name: its path, for the message.
     :returns: dict as :func:`read` returns it.
-    :raises StateError: if SPDK would not understand it.
+    :raises Damaged: if SPDK would not understand it.
     """
     try:
         config = json.loads(data)
     except ValueError as exc:
-        raise exceptions.StateError(
+        raise Damaged(
             f"{name}: not JSON: {exc}; correct the file, or name another") \
             from None
     if not isinstance(config, dict) or \
             not isinstance(config.get('subsystems'), list):
-        raise exceptions.StateError(
+        raise Damaged(
             f'{name}: not a configuration of SPDK: it has no list of '
             '"subsystems"; name a file that save_config wrote')
     for subsystem in config['subsystems']:
         if not isinstance(subsystem, dict) or not isinstance(
                 subsystem.get('config') or [], list):
-            raise exceptions.StateError(
+            raise Damaged(
                 f'{name}: not a configuration of SPDK: {subsystem!r:.60} '
                 'is no subsystem; name a file that save_config wrote')
     for where, call in calls(config):
         if not isinstance(call, dict) or \
                 not isinstance(call.get('method'), str):
-            raise exceptions.StateError(
+            raise Damaged(
                 f'{name}: not a configuration of SPDK: {call!r:.60} in '
                 f'{where} is no call; name a file that save_config wrote')
     return config
@@ -207,7 +211,8 @@ def load(conf, target):
     """The saved configuration of a target.
 
     :returns: :class:`Saved`, or None if there is none.
-    :raises StateError: if it cannot be read or is damaged.
+    :raises Damaged: if it is no configuration.
+    :raises StateError: if it cannot be read.
     """
     name = path(conf, target)
     data = paths.read(name)
@@ -219,8 +224,8 @@ def load(conf, target):
         origin = json.loads(paths.read(name + '.from') or b'{}')
         if origin.get('sha256') == _checksum(data):
             written_from = origin.get('process')
-    except (ValueError, AttributeError):
-        pass
+    except (exceptions.StateError, ValueError, AttributeError):
+        pass  # Then it is not known.
     return Saved(name, config, data, written_from)
 
 
@@ -286,7 +291,7 @@ def save(conf, target, client, *, force=False, timeout=None,
 def _save(conf, target, found, config, data, identity, force, confirmed):
     try:
         saved = load(conf, target)
-    except exceptions.StateError as exc:
+    except Damaged as exc:
         LOG.warning('%s: the saved configuration is damaged: %s',
                     target.name, exc)
         set_aside(conf, target)
@@ -364,13 +369,15 @@ def for_start(conf, target):
 
     :returns: (path, saved): path of the file, or None for none; and
         whether it is the saved one. A damaged saved one is set aside.
+    :raises StateError: if there is a saved one that cannot be read: the
+        target is not to come up without it for that.
     :raises ConfigurationError: if ``config_file`` is not there.
     """
     if target.save_config:
         try:
             if load(conf, target) is not None:
                 return path(conf, target), True
-        except exceptions.StateError as exc:
+        except Damaged as exc:
             LOG.error('%s: the saved configuration is damaged: %s',
                       target.name, exc)
             set_aside(conf, target)

@@ -82,17 +82,21 @@ def look(conf, target):
              'address': target.rpc_address}
     try:
         known |= _saved(conf, target)
+    except exceptions.StateError as exc:
+        known['problem'] = str(exc)
+    try:
         if process.socket_path(target) is not None:
             found = process.find(target)
             if found is None:
-                return State(**known, state=STOPPED,
-                             problem=_why_stopped(conf, target))
+                why = _why_stopped(conf, target)
+                return State(**known | {'state': STOPPED}
+                             | ({'problem': why} if why else {}))
             known |= _process(found)
         return State(**known | _answer(conf, target))
     except exceptions.ForeignProcess as exc:
-        return State(**known, state=FOREIGN, problem=str(exc))
+        return State(**known | {'state': FOREIGN, 'problem': str(exc)})
     except exceptions.SpdkError as exc:
-        return State(**known, state=UNKNOWN, problem=str(exc))
+        return State(**known | {'state': UNKNOWN, 'problem': str(exc)})
 
 
 def _saved(conf, target):

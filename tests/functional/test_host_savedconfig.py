@@ -239,6 +239,20 @@ class SavedConfigTest(fixtures.TestWithFixtures):
         self.assert_set_aside(b'{"subsystems": [{',
                               'damaged: .*nvmf.json: not JSON')
 
+    def test_one_that_cannot_be_read_is_not_gone(self):
+        host.kill(self.run_with('Malloc0'))
+        path = self.saved().path
+        # Whoever reads it: a link is not followed.
+        os.rename(path, path + '.real')
+        os.symlink(path + '.real', path)
+        with self.assertRaisesRegex(exceptions.StateError,
+                                    'nvmf.json: cannot be read'):
+            self.ensure()
+        self.assertEqual([], self.host.processes())
+        os.rename(path + '.real', path)
+        self.ensure()
+        self.assertEqual(['Malloc0'], self.bdevs())
+
     def test_a_first_configuration(self):
         path = self.host.path('first.json')
         with open(path, 'w') as stream:
