@@ -118,7 +118,7 @@ def get_transports(target, params, request):
             if trtype is None or trtype.upper() == name]
 
 
-def _address(target, given):
+def transport_id(given):
     """Turn ``listen_address`` into a transport id.
 
     :raises errors.CallError: -32602.
@@ -146,13 +146,17 @@ def add_listener(target, params, request):
     """Listen on an address for a subsystem."""
     tgt = subsystems.find_tgt(target, params)
     subsystem = subsystems.find_subsystem(target, params, tgt)
-    address = _address(target, params["listen_address"])
-    target.answer_later(request, _add, target, tgt, subsystem, address,
+    address = transport_id(params["listen_address"])
+    target.answer_later(request, listen, target, tgt, subsystem, address,
                         params)
     return registry.PENDING
 
 
-def _add(target, tgt, subsystem, address, params):
+def listen(target, tgt, subsystem, address, params):
+    """Let a subsystem listen.
+
+    :raises errors.CallError: -32602, for whatever reason.
+    """
     if subsystem.find_listener(address):
         if target.release >= 2405:
             raise errors.invalid_params()
@@ -175,7 +179,7 @@ def remove_listener(target, params, request):
     """Stop to listen on an address for a subsystem."""
     tgt = subsystems.find_tgt(target, params)
     subsystem = subsystems.find_subsystem(target, params, tgt)
-    address = _address(target, params["listen_address"])
+    address = transport_id(params["listen_address"])
     if address["trtype"] not in tgt.transports:
         raise errors.invalid_params()
 
@@ -223,18 +227,17 @@ def set_ana_state(target, params, request):
     """Set the ANA state of a listener, for one group or all."""
     tgt = subsystems.find_tgt(target, params)
     subsystem = subsystems.find_subsystem(target, params, tgt)
-    address = _address(target, params["listen_address"])
+    address = transport_id(params["listen_address"])
     state = params["ana_state"]
     if state not in ("optimized", "non_optimized", "inaccessible"):
         raise errors.invalid_params()
     group = params.get("anagrpid", 0)
-    if group > subsystem.max_namespaces:
-        raise errors.invalid_params()
 
     def change():
         listener = subsystem.find_listener(address)
-        if listener is None or not subsystem.ana_reporting:
-            raise errors.invalid_params()
+        if listener is None or not subsystem.ana_reporting \
+                or group > subsystem.max_namespaces:
+            raise errors.internal("error setting ANA state: -22")
         groups = [group] if group else range(
             1, subsystem.max_namespaces + 1)
         listener.ana_states.update(dict.fromkeys(groups, state))
@@ -245,12 +248,12 @@ def set_ana_state(target, params, request):
 
 
 def _referral(target, params):
-    address = _address(target, params["address"])
+    address = transport_id(params["address"])
     if address["trtype"] == "PCIE":
         raise errors.invalid_params()
     if params.get("subnqn") is not None \
             and not nvmf.nqn_is_valid(params["subnqn"]):
-        raise errors.invalid_params("Invalid subsystem NQN")
+        raise errors.internal()
     subnqn = params.get("subnqn") or nvmf.DISCOVERY
     return address, subnqn
 
@@ -388,7 +391,8 @@ def create_target(target, params, request):
 def delete_target(target, params, request):
     """Remove a target."""
     if params["name"] not in target.nvmf.tgts:
-        raise errors.invalid_params("Target doesn't exist.")
+        raise errors.invalid_params(
+            "The specified target doesn't exist, cannot delete it.")
     target.answer_later(
         request, lambda: bool(target.nvmf.tgts.pop(params["name"])))
     return registry.PENDING

@@ -1,0 +1,69 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``accel_crypto_key_*`` (``lib/accel``): keys, kept and never used."""
+
+import errno
+import re
+
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import registry
+
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{64})\Z")
+
+
+def _keys(target):
+    """The target's keys by name, in the order in which they were made."""
+    if not hasattr(target, "crypto_keys"):
+        target.crypto_keys = {}
+    return target.crypto_keys
+
+
+@registry.method("accel_crypto_key_create")
+def create(target, params, request):
+    """Keep a key."""
+    keys = _keys(target)
+    if params["name"] in keys:
+        raise errors.exists()
+    cipher = params["cipher"]
+    xts = cipher == "AES_XTS"
+    given = [params["key"], params.get("key2", "")]
+    if cipher not in ("AES_XTS", "AES_CBC") or not _HEX.match(given[0]) \
+            or bool(given[1]) != xts or (xts and (
+                len(given[0]) != len(given[1]) or not _HEX.match(given[1])
+                or given[0].lower() == given[1].lower())):
+        raise errors.invalid()
+    keys[params["name"]] = {
+        "name": params["name"], "cipher": cipher, "key": given[0],
+        **({"key2": given[1]} if xts else {}),
+        "tweak_mode": params.get("tweak_mode", "SIMPLE_LBA")}
+    return True
+
+
+@registry.method("accel_crypto_keys_get")
+def get(target, params, request):
+    """Describe one key or all."""
+    keys = _keys(target)
+    name = params.get("key_name")
+    if name is None:
+        return list(keys.values())
+    if name not in keys:
+        raise errors.system(errno.ENOENT)
+    return [keys[name]]
+
+
+@registry.method("accel_crypto_key_destroy")
+def destroy(target, params, request):
+    """Forget a key."""
+    if _keys(target).pop(params["key_name"], None) is None:
+        raise errors.system(errno.ENOENT)
+    return True
