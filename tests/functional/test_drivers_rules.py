@@ -13,14 +13,13 @@
 """The drivers with puppets as targets: what happens when something is off."""
 
 import json
-import logging
 import os
 
-import fixtures
 from oslo_config import cfg
 import testtools
 
 from cyborg_spdk.drivers import nvmf
+from tests.functional.fixtures import logs
 from tests.functional.fixtures import node as nodes
 
 DISK = nodes.DISK
@@ -32,7 +31,7 @@ class NodeCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
+        self.told = self.useFixture(logs.Log()).count
         self.node = nodes.Node(self.KINDS)
         self.addCleanup(self.node.close)
         self.puppet = self.node.puppets['spdk_nvmf']
@@ -49,10 +48,6 @@ class NodeCase(testtools.TestCase):
         name = self.node.handles()[self.node.info('nvmf', 1, nsid)]
         provider = self.node.providers()[name]
         return self.node.cloud.allocate(provider['uuid'], 'CUSTOM_SPDK_NVMF')
-
-    def told(self, text):
-        """How many lines of the log have this in them."""
-        return sum(text in line for line in self.log.output.splitlines())
 
 
 class ReportTest(NodeCase):
@@ -336,7 +331,7 @@ class UpdateTest(NodeCase):
     def test_refused_by_the_target(self):
         self.fail_with = 'bdev Nvme0n1 could not be opened'
         self.assertIs(False, self.driver.update(self.path, self.image))
-        self.assertIn('could not be opened', self.log.output)
+        self.assertEqual(2, self.told('could not be opened'))
 
     def test_images_that_are_none(self):
         for content in (b'', b'123'):
