@@ -23,6 +23,7 @@ import time
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 from cyborg_spdk.host import backoff
+from cyborg_spdk.host import installation as spdk
 from cyborg_spdk.host import locks
 from cyborg_spdk.host import paths
 from cyborg_spdk.host import process
@@ -76,6 +77,9 @@ def ensure(conf, target, *, force=False):
             f"{target.name}: it does not run, and [{target.name}] start is "
             f"false; start it with cyborg-spdk target start {target.name}, "
             "or set start")
+    # Without a program nothing else is worth trying, or telling.
+    installation = spdk.find(conf.spdk.spdk_dir)
+    installation.path(target.application)
     run_path = _run_path(conf)
     with _lock(conf, target, run_path, 'start'):
         found = process.find(target)
@@ -85,8 +89,8 @@ def ensure(conf, target, *, force=False):
             backoff.forget(run_path, process.name(conf, target))
         _check_pause(conf, target, run_path)
         deadline = time.monotonic() + conf.spdk.start_timeout
-        return Running(
-            starting.start(conf, target, run_path, deadline), True)
+        return Running(starting.start(
+            conf, target, installation, run_path, deadline), True)
 
 
 def _run_path(conf):

@@ -29,7 +29,6 @@ from cyborg_spdk.host import commandline
 from cyborg_spdk.host import cores as cpu
 from cyborg_spdk.host import detach
 from cyborg_spdk.host import hugepages
-from cyborg_spdk.host import installation as spdk
 from cyborg_spdk.host import paths
 from cyborg_spdk.host import pci
 from cyborg_spdk.host import process
@@ -85,11 +84,13 @@ _REMEDIES = (
 )
 
 
-def start(conf, target, run_path, deadline):
+def start(conf, target, installation, run_path, deadline):
     """Start a target, with its configuration, and wait until it is ready.
 
     :param conf: the configuration.
     :param target: a :class:`cyborg_spdk.conf.Target` that does not run.
+    :param installation: the
+        :class:`~cyborg_spdk.host.installation.Installation` to use.
     :param run_path: the trusted directory of logs and locks.
     :param deadline: point of ``time.monotonic()`` at which to give up.
     :returns: its :class:`~cyborg_spdk.host.process.TargetProcess`.
@@ -97,7 +98,6 @@ def start(conf, target, run_path, deadline):
     :raises HostError: its other subclasses, for what is in the way.
     :raises ConfigurationError: for options that cannot be used.
     """
-    installation = spdk.find(conf.spdk.spdk_dir)
     check_socket_path(target, process.socket_path(target))
     if conf.spdk.pci_devices and not installation.simulated:
         _bind_devices(conf, target, installation)

@@ -294,6 +294,13 @@ class FailureTest(HostTest):
         self.refused(one, 'spdk_dir = .*/none; it does not exist; correct',
                      exceptions.NotInstalled)
 
+    def test_without_spdk_nothing_is_made(self):
+        one = self.host()
+        one.set('spdk', spdk_dir=one.path('none'),
+                run_path=one.path('no', 'run'))
+        self.refused(one, 'does not exist', exceptions.NotInstalled)
+        self.assertFalse(os.path.exists(one.path('no')))
+
     def test_the_program_is_missing(self):
         one = self.failing('')
         os.unlink(one.path('spdk', 'build', 'bin', 'nvmf_tgt'))
