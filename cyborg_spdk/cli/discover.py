@@ -30,6 +30,10 @@ NAMESPACE = 'cyborg.accelerator.driver'
 DEFAULT_DRIVERS = ('spdk_nvmf_driver', 'spdk_vhost_driver')
 
 _COLUMNS = ('Target', 'Unit', 'Resource Class', 'Traits', 'Size', 'Reach')
+_REMEDIES = {
+    'nvmf': 'a subsystem with a namespace (cyborg-spdk nvmf subsystem create)',
+    'vhost': 'a controller (cyborg-spdk vhost controller create blk)',
+    'iscsi': 'a target node (cyborg-spdk iscsi node create)'}
 _UNITS = ('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')
 
 
@@ -96,6 +100,11 @@ class Discover(lister.Lister):
         for error in errors:
             LOG.error('%s', error)
             self._failed = True
+        for survey in surveys:
+            if survey.contents and not survey.contents.units:
+                LOG.warning('%s: it runs and has nothing to give away; '
+                            'create %s', survey.target.name,
+                            _REMEDIES[survey.target.kind])
         return [
             (survey.target.name, unit.title, survey.target.resource_class,
              Lines(list(unit.traits)), Size(unit.size), unit.reach)
