@@ -103,7 +103,7 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
         validate.integer('queue_depth', queue_depth, 1, 2 ** 31 - 1)
         params = {'pg_ig_maps': maps, 'luns': luns, **chap,
                   'header_digest': header_digest, 'data_digest': data_digest}
-        if not self.rpc.supports('iscsi_create_target_node', 'pg_ig_maps'):
+        if self._flat_arrays():
             params = _flat(params)
         self._create(
             'iscsi_create_target_node', f'target node {full}',
@@ -118,6 +118,11 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
             name=full, alias_name=alias_name or full,
             queue_depth=queue_depth, **params)
         return full
+
+    def _flat_arrays(self):
+        """Whether maps and LUNs are arrays side by side (until v18.01)."""
+        return not self.rpc.supports('iscsi_create_target_node',
+                                     'pg_ig_maps')
 
     def _maps_cause(self, maps):
         portals = {one.tag for one in self.iscsi_get_portal_groups()}
@@ -222,7 +227,7 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
         full = self.full_name(name)
         maps = _maps(pg_ig_maps)
         params = {'pg_ig_maps': maps}
-        if not self.rpc.supports(method, 'pg_ig_maps'):
+        if self._flat_arrays():
             params = {key: [one[key[:-1]] for one in maps]
                       for key in ('pg_tags', 'ig_tags')}
 

@@ -36,6 +36,21 @@ class CallError(Exception):
         self.message = message
 
 
+def of_release(error, method, release):
+    """Code and message of an error as a release tells it.
+
+    Until v19.04 the methods of bdevs answered -32602 whatever was wrong.
+
+    :param error: a :class:`CallError`.
+    :param method: the current name of the method.
+    :returns: (code, message).
+    """
+    if release < 1907 and method.startswith("bdev_") \
+            and -4096 < error.code < 0 and error.code != -errno.EOPNOTSUPP:
+        return INVALID_PARAMS, "Invalid parameters"
+    return error.code, error.message
+
+
 def system(number, code=None, message=None):
     """Make the error that SPDK sends for a system error.
 

@@ -189,7 +189,8 @@ class Dispatcher:
                 raise errors.CallError(-95, "Operation not supported")
             result = method.function(target, decoded, request)
         except errors.CallError as exc:
-            request.error(exc.code, exc.message)
+            request.error(*errors.of_release(
+                exc, method.canonical, target.release))
             return
         if result is not registry.PENDING:
             request.result(result)

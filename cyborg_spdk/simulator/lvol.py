@@ -54,6 +54,7 @@ class Store:
         self.mask_pages = _mask_pages(clusters)
         used = 1 + self.mask_pages + 2 * _mask_pages(pages) + pages
         self.total = clusters - -(-used * _PAGE // self.cluster)
+        self._of_base = clusters
         base.unmapped = (base.size - used * _PAGE, 1)
         self.write(3)
 
@@ -61,6 +62,13 @@ class Store:
         """Count pages of metadata that a real store would write."""
         size, number = self.base.written
         self.base.written = (size + pages * _PAGE, number + pages)
+
+    def grow(self):
+        """Take over what the base bdev has more than it had."""
+        clusters = min(self.base.size, self.max_growable) // self.cluster
+        if clusters > self._of_base:
+            self.total += clusters - self._of_base
+            self._of_base = clusters
 
     @property
     def free(self):

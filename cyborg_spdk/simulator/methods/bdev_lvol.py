@@ -122,9 +122,14 @@ def get_lvstores(target, params, request):
 
 @registry.method("bdev_lvol_grow_lvstore")
 def grow_lvstore(target, params, request):
-    """Take over a grown base bdev: there is none."""
-    _layer(target).find(params.get("uuid"), params.get("lvs_name"))
-    return _later(target, request, lambda: True)
+    """Take over a base bdev that has grown."""
+    store = _layer(target).find(params.get("uuid"), params.get("lvs_name"))
+
+    def grow():
+        store.grow()
+        return True
+
+    return _later(target, request, grow)
 
 
 @registry.method("bdev_lvol_get_lvols")

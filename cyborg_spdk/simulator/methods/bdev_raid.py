@@ -259,6 +259,8 @@ def create(target, params, request):
     name, names = params["name"], params["base_bdevs"]
     level = params["raid_level"]
     level = {"0": "raid0", "1": "raid1", "5f": "raid5f"}.get(level, level)
+    if release < 2001 and level == 0:       # a number until v19.10
+        level = "raid0"
     strip = params.get("strip_size_kb", params.get("strip_size", 0))
 
     def failed(number):

@@ -21,6 +21,22 @@ from cyborg_spdk.simulator import iscsi
 from cyborg_spdk.simulator import registry
 
 
+def _maps(params):
+    """Which groups belong together; two arrays side by side in v18.01."""
+    if "pg_ig_maps" in params:
+        return params["pg_ig_maps"]
+    return [{"pg_tag": portal, "ig_tag": initiator} for portal, initiator
+            in zip(params["pg_tags"], params["ig_tags"], strict=False)]
+
+
+def _luns(params):
+    """(LUN, name of a bdev); two arrays side by side in v18.01."""
+    if "luns" in params:
+        return [(item.get("lun_id", 0), item.get("bdev_name"))
+                for item in params["luns"]]
+    return list(zip(params["lun_ids"], params["bdev_names"], strict=False))
+
+
 @registry.method("iscsi_get_target_nodes")
 def get_target_nodes(target, params, request):
     """Describe the target nodes."""
@@ -32,9 +48,8 @@ def create_target_node(target, params, request):
     """Make a target node."""
     layer = target.iscsi
     name = layer.full_name(params["name"])
-    luns = [(item.get("lun_id", 0), item.get("bdev_name"))
-            for item in params["luns"]]
-    maps = params["pg_ig_maps"]
+    luns = _luns(params)
+    maps = _maps(params)
     if name in layer.nodes or not iscsi.check_name(name) \
             or not iscsi.chap_is_valid(params) \
             or not luns or 0 not in [lun for lun, _ in luns] \
@@ -94,7 +109,7 @@ def add_lun(target, params, request):
 def add_maps(target, params, request):
     """Let initiator groups in through portal groups."""
     layer = target.iscsi
-    layer.add_maps(layer.node(params["name"]), params["pg_ig_maps"])
+    layer.add_maps(layer.node(params["name"]), _maps(params))
     return True
 
 
@@ -102,7 +117,7 @@ def add_maps(target, params, request):
 def remove_maps(target, params, request):
     """Take that back."""
     layer = target.iscsi
-    layer.remove_maps(layer.node(params["name"]), params["pg_ig_maps"])
+    layer.remove_maps(layer.node(params["name"]), _maps(params))
     return True
 
 
