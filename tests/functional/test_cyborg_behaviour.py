@@ -276,6 +276,13 @@ class LimitsTest(ReportCase):
             {name: entries.Entry(name, '{"a":"b"}', RC, ())}, {}))
         self.assertEqual({}, self.host.providers())
 
+    def test_a_longer_handle_fails_where_the_database_has_limits(self):
+        handle = units.canonical({'nqn': 'n' * 250, 'nsid': '1'})
+        report = self.aborted if self.cloud.database == 'mariadb' \
+            else self.report
+        for _ in range(2):
+            report(self.device(1, handle=handle))
+
     def test_large_board_info(self):
         facts = {'uuids': {str(number): str(uuid.uuid4())
                            for number in range(5000)}, 'version': 'v26.05'}
