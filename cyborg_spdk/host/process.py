@@ -66,7 +66,8 @@ class TargetProcess:
     """
 
     pid: int
-    create_time: float
+    # Not compared: it changes when the clock is set.
+    create_time: float = dataclasses.field(compare=False)
     exe: str
     application: str
     rpc_address: str

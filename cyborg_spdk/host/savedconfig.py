@@ -58,6 +58,12 @@ KEEP_REJECTED = 5
 #: and have the same. SPDK goes down in 0.03 to 1.8 s.
 CONFIRM = 5.0
 
+#: A target that was started with this may lack some of its configuration.
+IGNORE_ERRORS = '--json-ignore-init-errors'
+
+# By target: the process of which it was told last that it lacks something.
+_told = {}
+
 # Seconds to wait for another process that saves the same.
 _LOCK_TIMEOUT = 60
 
@@ -304,16 +310,17 @@ def _save(conf, target, found, config, data, identity, force, confirmed):
             _write_origin(saved.path, data, identity)
         return False
     same = identity is not None and saved.written_from == identity
-    if not (same or force or _started_with(found, saved.path)) and \
-            not objects(config) and objects(saved.config):
-        LOG.warning(
-            '%s: it has nothing and was not started with its saved '
-            'configuration, %s, which is kept; restart it with cyborg-spdk '
-            'target restart %s to give it back, or replace it with '
-            'cyborg-spdk target save-config %s', target.name, saved.path,
-            target.name, target.name)
-        return False
+    cmdline = _cmdline(found)
     missing = lost(saved.config, config)
+    if not (same or force or _started_with(cmdline, saved.path)) and \
+            not objects(config) and objects(saved.config):
+        _keep(target, saved, identity, 'it has nothing and was not started '
+              'with its saved configuration')
+        return False
+    if missing and not force and IGNORE_ERRORS in cmdline:
+        _keep(target, saved, identity, 'it could not be given all of its '
+              f'saved configuration ({", ".join(sorted(set(missing)))})')
+        return False
     if missing and not force and not confirmed():
         LOG.info('%s: it is changing, or going down; its configuration is '
                  'not saved now', target.name)
@@ -322,6 +329,18 @@ def _save(conf, target, found, config, data, identity, force, confirmed):
         paths.write_atomically(saved.path + '.previous', saved.data)
     _write(conf, target, data, identity)
     return True
+
+
+def _keep(target, saved, identity, why):
+    """Tell, once for each process, that what was saved is kept."""
+    if _told.get(target.name) == identity:
+        return
+    _told[target.name] = identity
+    LOG.warning(
+        '%s: %s, %s, which is kept; restart it with cyborg-spdk target '
+        'restart %s to give it back, or replace it with cyborg-spdk target '
+        'save-config %s', target.name, why, saved.path, target.name,
+        target.name)
 
 
 def replace(conf, target, config):
@@ -354,12 +373,15 @@ def _write_origin(name, data, identity):
         {'process': identity, 'sha256': _checksum(data)}).encode())
 
 
-def _started_with(found, name):
-    """Whether a process was started with a file as its configuration."""
+def _cmdline(found):
     try:
-        cmdline = psutil.Process(found.pid).cmdline()
-    except psutil.Error:
-        return False
+        return psutil.Process(found.pid).cmdline()
+    except (AttributeError, psutil.Error):
+        return []
+
+
+def _started_with(cmdline, name):
+    """Whether a process was started with a file as its configuration."""
     return any(option in ('-c', '--config', '--json') and value == name
                for option, value in zip(cmdline, cmdline[1:], strict=False))
 
@@ -388,6 +410,16 @@ def for_start(conf, target):
                 'there is no such file; correct the path')
         return os.path.abspath(target.config_file), False
     return None, False
+
+
+def port_taken(log_tail):
+    """Whether a configuration was refused since a port is taken.
+
+    That is not its fault, and passes.
+
+    :param log_tail: list of str.
+    """
+    return any('Address already in use' in line for line in log_tail)
 
 
 def refused(log_tail):

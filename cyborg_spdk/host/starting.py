@@ -108,19 +108,29 @@ def start(conf, target, installation, run_path, deadline):
     except exceptions.StartError as exc:
         if not saved or not savedconfig.refused(exc.log_tail):
             raise
-        aside = savedconfig.set_aside(conf, target)
-        LOG.error(
-            '%s: it refuses its saved configuration, which is now %s; it '
-            'is started without. Correct that file and give it back with: '
-            'cyborg-spdk target load-config %s %s. The target said: %s',
-            target.name, aside, target.name, aside,
-            ' | '.join(exc.log_tail))
-    config, _ = savedconfig.for_start(conf, target)
+        said = exc.log_tail
     deadline = time.monotonic() + conf.spdk.start_timeout
+    if savedconfig.port_taken(said) and \
+            savedconfig.IGNORE_ERRORS not in target.extra_args:
+        LOG.error(
+            '%s: a port of its saved configuration is taken; it is started '
+            'with the rest, and %s is kept. Free the port, then: '
+            'cyborg-spdk target restart %s. The target said: %s',
+            target.name, config, target.name, ' | '.join(said))
+        return _attempt(conf, target, installation, run_path, deadline,
+                        config, savedconfig.IGNORE_ERRORS)
+    aside = savedconfig.set_aside(conf, target)
+    LOG.error(
+        '%s: it refuses its saved configuration, which is now %s; it is '
+        'started without. Correct that file and give it back with: '
+        'cyborg-spdk target load-config %s %s. The target said: %s',
+        target.name, aside, target.name, aside, ' | '.join(said))
+    config, _ = savedconfig.for_start(conf, target)
     return _attempt(conf, target, installation, run_path, deadline, config)
 
 
-def _attempt(conf, target, installation, run_path, deadline, config):
+def _attempt(conf, target, installation, run_path, deadline, config,
+             *further):
     log = log_path(conf, target)
     cores = None
     if not installation.simulated:
@@ -138,6 +148,7 @@ def _attempt(conf, target, installation, run_path, deadline, config):
         argv = commandline.build(
             target, installation, cores=cores, config=config,
             huge_dir=huge_dir, vhost_dir=_vhost_dir(target, run_path))
+        argv += further
         starts = backoff.started(run_path,
                                  process.name(conf, target)).starts
         if starts > 1:

@@ -14,6 +14,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -234,6 +235,53 @@ class SavedConfigTest(fixtures.TestWithFixtures):
             json.dumps({'subsystems': [{'subsystem': 'bdev', 'config': [
                 call, call]}]}).encode(),
             'nvmf: it refuses its saved configuration')
+
+    def test_a_port_that_is_taken(self):
+        pid = self.run_with('Malloc0')
+        client = self.host.client()
+        probe = socket.socket()
+        self.addCleanup(probe.close)
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        client.call('nvmf_create_transport', trtype='TCP')
+        client.call('nvmf_create_subsystem', nqn=NQN, allow_any_host=True)
+        client.call('nvmf_subsystem_add_listener', nqn=NQN, listen_address={
+            'trtype': 'TCP', 'adrfam': 'ipv4', 'traddr': '127.0.0.1',
+            'trsvcid': str(port)})
+        self.assertTrue(self.save())
+        before = self.saved().data
+        host.kill(pid)
+        taken = socket.socket()
+        self.addCleanup(taken.close)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+        def bound():
+            try:
+                taken.bind(('127.0.0.1', port))
+            except OSError:
+                return False  # The target is being cleaned up still.
+            return True
+
+        host.wait_until(bound)
+        taken.listen()
+        with self.assertLogs('cyborg_spdk.host', 'ERROR') as logs:
+            self.assertTrue(self.ensure().started)
+        self.assertIn('a port of its saved configuration is taken; it is '
+                      'started with the rest', logs.output[0])
+        self.assertEqual(['Malloc0'], self.bdevs())
+        # What it lacks now is not taken for what is wanted.
+        with self.assertLogs('cyborg_spdk.host', 'WARNING') as logs:
+            self.assertFalse(self.save())
+        self.assertIn('nvmf_subsystem_add_listener', logs.output[0])
+        taken.close()
+        launcher.stop(self.host.conf, self.host.target())
+        self.assertEqual(before, self.saved().data)
+        self.ensure()
+        self.assertEqual([str(port)], [
+            one['trsvcid'] for found in
+            self.host.client().call('nvmf_get_subsystems')
+            for one in found['listen_addresses']])
 
     def test_a_damaged_file(self):
         self.assert_set_aside(b'{"subsystems": [{',

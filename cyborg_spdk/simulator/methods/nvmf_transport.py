@@ -166,6 +166,12 @@ def listen(target, tgt, subsystem, address, params):
     shared = any(other.find_listener(address)
                  for other in tgt.subsystems.values())
     if not shared and not nvmf.can_listen(address):
+        if nvmf.can_listen({**address, "trsvcid": "0"}):
+            # The address is there, so it is the port that is taken.
+            target.log.errlog(
+                "tcp.c", 1062, "nvmf_tcp_listen", "spdk_sock_listen("
+                f"{address['traddr']}, {address['trsvcid']}) failed: "
+                "Address already in use (98)")
         raise errors.invalid_params()
     listener = nvmf.Listener(address, params.get("secure_channel", False),
                              {key: params[key] for key in ("sock_impl",)

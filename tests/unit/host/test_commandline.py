@@ -113,6 +113,16 @@ class UnitCommandTest(unittest.TestCase):
                          self.command('/opt/nvmf_tgt', '--x=${HOME}')[-1])
 
 
+class ProcessTest(unittest.TestCase):
+
+    def test_a_clock_that_is_set_makes_no_other_process(self):
+        found = [process.TargetProcess(
+            pid=7, create_time=time, exe='/opt/nvmf_tgt',
+            application='nvmf_tgt', rpc_address='/run/x.sock', uid=0,
+            listening=True, ticks=12345) for time in (1.5e9, 1.4e9)]
+        self.assertEqual(*found)
+
+
 class RpcSocketTest(unittest.TestCase):
 
     def test_table(self):
