@@ -17,7 +17,30 @@ import itertools
 import threading
 import time
 
+from cyborg_spdk import exceptions
+
+#: Seconds of wall-clock time for a call that does not say otherwise.
+DEFAULT_TIMEOUT = 30.0
+#: The thread that leads watches deadlines; another that waits looks itself
+#: only this much later (seconds), in case that one is kept busy.
+GRACE = 0.25
+
 _ids = itertools.count(1)
+
+
+def seconds(timeout):
+    """Check a timeout.
+
+    :param timeout: seconds, or None for the default.
+    :returns: seconds.
+    :raises InvalidValue: if it is neither.
+    """
+    if timeout is None:
+        return DEFAULT_TIMEOUT
+    if isinstance(timeout, (int, float)) and timeout >= 0:
+        return timeout
+    raise exceptions.InvalidValue("timeout", timeout,
+                                  "give a number of seconds, 0 or more")
 
 
 class Request(collections.namedtuple("Request", "method params timeout",

@@ -10,46 +10,30 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""All calls to one address: one thread, one connection at a time.
+"""All calls to one address, from any number of threads.
 
-Callers put calls into a :class:`~cyborg_spdk.rpc.window.Window`. The thread
-owns everything behind it: it writes, reads, matches replies, watches
-deadlines and connects again. So a socket that is full in one direction stops
-neither the other one nor a caller, and what becomes of a call whose
-connection is lost is decided in one place (:meth:`Channel._lost`).
+Callers put calls into a :class:`~cyborg_spdk.rpc.window.Window`; one thread
+at a time leads: it runs the :class:`~cyborg_spdk.rpc.engine.Engine` behind
+the window for all of them. Who waits for a call leads if nobody does, so
+that a single call costs what it costs on a bare socket: no other thread has
+to be woken. When its call is done and others are on their way, the channel's
+own thread takes over; it also serves those that nobody waits for.
 """
 
-import os
-import select
 import threading
-import time
 
 from cyborg_spdk import exceptions
-from cyborg_spdk.rpc import call as calls
-from cyborg_spdk.rpc import learning
+from cyborg_spdk.rpc import engine as engines
 from cyborg_spdk.rpc import limits
-from cyborg_spdk.rpc import link as links
 from cyborg_spdk.rpc import message
 from cyborg_spdk.rpc import methods
-from cyborg_spdk.rpc import readonly
 from cyborg_spdk.rpc import transport
 from cyborg_spdk.rpc import window as windows
 
-#: Requests are joined up to this size into one write.
-_WRITE_SIZE = 256 * 1024
-#: Silence after which a reply without a line feed is looked at, in seconds.
-_SETTLE = 0.02
-#: Pause between two attempts to reach a target that went away, in seconds.
-_RETRY = 0.02
-#: Whoever calls these expects the connection to be lost.
-_ENDING = ("spdk_kill_instance", "kill_instance")
-
 
 class Channel:
-    """Calls to one address, from any number of threads.
+    """Calls to one address.
 
-    :ivar book: what the target has (:class:`methods.Book`), or None while
-        nobody asked.
     :param address: an :class:`~cyborg_spdk.rpc.address.Address`.
     :param connect_timeout: seconds, for each time that it connects.
     """
@@ -60,19 +44,16 @@ class Channel:
         self._reset()
 
     def _reset(self):
-        self.book = None
         self._window = windows.Window()
+        self._engine = engines.Engine(
+            self.address, self.connect_timeout, self._window, self.prepare)
         self._thread = None
-        self._closing = None
-        self._spare = None           # a socket that open() has made
-        self._identity = None        # of the socket's file
-        self._link = None
-        self._learner = None
-        self._parked = []            # calls that wait for the book
-        self._patience = 0           # how long to try to connect again
-        self._freed = self._freed_bytes = 0
+        self._summons = None
 
-    # What follows is for callers, in any thread.
+    @property
+    def book(self):
+        """What the target has, or None while nobody asked."""
+        return self._engine.book
 
     def open(self, timeout):
         """Make sure that there is a connection; blocks.
@@ -80,19 +61,19 @@ class Channel:
         :param timeout: seconds.
         :raises ConnectError: if nobody can be reached.
         """
+        engine = self._engine
         if self.is_open:
-            if transport.identity(self.address) in (None, self._identity):
+            if transport.identity(self.address) in (None, engine.identity):
                 return
             self.close("another target listens at its path now")
         sock = transport.connect(self.address, timeout)
         with self._window.lock:
             held = self._sock()
             if held is None or not transport.is_alive(held):
-                sock, self._spare = self._spare, sock
-                self._identity = transport.identity(self.address)
+                sock, engine.spare = engine.spare, sock
+                engine.identity = transport.identity(self.address)
         if sock is not None:
             sock.close()
-        self._window.wake()
 
     @property
     def is_open(self):
@@ -108,7 +89,8 @@ class Channel:
             return sock and transport.peer_credentials(sock)
 
     def _sock(self):
-        return self._spare or (self._link and self._link.sock)
+        engine = self._engine
+        return engine.spare or (engine.link and engine.link.sock)
 
     def prepare(self, call):
         """Encode a call, as far as its target is known.
@@ -116,7 +98,7 @@ class Channel:
         :param call: a :class:`~cyborg_spdk.rpc.call.Call`.
         :raises SpdkError: if it can never be sent.
         """
-        book = self.book
+        book = self._engine.book
         call.name, params = call.method, call.params
         varies = params and not call.verbatim \
             and methods.varies(call.method, params)
@@ -142,439 +124,126 @@ class Channel:
         :param calls: list of :class:`~cyborg_spdk.rpc.call.Call`.
         :returns: list of those whose deadline came before there was room.
         """
-        if self._thread is None:
-            self._start()
-        late = self._window.put(
-            calls, threading.current_thread() is not self._thread)
-        if self._thread is None:
-            # It ended in between, after close().
-            self._start()
+        late, _ = self._window.put(calls)
+        self._see_to_it()
         return late
+
+    def submit_and_wait(self, call, waiter, deadline):
+        """Queue one call and wait until it is done.
+
+        :param call: a :class:`~cyborg_spdk.rpc.call.Call`.
+        :param waiter: its sink.
+        :param deadline: when to give up, if the thread that leads does not
+            get to it (``time.monotonic()``).
+        :returns: whether it is done.
+        """
+        late, leads = self._window.put((call,), lead=True)
+        if leads:
+            self._lead(lambda: call.finished)
+            return True
+        self._see_to_it()
+        return not late and waiter.wait(deadline)
+
+    def serve(self, refill, is_done):
+        """Serve calls that come in portions, if nobody leads at present.
+
+        :param refill: function that puts the next portion.
+        :param is_done: function that tells whether all are done.
+        :returns: false if somebody else leads.
+        """
+        if not self._window.take_lead():
+            return False
+        self._engine.refill = refill
+        try:
+            refill()
+            self._lead(is_done)
+        finally:
+            self._engine.refill = None
+            if self._window.is_mine():
+                self._window.resign()
+        return True
+
+    def has_room(self):
+        """Whether a call would not have to wait."""
+        return self._window.has_room()
+
+    def _lead(self, is_done):
+        engine, window = self._engine, self._window
+        try:
+            while not is_done():
+                engine.step()
+        except BaseException as exc:
+            # Ctrl-C, or a fault of ours, in the middle of anything: what
+            # this connection would still say cannot be relied on, and no
+            # other caller may be left waiting.
+            engine.end(f"interrupted ({type(exc).__name__})")
+            raise
+        finally:
+            window.resign()
+            self._see_to_it()
+
+    def _see_to_it(self):
+        """Have somebody lead, if there is something to be done."""
+        if self._window.leader is None and self._engine.is_busy:
+            if self._thread is None:
+                self._start()
+            self._summons.set()
 
     def _start(self):
         with self._window.lock:
             if self._thread is None:
+                self._summons = threading.Event()
                 self._thread = threading.Thread(
-                    target=self._run, name=f"spdk-rpc {self.address}",
-                    daemon=True)
+                    target=self._run, args=(self._engine, self._summons),
+                    name=f"spdk-rpc {self.address}", daemon=True)
                 self._thread.start()
 
+    def _run(self, engine, summons):
+        while True:
+            summons.wait()
+            summons.clear()
+            if self._window.take_lead():
+                try:
+                    self._lead(lambda: not engine.is_busy)
+                except BaseException:
+                    # The next call gets another thread.
+                    self._thread = None
+                    raise
+
     def close(self, reason):
-        """End the connection and the thread; calls on their way fail.
+        """End the connection; calls that are on their way fail.
 
         :param reason: what their errors shall say.
         """
-        with self._window.lock:
-            thread, self._closing = self._thread, reason
-        if thread is None:
-            self._end(reason)
-            return
-        self._window.wake()
-        if thread is not threading.current_thread():
-            thread.join()
+        engine, window = self._engine, self._window
+        with window.lock:
+            engine.closing = reason
+        while engine.closing is not None and not window.is_mine():
+            if window.take_lead():
+                self._lead(lambda: engine.closing is None)
+            else:
+                window.wake()
+                window.wait_for_leader()
 
     def after_fork(self):
         """In a child process: let go of what belongs to the parent.
 
-        The parent's thread does not exist here. Calls that were on their
+        The thread that leads may not exist here. Calls that were on their
         way are the parent's; here they only end with an error.
         """
-        sock, link, window = self._spare, self._link, self._window
-        calls = list(window.queue) + self._parked
-        if link is not None:
-            calls += link.inflight.values()
-            link.close()
-        if sock is not None:
-            sock.close()
+        engine, window = self._engine, self._window
+        calls = list(window.queue) + engine.parked
+        if engine.link is not None:
+            calls += engine.link.inflight.values()
+            engine.link.close()
+        if engine.spare is not None:
+            engine.spare.close()
         window.close()
         self._reset()
         for call in calls:
-            if not call.internal:
+            if not call.internal and not call.finished:
+                call.finished = True
                 call.error = exceptions.ConnectionLost(
                     self.address, call.method, "the process has forked")
                 call.sink.renew()
                 call.sink.done(call)
-
-    # From here on: the thread only.
-
-    def _run(self):
-        reason = "closed"
-        try:
-            while self._closing is None:
-                try:
-                    if self._link is None:
-                        self._without_link()
-                    else:
-                        self._turn(self._link)
-                except OSError as exc:
-                    if self._link is not None:
-                        self._lost(os.strerror(exc.errno) if exc.errno
-                                   else str(exc))
-                except exceptions.ProtocolError as exc:
-                    self._lost(exc.reason, exc)
-                self._release()
-            reason = self._closing
-        except BaseException as exc:
-            # A fault of ours must not leave a caller waiting.
-            reason = f"internal error: {exc!r}"
-            raise
-        finally:
-            self._end(reason)
-
-    def _turn(self, link):
-        window = self._window
-        if not link.has_output and (link.heard or not link.on_trial):
-            self._load(link)
-        ready = link.has_output and not link.blocked
-        timeout = 0 if ready else window.fall_asleep(
-            not link.has_output and (link.heard or not link.on_trial))
-        if self._closing is not None:
-            return
-        partial = len(link.frames)
-        if partial and timeout > _SETTLE:
-            timeout = _SETTLE
-        woken, readable = link.wait(timeout)
-        if not ready:
-            window.wake_up(woken)
-        if readable:
-            self._receive(link)
-        elif partial and timeout == _SETTLE and not woken:
-            self._dispatch(link, link.frames.settle())
-        if self._link is link and link.has_output and not link.blocked:
-            try:
-                notes = link.send()
-            except OSError:
-                # What the peer said before it went is still to be read.
-                while self._receive(link):
-                    pass
-                raise
-            for call in notes:
-                self._finish(call)
-        if time.monotonic() >= window.next_deadline:
-            self._expire()
-
-    def _load(self, link):
-        queue, batch, size = self._window.queue, [], 0
-        while queue and size < _WRITE_SIZE:
-            call = queue.popleft()
-            if call.finished:
-                continue
-            if call.book is not None and call.book is not self.book:
-                call.data = None
-            if call.data is None and not self._translate(call, batch):
-                continue
-            batch.append(call)
-            size += len(call.data)
-        if batch:
-            link.load(batch, self.book is not None
-                      and self.book.has_batches)
-
-    def _translate(self, call, batch):
-        if self.book is None:
-            self._parked.append(call)
-            if self._learner is None:
-                self._learn(batch)
-            return False
-        if call.method is None:
-            self._finish(call, self.book)
-            return False
-        try:
-            size = call.size
-            self.prepare(call)
-            call.size = size
-        except exceptions.SpdkError as exc:
-            self._finish(call, error=exc)
-            return False
-        return True
-
-    def _learn(self, batch):
-        def send(calls):
-            for call in calls:
-                call.data = message.encode(call.method, call.params, call.id)
-            if batch is not None:
-                batch.extend(calls)
-            else:
-                self._window.queue.extendleft(reversed(calls))
-
-        def learnt(book, error):
-            if self._learner is learner:
-                self._learner = None
-                self._learnt(book, error)
-
-        learner = self._learner = learning.Learner(learnt)
-        send(learner.begin())
-        batch = None
-        learner.send = send
-
-    def _learnt(self, book, error):
-        parked, self._parked = self._parked, []
-        self.book = book
-        again = []
-        for call in parked:
-            if call.finished:
-                continue
-            if error is not None:
-                self._finish(call, error=error)
-            elif self._translate(call, None):
-                if call.refused is not None and call.name == call.method:
-                    call.refused.detail = book.explain(call.method)
-                    self._finish(call, error=call.refused)
-                else:
-                    again.append(call)
-        self._window.queue.extendleft(reversed(again))
-
-    def _receive(self, link):
-        pieces = link.receive()
-        if pieces is None:
-            self._lost("the target closed it")
-            return False
-        self._dispatch(link, pieces)
-        return pieces != ()
-
-    def _dispatch(self, link, pieces):
-        inflight = link.inflight
-        for piece, cut in pieces:
-            if cut:
-                self._cut(link, piece)
-                continue
-            head = bytes(piece[:200])
-            try:
-                for reply in message.decode(piece):
-                    if isinstance(reply, list):
-                        for one in reply:
-                            self._reply(link, inflight, one)
-                    else:
-                        self._reply(link, inflight, reply)
-            except ValueError:
-                raise exceptions.ProtocolError(
-                    self.address, "what it sends is not JSON",
-                    head) from None
-
-    def _reply(self, link, inflight, reply):
-        try:
-            call = inflight.pop(reply["id"])
-        except (KeyError, TypeError):
-            call = self._stray(link, reply)
-            if call is None:
-                return
-        error = reply.get("error")
-        if call.verbatim and (error is not None or "result" in reply):
-            self._finish(call, reply)
-            return
-        if error is None:
-            if "result" not in reply:
-                inflight[call.id] = call
-                raise exceptions.ProtocolError(
-                    self.address, "a reply has neither result nor error",
-                    repr(reply).encode())
-            self._finish(call, reply["result"])
-            return
-        error = message.error_of(error, call.method, call.params)
-        if error.code == -32601 and not call.internal:
-            self._unknown_method(call, error)
-        else:
-            self._finish(call, error=error)
-
-    def _stray(self, link, reply):
-        if not isinstance(reply, dict) or not (
-                "result" in reply or "error" in reply):
-            raise exceptions.ProtocolError(
-                self.address, "not a JSON-RPC reply", repr(reply).encode())
-        call_id = reply.get("id")
-        if call_id is None:
-            # Up to v26.01 a notification gets a reply. Without any, it
-            # is a request that the target could not make out.
-            if "error" in reply and not link.notes \
-                    and len(link.inflight) == 1:
-                return link.inflight.popitem()[1]
-            return None
-        if isinstance(call_id, int) and 0 < call_id <= link.highest_id:
-            return None             # too late: nobody waits for it
-        raise exceptions.ProtocolError(
-            self.address, "a reply to a call that was never made",
-            repr(reply).encode())
-
-    def _cut(self, link, piece):
-        call = link.inflight.pop(message.id_of_cut(piece[:100]), None)
-        if call is not None:
-            self._finish(call, error=exceptions.ReplyTooLarge(
-                call.method, len(piece)))
-
-    def _unknown_method(self, call, error):
-        call.refused = error
-        if self.book is None:
-            call.data = None
-            self._parked.append(call)
-            if self._learner is None:
-                self._learn(None)
-            return
-        name = self.book.next_name(call)
-        if name is None:
-            error.detail = self.book.explain(call.method)
-            self._finish(call, error=error)
-            return
-        call.name = name
-        call.data = message.encode(name, call.params, call.id)
-        self._window.queue.appendleft(call)
-
-    def _finish(self, call, result=None, error=None):
-        if call.finished:
-            return
-        call.finished = True
-        call.result = result
-        call.error = error
-        self._freed += 1
-        self._freed_bytes += call.size
-        call.sink.done(call)
-
-    def _release(self):
-        if self._freed:
-            self._window.release(self._freed, self._freed_bytes)
-            self._freed = self._freed_bytes = 0
-
-    def _expire(self):
-        now = time.monotonic()
-        link = self._link
-        inflight = link.inflight if link else {}
-        nearest = windows.FOREVER
-        for call in [*self._window.waiting(), *inflight.values(),
-                     *self._parked]:
-            if call.finished:
-                continue
-            if call.deadline > now:
-                nearest = min(nearest, call.deadline)
-                continue
-            hint = "it was not sent"
-            if inflight.pop(call.id, None) is not None:
-                hint = "it may still be executed"
-                if not link.heard:
-                    hint += ("; nothing ever came over this connection: the "
-                             "target hangs, or serves 64 connections already")
-            self._finish(call, error=exceptions.RpcTimeout(
-                self.address, call.method, call.timeout, hint))
-        with self._window.lock:
-            queue = self._window.queue
-            self._window.next_deadline = min(
-                [nearest, *(call.deadline for call in queue
-                            if not call.finished)])
-
-    def _lost(self, reason, error=None):
-        """Decide what becomes of each call when the connection is lost.
-
-        Not written to the last byte: the target cannot have executed it,
-        so it is sent again. Written and read-only: sent again, once.
-        Written and not: only its caller can find out.
-        """
-        link, self._link = self._link, None
-        self._learner = self.book = None
-        again = self._parked
-        self._parked = []
-        unwritten = link.unwritten()
-        under_load = link.on_trial and not link.heard or any(
-            not call.internal and call.method not in _ENDING
-            for call in link.inflight.values())
-        for call in link.inflight.values():
-            if call.finished or call.internal:
-                continue
-            if error is not None:
-                self._finish(call, error=error)
-            elif not readonly.is_read_only(call.method, call.params):
-                self._finish(call, error=exceptions.OutcomeUnknown(
-                    self.address, call.method, reason))
-            else:
-                again.append(call)
-        again += unwritten
-        link.close()
-        kept = []
-        for call in again:
-            call.lost += 1
-            if call.internal or call.finished:
-                continue
-            if call.lost > 1:
-                self._finish(call, error=exceptions.ConnectionLost(
-                    self.address, call.method, reason))
-            else:
-                kept.append(call)
-        self._window.queue.extendleft(reversed(kept))
-        # A target that is restarted under load needs a moment; one that
-        # was found gone when nothing was on its way is told at once.
-        if not under_load:
-            self._patience = 0
-        elif not link.on_trial:
-            self._patience = time.monotonic() + self.connect_timeout
-
-    def _without_link(self):
-        window = self._window
-        suspect = False
-        with window.lock:
-            sock, self._spare = self._spare, None
-        if sock is None:
-            if not window.queue:
-                self._pause(window.fall_asleep(True))
-                return
-            try:
-                sock = transport.connect(
-                    self.address, self.connect_timeout)
-            except exceptions.ConnectError as exc:
-                if time.monotonic() < self._patience:
-                    self._pause(_RETRY)
-                    self._expire()
-                    return
-                while window.queue:
-                    self._finish(window.queue.popleft(), error=exc)
-                return
-            before, self._identity = self._identity, transport.identity(
-                self.address)
-            suspect = before == self._identity \
-                and time.monotonic() < self._patience
-        link = links.Link(sock, window.fd)
-        with window.lock:
-            self._link = link
-        if suspect:
-            # It may be the target that is about to end. Calls are trusted
-            # to it only when it has answered one that changes nothing.
-            link.on_trial = True
-            probe = calls.Call("spdk_get_version", None,
-                               self.connect_timeout, calls.Nobody())
-            probe.internal = True
-            probe.data = message.encode(probe.method, None, probe.id)
-            link.load([probe], False)
-        self._expire()
-
-    def _pause(self, timeout):
-        if self._closing is not None or self._spare is not None:
-            return
-        poll = select.poll()
-        poll.register(self._window.fd, select.POLLIN)
-        woken = poll.poll(None if timeout == windows.FOREVER
-                          else timeout * 1000)
-        self._window.wake_up(bool(woken))
-
-    def _end(self, reason):
-        window = self._window
-        with window.lock:
-            link, self._link = self._link, None
-            spare, self._spare = self._spare, None
-            self._thread = self._closing = None
-            queued = list(window.queue)
-            window.queue.clear()
-        if spare is not None:
-            spare.close()
-        calls = queued + self._parked
-        self._parked = []
-        self._learner = self.book = None
-        written = []
-        if link is not None:
-            calls += link.unwritten()
-            written = list(link.inflight.values())
-            link.close()
-        for call in calls:
-            self._finish(call, error=exceptions.ConnectionLost(
-                self.address, call.method, reason))
-        for call in written:
-            error = exceptions.OutcomeUnknown
-            if readonly.is_read_only(call.method, call.params):
-                error = exceptions.ConnectionLost
-            self._finish(call, error=error(
-                self.address, call.method, reason))
-        self._release()

@@ -14,24 +14,16 @@
 
 import contextlib
 import threading
-import time
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.rpc import address as addresses
 from cyborg_spdk.rpc import call as calls
 from cyborg_spdk.rpc import channel as channels
-from cyborg_spdk.rpc import readonly
+from cyborg_spdk.rpc import many
 from cyborg_spdk.rpc import transport
 
-#: Seconds of wall-clock time for a call that does not say otherwise.
-DEFAULT_TIMEOUT = 30.0
 #: Seconds of wall-clock time to connect.
 DEFAULT_CONNECT_TIMEOUT = 5.0
-# The channel's thread watches deadlines; a caller that waits looks itself
-# only this much later (seconds), in case that thread is kept busy.
-_GRACE = 0.25
-# call_many() encodes and queues so many at a time.
-_CHUNK = 1024
 
 
 class Client:
@@ -118,9 +110,9 @@ class Client:
         :raises SpdkError: see :mod:`cyborg_spdk.exceptions` for the rest.
         """
         waiter = calls.Waiter()
-        call = calls.Call(method, _given(params), _seconds(_timeout), waiter)
+        call = calls.Call(method, _given(params), calls.seconds(_timeout),
+                          waiter)
         self._channel.prepare(call)
-        self._send(call)
         return self._result(call, waiter)
 
     def _send(self, call):
@@ -132,7 +124,8 @@ class Client:
                                      call.timeout)
 
     def _result(self, call, waiter):
-        if not waiter.wait(call.deadline + _GRACE):
+        if not self._channel.submit_and_wait(call, waiter,
+                                             call.deadline + calls.GRACE):
             raise self._timed_out(call)
         if call.error is not None:
             raise call.error
@@ -150,7 +143,8 @@ class Client:
         """
         from cyborg_spdk.rpc import futures
         sink = futures.Sink()
-        call = calls.Call(method, _given(params), _seconds(_timeout), sink)
+        call = calls.Call(method, _given(params), calls.seconds(_timeout),
+                          sink)
         self._channel.prepare(call)
         self._send(call)
         return sink.future
@@ -168,10 +162,9 @@ class Client:
         :raises SpdkError: if there is none; see :meth:`call`.
         """
         waiter = calls.Waiter()
-        call = calls.Call(method, params, _seconds(timeout), waiter)
+        call = calls.Call(method, params, calls.seconds(timeout), waiter)
         call.verbatim = True
         self._channel.prepare(call)
-        self._send(call)
         return self._result(call, waiter)
 
     def call_many(self, requests, *, timeout=None, raise_errors=False):
@@ -188,62 +181,15 @@ class Client:
         :returns: list of results, in the order of the requests; where a
             call failed, its exception.
         """
-        end = None if timeout is None else time.monotonic() + timeout
-        group = calls.Group()
-        made, chunk, queued, last = [], [], 0, time.monotonic()
-        for request in requests:
-            call = self._one_of_many(request, end, group)
-            made.append(call)
-            if call.error is None:
-                chunk.append(call)
-                last = max(last, call.deadline)
-            if len(chunk) >= _CHUNK:
-                if self._channel.book is None:
-                    self._try_to_learn(last)
-                queued += self._put(chunk)
-                chunk = []
-        queued += self._put(chunk)
-        group.wait(queued, last + _GRACE)
-        results = []
-        for call in made:
-            error = call.error
-            if error is None and not call.finished:
-                error = self._timed_out(call)
-            if error is not None and raise_errors:
-                raise error
-            results.append(call.result if error is None else error)
+        called = many.Many(self._channel, self._address, requests, timeout)
+        called.run()
+        results = [call.result if call.error is None else call.error
+                   for call in called.made]
+        if raise_errors:
+            for call in called.made:
+                if call.error is not None:
+                    raise call.error
         return results
-
-    def _try_to_learn(self, deadline):
-        # So many calls are worth to know whether there are batches.
-        try:
-            self._book(min(DEFAULT_TIMEOUT, deadline - time.monotonic()))
-        except exceptions.SpdkError:
-            # The calls will find out the same.
-            return
-
-    def _one_of_many(self, request, end, group):
-        method, params, timeout = request
-        if end is not None:
-            left = max(0.0, end - time.monotonic())
-            timeout = left if timeout is None else min(timeout, left)
-        call = calls.Call(method, params or None, _seconds(timeout), group)
-        try:
-            self._channel.prepare(call)
-            call.batchable = readonly.is_quick(method, call.params)
-        except exceptions.SpdkError as exc:
-            call.error = exc
-        return call
-
-    def _put(self, chunk):
-        """Queue calls; those that found no room get their error.
-
-        :returns: how many were queued.
-        """
-        late = self._channel.submit(chunk) if chunk else ()
-        for call in late:
-            call.error = self._timed_out(call)
-        return len(chunk) - len(late)
 
     def notify(self, method, /, **params):
         """Send a notification: a call without a reply.
@@ -263,10 +209,9 @@ class Client:
                 self.call(method, **params)
             return
         waiter = calls.Waiter()
-        call = calls.Call(method, _given(params), DEFAULT_TIMEOUT, waiter,
-                          note=True)
+        call = calls.Call(method, _given(params), calls.DEFAULT_TIMEOUT,
+                          waiter, note=True)
         self._channel.prepare(call)
-        self._send(call)
         self._result(call, waiter)
 
     def peer(self):
@@ -308,13 +253,10 @@ class Client:
         """
         return self._book().supports(method, param)
 
-    def _book(self, timeout=DEFAULT_TIMEOUT):
+    def _book(self):
         book = self._channel.book
         if book is None or not self._channel.is_open:
-            waiter = calls.Waiter()
-            call = calls.Call(None, None, timeout, waiter)
-            self._send(call)
-            book = self._result(call, waiter)
+            book = many.learn(self._channel, calls.DEFAULT_TIMEOUT)
         return book
 
 
@@ -324,11 +266,3 @@ def _given(params):
                   if value is not None}
     return params or None
 
-
-def _seconds(timeout):
-    if timeout is None:
-        return DEFAULT_TIMEOUT
-    if isinstance(timeout, (int, float)) and timeout >= 0:
-        return timeout
-    raise exceptions.InvalidValue("timeout", timeout,
-                                  "give a number of seconds, 0 or more")

@@ -12,10 +12,10 @@
 
 """One connected socket: requests out, pieces of replies in; never blocks."""
 
-import select
 
 from cyborg_spdk.rpc import framing
 from cyborg_spdk.rpc import message
+from cyborg_spdk.rpc import polling
 
 _READ_SIZE = 256 * 1024
 # In batches a real v26.05 answers 1.6 times as many calls in a second as one
@@ -50,9 +50,9 @@ class Link:
         self._out = memoryview(b"")
         self._sent = 0
         self._parts = []     # (bytes, the calls in it)
-        self._poll = select.poll()
-        self._poll.register(wake_fd, select.POLLIN)
-        self._poll.register(sock, select.POLLIN)
+        self._poll = polling.poller()
+        self._poll.register(wake_fd, polling.IN)
+        self._poll.register(sock, polling.IN)
         self._waits_for_output = False
         self._wake_fd = wake_fd
 
@@ -124,16 +124,16 @@ class Link:
         """
         if self.blocked != self._waits_for_output:
             self._waits_for_output = self.blocked
-            self._poll.modify(self.sock, select.POLLIN | (
-                select.POLLOUT if self.blocked else 0))
+            self._poll.modify(self.sock, polling.IN | (
+                polling.OUT if self.blocked else 0))
         woken = readable = False
         for fd, event in self._poll.poll(
                 None if timeout == _FOREVER else timeout * 1000):
             if fd == self._wake_fd:
                 woken = True
                 continue
-            readable = bool(event & ~select.POLLOUT)
-            if event & select.POLLOUT:
+            readable = bool(event & ~polling.OUT)
+            if event & polling.OUT:
                 self.blocked = False
         return woken, readable
 

@@ -29,6 +29,7 @@ MAX_BYTES = 4 * 1024 * 1024
 _LOW_CALLS = MAX_CALLS * 3 // 4
 _LOW_BYTES = MAX_BYTES * 3 // 4
 FOREVER = float("inf")
+_MOMENT = 0.05
 
 
 class Window:
@@ -36,6 +37,8 @@ class Window:
 
     :ivar queue: deque of calls; the thread takes from its left.
     :ivar fd: readable when the thread shall look (an eventfd).
+    :ivar leader: identity of the thread that serves the calls, or None;
+        changed under the lock.
     :ivar next_deadline: no call ends before this (``time.monotonic()``).
     """
 
@@ -45,24 +48,30 @@ class Window:
         self.next_deadline = FOREVER
         self.lock = threading.Lock()
         self._room = threading.Condition(self.lock)
+        self._changed = threading.Condition(self.lock)
+        self.leader = None
         self._waiting = 0
         self._calls = self._bytes = 0
         self._awake = True
 
-    def put(self, calls, may_wait):
+    def put(self, calls, lead=False):
         """Queue calls; waits for room if there is none.
 
+        The thread that leads does not wait, since only it can make room:
+        a callback of a future may put a call.
+
         :param calls: list of calls that have their size.
-        :param may_wait: False for the thread itself (a callback of a
-            future), which must not wait for what only it can do.
-        :returns: list of the calls whose deadline came before there was
-            room; they are not queued.
+        :param lead: take the lead if nobody has it.
+        :returns: ``(late, leads)``: the calls whose deadline came before
+            there was room (they are not queued), and whether the lead was
+            taken.
         """
         late = []
+        me = threading.get_ident()
         with self.lock:
             for call in calls:
-                if may_wait and (self._calls >= MAX_CALLS
-                                 or self._bytes >= MAX_BYTES) \
+                if (self._calls >= MAX_CALLS or self._bytes >= MAX_BYTES) \
+                        and self.leader != me \
                         and not self._wait_for_room(call):
                     late.append(call)
                     continue
@@ -71,8 +80,43 @@ class Window:
                 self._bytes += call.size
                 if call.deadline < self.next_deadline:
                     self.next_deadline = call.deadline
-            self._wake()
-        return late
+            if self.leader is not None:
+                self._wake()
+            elif lead and not late:
+                self.leader = me
+                return late, True
+        return late, False
+
+    def has_room(self):
+        """Whether a call would not have to wait."""
+        return self._calls < MAX_CALLS and self._bytes < MAX_BYTES
+
+    def take_lead(self):
+        """Lead, if nobody does.
+
+        :returns: whether this thread leads from now on.
+        """
+        with self.lock:
+            if self.leader is not None:
+                return False
+            self.leader = threading.get_ident()
+            return True
+
+    def resign(self):
+        """Lead no longer."""
+        with self.lock:
+            self.leader = None
+            self._changed.notify_all()
+
+    def is_mine(self):
+        """Whether this thread leads."""
+        return self.leader == threading.get_ident()
+
+    def wait_for_leader(self):
+        """Wait until nobody leads, for a moment."""
+        with self.lock:
+            if self.leader is not None:
+                self._changed.wait(_MOMENT)
 
     def _wait_for_room(self, call):
         self._wake()
