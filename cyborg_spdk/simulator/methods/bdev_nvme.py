@@ -41,6 +41,7 @@ class Controller:
     """A controller that is attached; also what the subsystem knows of it.
 
     :ivar address: the path as shown in ``trid``.
+    :ivar more: further paths, which carry nothing.
     """
 
     def __init__(self, name, address, subsystem, hostnqn, hostid, cntlid,
@@ -54,12 +55,27 @@ class Controller:
         self.port = port
         self.params = params
         self.bdevs = []
+        self.more = []
         self.detaching = False
 
     @property
     def trid(self):
         """The transport id."""
-        return {**self.address, "subnqn": self.subsystem.nqn}
+        return self.trids[0]
+
+    @property
+    def trids(self):
+        """The transport ids of all paths."""
+        return [{**address, "subnqn": self.subsystem.nqn}
+                for address in (self.address, *self.more)]
+
+    def leave(self, trid):
+        """Give up one path of several."""
+        at = self.trids.index(trid)
+        if at == 0:
+            self.address = self.more.pop(0)
+        else:
+            del self.more[at - 1]
 
 
 class Module:
@@ -279,9 +295,9 @@ def _existing(target, module, name, address, params):
         raise errors.CallError(
             -errno.EALREADY, f"A controller named {name} already exists "
             f"and multipath is disabled{end}")
-    known = controller.address
-    if (known["traddr"], known.get("trsvcid")) \
-            == (address["traddr"], address.get("trsvcid")):
+    if any((known["traddr"], known.get("trsvcid"))
+           == (address["traddr"], address.get("trsvcid"))
+           for known in controller.trids):
         raise errors.CallError(
             -errno.EALREADY, f"A controller named {name} already exists "
             f"with the specified network path{end}")
@@ -300,7 +316,8 @@ def _attach(target, request, name, address, subnqn, params):
         request.error(exc.code, exc.message)
         return
     if name in module.controllers:
-        # Another path of a controller that is there: nothing new to see.
+        # Another path of a controller that is there: no new bdevs.
+        module.controllers[name].more.append(address)
         request.result([bdev.name
                         for bdev in module.controllers[name].bdevs])
         return
@@ -317,10 +334,17 @@ def detach_controller(target, params, request):
         if params["name"] in module.leaving:
             return True
         raise errors.no_device()
-    if any(params.get(key) is not None
-           and params[key].lower() != controller.trid.get(key, "").lower()
-           for key in ("trtype", "traddr", "adrfam", "trsvcid", "subnqn")):
+    paths = [trid for trid in controller.trids if all(
+        params.get(key) is None
+        or params[key].lower() == trid.get(key, "").lower()
+        for key in ("trtype", "traddr", "adrfam", "trsvcid", "subnqn"))]
+    if not paths:
         raise errors.system(errno.ENXIO)
+    if len(paths) < len(controller.trids):
+        for trid in paths:
+            controller.leave(trid)
+        target.answer_later(request, lambda: True)
+        return registry.PENDING
     if target.release < 2205:
         # Answered at once; for some time the controller is still there.
         module.detach(controller, lambda: None)
@@ -347,17 +371,35 @@ def get_controllers(target, params, request):
                 code, f"Controller {params['name']} does not exist")
     reply = []
     for controller in found:
-        info = {"state": "deleting" if controller.detaching else "enabled",
-                "trid": controller.trid}
-        if release >= 2209:
-            info["cntlid"] = controller.cntlid
-        info["host"] = {"nqn": controller.hostnqn,
-                        "addr": controller.params.get("hostaddr", ""),
-                        "svcid": controller.params.get("hostsvcid", "")}
-        if release >= 2505:
-            info["host"]["no_shn_notification"] = False
-        reply.append({"name": controller.name, "ctrlrs": [info]})
+        reply.append({"name": controller.name, "ctrlrs": [
+            _path(controller, number, trid, release)
+            for number, trid in enumerate(controller.trids)]})
     return reply
+
+
+@registry.method("bdev_nvme_set_multipath_policy",
+                 "bdev_nvme_set_preferred_path")
+def choose_paths(target, params, request):
+    """Say how the paths of a bdev are used: all lead to the same here."""
+    bdev = target.bdevs.find(params["name"])
+    if bdev is None or bdev.module != "nvme":
+        raise errors.no_device()
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+def _path(controller, number, trid, release):
+    """One element of ``ctrlrs``."""
+    info = {"state": "deleting" if controller.detaching else "enabled",
+            "trid": trid}
+    if release >= 2209:
+        info["cntlid"] = controller.cntlid + number
+    info["host"] = {"nqn": controller.hostnqn,
+                    "addr": controller.params.get("hostaddr", ""),
+                    "svcid": controller.params.get("hostsvcid", "")}
+    if release >= 2505:
+        info["host"]["no_shn_notification"] = False
+    return info
 
 
 def _find(target, name):
@@ -418,7 +460,8 @@ def transport_statistics(target, params, request):
     """Tell the counters of the transports."""
     reply = {"poll_groups": [
         {"thread": name, "transports": []}
-        for name, _ in target.threads()]}
+        for name, _ in target.threads()
+        if _module(target).controllers]}
     target.answer_later(request, lambda: reply)
     return registry.PENDING
 
