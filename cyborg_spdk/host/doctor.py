@@ -215,17 +215,24 @@ def cores(machine):
     yield Finding('cores', OK, f'online: {cpu.as_list(cpu.online())}')
     if machine.simulated:
         return
-    for target in machine.to_start():
-        if process.find(target) is not None:
-            continue
+    for target in _stopped(machine):
         try:
             wanted = cpu.of_target(machine.conf, target)
         except exceptions.ConfigurationError as exc:
             yield _of_target('cores', target, exc)
             continue
+        if cpu.SHARE in target.extra_args:
+            continue
         for core in sorted(wanted):
+            path = _CORE_LOCK.format(core)
             pid = _core_owner(core)
-            if pid and cpu.SHARE not in target.extra_args:
+            if target.no_huge and os.path.exists(path) and \
+                    not os.access(path, os.W_OK):
+                yield Finding('cores', FAILURE, f'{path} of another user is '
+                              'in the way', 'remove it if no target runs on '
+                              f'that core, or add {cpu.SHARE} to extra_args',
+                              target.name)
+            elif pid:
                 yield Finding('cores', FAILURE, f'core {core} is used by '
                               f'the SPDK process {pid}', 'set core_mask to '
                               'a free core, or stop that process',
@@ -416,13 +423,7 @@ def sockets(machine):
                           'and is not to be started here', 'start it',
                           target.name)
         elif state.state == survey.STOPPED:
-            path = process.socket_path(target)
-            directory = os.path.dirname(path)
-            if os.path.realpath(directory) != os.path.realpath(
-                    machine.conf.spdk.run_path):
-                starting.check_socket_path(target, path)
-            yield Finding('sockets', OK, f'{target.name} can listen at '
-                          f'{path}', '', target.name)
+            yield _can_listen(machine, target)
         else:
             text, _, remedy = (state.problem or state.state).rpartition('; ')
             yield Finding('sockets', FAILURE,
@@ -435,6 +436,19 @@ def sockets(machine):
                           f'has refused {path}', 'correct it and give it '
                           f'back: cyborg-spdk target load-config '
                           f'{target.name} {path}', target.name)
+
+
+def _can_listen(machine, target):
+    path = process.socket_path(target)
+    run_path = os.path.realpath(machine.conf.spdk.run_path)
+    try:
+        # run_path itself is made when it is needed.
+        if os.path.realpath(os.path.dirname(path)) != run_path:
+            starting.check_socket_path(target, path)
+    except exceptions.StateError as exc:
+        return _of_target('sockets', target, exc)
+    return Finding('sockets', OK, f'{target.name} can listen at {path}', '',
+                   target.name)
 
 
 def manager(machine):

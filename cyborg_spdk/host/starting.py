@@ -73,6 +73,9 @@ _REMEDIES = (
      r'Cannot allocate memory',
      'memory_mb is too small: raise it (448 is the least for nvmf_tgt and '
      'vhost, 1024 for iscsi_tgt and spdk_tgt)'),
+    (r'Could not open (\S+cpu_lock\S+) .Permission denied',
+     'a target of another user has left {0}: remove it if none runs on that '
+     'core, or add --disable-cpumask-locks to extra_args'),
     (r'Permission denied',
      'it lacks a permission: run as root, or set no_huge'),
     (r'unrecognized option|invalid option',

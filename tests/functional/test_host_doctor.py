@@ -93,6 +93,12 @@ class DoctorTest(fixtures.TestWithFixtures):
         self.assertEqual(survey.FOREIGN, survey.look(
             one.conf, one.target('vhost')).state)
 
+    def test_no_directory_for_a_socket(self):
+        one = self.host(nvmf=['nvmf'], vhost=['vhost'])
+        one.set('vhost', rpc_address=one.path('none', 'x.sock'))
+        self.assert_problem(one, 'the directory of rpc_address, does not '
+                            'exist', 'correct the path', runs=True)
+
     def test_no_such_group(self):
         one = self.host()
         one.set('spdk', socket_group='no-such-group-here')
