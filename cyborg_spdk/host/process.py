@@ -204,25 +204,36 @@ def _ask_socket(path):
         try:
             sock.connect(path)
         except OSError as exc:
-            if isinstance(exc, FileNotFoundError):
+            reason = _why_not(path, exc)
+            if reason is None:
                 return None
-            if isinstance(exc, ConnectionRefusedError):
-                if stat.S_ISSOCK(os.lstat(path).st_mode):
-                    return None
-                reason = 'it is not a socket; correct rpc_address'
-            elif isinstance(exc, TimeoutError) or \
-                    exc.errno == errno.EAGAIN:
-                reason = ('it does not accept connections: too many are '
-                          'waiting; restart the target')
-            elif isinstance(exc, PermissionError):
-                reason = ('permission denied; run as root, or set [spdk] '
-                          'socket_group to a group of this user')
-            else:
-                reason = f'{exc.strerror or exc}; correct rpc_address'
             raise exceptions.ConnectError(
                 path, reason, exc.errno) from None
         return _PEERCRED.unpack(sock.getsockopt(
             socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size))[:2]
+
+
+def _why_not(path, exc):
+    """Why nobody could be asked; None if nobody is there."""
+    if isinstance(exc, FileNotFoundError):
+        return None
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            return 'it is not a socket; correct rpc_address'
+    except PermissionError:
+        return (f'user {os.geteuid()} may not enter its directory; run as '
+                'root, or give the directory to that user')
+    except OSError:
+        return None  # It is gone just now.
+    if isinstance(exc, ConnectionRefusedError):
+        return None
+    if isinstance(exc, PermissionError):
+        return ('permission denied; run as root, or set [spdk] '
+                'socket_group to a group of this user')
+    if isinstance(exc, TimeoutError) or exc.errno == errno.EAGAIN:
+        return ('it does not accept connections: too many are waiting; '
+                'restart the target')
+    return f'{exc.strerror or exc}; correct rpc_address'
 
 
 def _identify(target, path, installation, pid, uid):
