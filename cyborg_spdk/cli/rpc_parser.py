@@ -87,6 +87,8 @@ def plugin_of(words):
 
     :param words: list of str.
     """
+    if not any(word.startswith("--p") for word in words):
+        return None
     parser = argparse.ArgumentParser(prog=PROGRAM, add_help=False)
     parser.add_argument("--plugin")
     return parser.parse_known_args(words)[0].plugin
