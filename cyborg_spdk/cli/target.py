@@ -111,6 +111,8 @@ class Start(_Targets):
 
     def one(self, conf, target, parsed_args):
         running = launcher.ensure(conf, target, force=True)
+        if running.process is None:
+            return 'not on this host', None
         return ('started' if running.started else 'was running',
                 _pid(running))
 

@@ -168,8 +168,8 @@ def _await(conf, target, found):
 
     starting.trim_log(starting.log_path(conf, target))
     patience = conf.spdk.start_timeout
-    if found.listening and process.age(found) > patience:
-        # It is not starting: it hangs, or answers at once.
+    if process.age(found) > patience:
+        # It is not starting: it answers at once, or not at all.
         patience = min(patience, conf.spdk.connect_timeout)
     deadline = time.monotonic() + patience
     try:
@@ -177,10 +177,10 @@ def _await(conf, target, found):
             if found.listening:
                 return Running(found, False)
             return Running(process.find(target) or found, False)
-    except exceptions.RpcTimeout:
+    except exceptions.RpcTimeout as exc:
         raise exceptions.StartError(
-            target.name, f'process {found.pid} runs, but does not answer '
-            f'at {target.rpc_address} within {patience:g} s; look at its '
+            target.name, f'process {found.pid} runs, but '
+            f'{starting.unready(exc)} within {patience:g} s; look at its '
             'log, or stop it') from None
     raise exceptions.StartError(
         target.name, f'process {found.pid} ended while it was waited for',
@@ -201,6 +201,10 @@ def stop(conf, target, *, kill=False, hold=False):
     :raises StopError: if it has not ended in time.
     :raises ForeignProcess: if it is not ours to stop.
     """
+    if process.socket_path(target) is None:
+        raise exceptions.ForeignProcess(
+            f"{target.name}: {target.rpc_address} is not on a UNIX socket "
+            "of this host; stop it where it runs")
     run_path = _run_path(conf)
     with _lock(conf, target, run_path, 'stop'):
         if hold:
@@ -208,10 +212,11 @@ def stop(conf, target, *, kill=False, hold=False):
         found = process.find(target)
         if found is None:
             return False
-        if not found.application:
+        if not (found.application and found.pid):
             raise exceptions.ForeignProcess(
-                f"{target.name}: process {found.pid} ({found.exe}) is no "
-                "program of SPDK; stop it yourself")
+                f"{target.name}: process {found.pid} "
+                f"({found.exe or 'in a container'}) is no program of SPDK "
+                "that can be stopped from here; stop it yourself")
         _save_before_stop(conf, target)
         for number in (signal.SIGTERM,
                        *([signal.SIGKILL] if kill else [])):

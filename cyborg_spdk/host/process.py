@@ -119,19 +119,26 @@ def send_signal(pid, ticks, number):
     :param ticks: its start, as in :class:`TargetProcess`.
     :param number: the signal. A process that has ended gets none.
     """
+    fd = None
     try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        # The pid cannot be given to another now: is it still the same?
+        try:
+            fd = os.pidfd_open(pid)
+        except OSError as exc:
+            if exc.errno != errno.ENOSYS:  # Linux before 5.3.
+                raise
+        # With the file the pid cannot be given to another: is it still it?
         found = stat_of(pid)
-        if found is not None and found.ticks == ticks:
+        if found is None or found.ticks != ticks:
+            return
+        if fd is None:
+            os.kill(pid, number)
+        else:
             signal.pidfd_send_signal(fd, number)
     except ProcessLookupError:
         pass
     finally:
-        os.close(fd)
+        if fd is not None:
+            os.close(fd)
 
 
 def socket_path(target):

@@ -337,11 +337,11 @@ def _until_ready(conf, target, program, log, deadline):
         if readiness.wait(target, deadline, lambda seconds:
                           program.poll(seconds) is not None):
             return
-    except exceptions.RpcTimeout:
+    except exceptions.RpcTimeout as exc:
         _stop_again(conf, program)
         raise exceptions.StartError(
-            target.name, 'it did not answer within [spdk] start_timeout '
-            f'({conf.spdk.start_timeout:g} s) and was stopped again',
+            target.name, f'it {unready(exc)} within [spdk] start_timeout '
+            f'({conf.spdk.start_timeout:g} s), and was stopped again',
             log_tail=log_tail(log)) from None
     code = program.poll()
     tail = log_tail(log)
@@ -349,6 +349,17 @@ def _until_ready(conf, target, program, log, deadline):
         target.name, 'it ended before it was ready'
         + (f', killed by {_signal_name(code)}' if code and code < 0 else '')
         + remedy(tail), exit_code=code, log_tail=tail)
+
+
+def unready(exc):
+    """What a target did not do in time.
+
+    :param exc: the ``RpcTimeout`` of :func:`.readiness.wait`.
+    """
+    if exc.method == 'framework_wait_init':
+        return ('is not initialised (--wait-for-rpc needs '
+                'framework_start_init)')
+    return f'does not answer at {exc.address}'
 
 
 def _stop_again(conf, program):

@@ -195,6 +195,9 @@ class StartTest(HostTest):
         one.set('nvmf', rpc_address='tcp://192.0.2.1:5260')
         self.assertEqual(launcher.Running(None, False),
                          launcher.ensure(one.conf, one.target()))
+        with self.assertRaisesRegex(exceptions.ForeignProcess,
+                                    'stop it where it runs'):
+            launcher.stop(one.conf, one.target())
 
     def test_waiting_for_rpc(self):
         one = self.host()
@@ -203,6 +206,11 @@ class StartTest(HostTest):
         self.assertTrue(launcher.ensure(one.conf, one.target()).started)
         with self.assertRaises(exceptions.NotReady):
             one.client().call('bdev_get_bdevs')
+        one.set('nvmf', extra_args=one.conf.nvmf.extra_args[:-1])
+        one.set('spdk', start_timeout=0.5)
+        with self.assertRaisesRegex(exceptions.StartError,
+                                    'is not initialised .--wait-for-rpc'):
+            launcher.ensure(one.conf, one.target())
 
 
 class FailureTest(HostTest):
@@ -241,7 +249,8 @@ class FailureTest(HostTest):
     def test_a_hanging_start_is_stopped_again(self):
         one = self.failing('import threading; threading.Event().wait()',
                            start_timeout=1.0)
-        self.refused(one, 'did not answer within .spdk. start_timeout')
+        self.refused(one, 'it does not answer at .* within .spdk. '
+                     'start_timeout .1 s., and was stopped again')
         self.assertEqual([], one.processes())
 
     def test_one_that_ignores_sigterm_is_stopped_too(self):
@@ -249,7 +258,7 @@ class FailureTest(HostTest):
             'import signal, threading\n'
             'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n'
             'threading.Event().wait()', start_timeout=1.0, stop_timeout=0.5)
-        self.refused(one, 'did not answer')
+        self.refused(one, 'does not answer')
         self.assertEqual([], one.processes())
 
     def test_while_another_start_hangs(self):
