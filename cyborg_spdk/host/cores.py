@@ -22,6 +22,7 @@ from cyborg_spdk import exceptions
 SHARE = '--disable-cpumask-locks'
 
 _ONLINE = '/sys/devices/system/cpu/online'
+_NODES = 'sys/devices/system/node'
 
 # DPDK's and SPDK's own limit (SPDK_CPUSET_SIZE, RTE_MAX_LCORE).
 _MOST = 1024
@@ -150,6 +151,29 @@ def of_target(conf, target, *, available=None):
                'core of its own), or take the target out of [spdk] '
                f'{target.kind}_targets'))
     return cores
+
+
+def nodes(cores, root='/'):
+    """NUMA nodes that some cores are on.
+
+    :param cores: iterable of int.
+    :returns: frozenset of int; empty if the kernel does not say.
+    """
+    found = set()
+    base = os.path.join(root, _NODES)
+    try:
+        names = os.listdir(base)
+    except OSError:
+        return frozenset()
+    for name in names:
+        match = re.fullmatch(r'node(\d+)', name)
+        if not match:
+            continue
+        with open(os.path.join(base, name, 'cpulist')) as stream:
+            text = stream.read().strip()
+        if text and not _parse_list(text).isdisjoint(cores):
+            found.add(int(match[1]))
+    return frozenset(found)
 
 
 def mask(cores):

@@ -237,6 +237,13 @@ def cores(machine):
                               f'the SPDK process {pid}', 'set core_mask to '
                               'a free core, or stop that process',
                               target.name)
+        pages = frozenset(machine.conf.spdk.hugepage_nodes)
+        nodes = cpu.nodes(wanted)
+        if pages and nodes and not pages & nodes:
+            yield Finding('cores', WARNING, f'cores {cpu.as_list(wanted)} '
+                          f'are on NUMA node {min(nodes)}, which gets no '
+                          'huge pages', f'add {min(nodes)} to [spdk] '
+                          'hugepage_nodes, or set core_mask', target.name)
 
 
 def _core_owner(core):

@@ -14,7 +14,6 @@
 
 import contextlib
 import os
-import threading
 import time
 
 from oslo_concurrency import lockutils
@@ -76,7 +75,3 @@ def _make(path):
         paths.give_to_directory_owner(fd, path)
     finally:
         os.close(fd)
-
-
-#: Serialises what is counted and then changed within one process.
-PROCESS = threading.RLock()

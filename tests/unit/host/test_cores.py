@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import os
+import tempfile
 import unittest
 
 from oslo_config import cfg
@@ -101,6 +103,19 @@ class AssignTest(unittest.TestCase):
                 r'\[spdk_iscsi\] core_mask .*no core 2, only \[0-1\].*'
                 'iscsi_targets'):
             cores.of_target(conf, targets['spdk_iscsi'], available={0, 1})
+
+    def test_nodes(self):
+        with tempfile.TemporaryDirectory() as root:
+            self.assertEqual(frozenset(), cores.nodes({0}, root))
+            for name, text in (('node0', '0-3,8'), ('node1', '4-7'),
+                               ('node2', '')):
+                path = os.path.join(root, 'sys/devices/system/node', name)
+                os.makedirs(path)
+                with open(os.path.join(path, 'cpulist'), 'w') as stream:
+                    stream.write(text + '\n')
+            os.mkdir(os.path.join(path, '..', 'power'))
+            self.assertEqual({0}, cores.nodes({0, 8}, root))
+            self.assertEqual({0, 1}, cores.nodes({3, 4}, root))
 
     def test_this_machine_has_core_0_or_more(self):
         self.assertTrue(cores.online())
