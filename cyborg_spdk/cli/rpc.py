@@ -48,7 +48,7 @@ def _parser():
     parser = argparse.ArgumentParser(
         prog="cyborg-spdk rpc", epilog=_EPILOG,
         description="Call methods of an SPDK target.",
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        formatter_class=_formatter)
     parser.add_argument(
         "-s", "--address", metavar="ADDRESS", default=None,
         help="/path, tcp://host:port or ssh://user@host:port/path of the "
@@ -82,6 +82,12 @@ def _parser():
     parser.add_argument("params", nargs=argparse.REMAINDER,
                         metavar="key=value", help="its parameters")
     return parser
+
+
+def _formatter(prog):
+    # With a width of its own, argparse does not import half a library to
+    # ask the terminal for one.
+    return argparse.RawDescriptionHelpFormatter(prog, width=78)
 
 
 def _seconds(text):

@@ -151,7 +151,6 @@ class Group:
             timeout=max(0, deadline - time.monotonic()))
 
 
-
 class Nobody:
     """Sink for a call that is made to see whether it is answered."""
 

@@ -265,4 +265,3 @@ def _given(params):
         params = {name: value for name, value in params.items()
                   if value is not None}
     return params or None
-

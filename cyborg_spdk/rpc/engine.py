@@ -413,7 +413,7 @@ class Engine:
             # to it only when it has answered one that changes nothing.
             link.on_trial = True
             probe = one_call.Call("spdk_get_version", None,
-                               self.connect_timeout, one_call.Nobody())
+                                  self.connect_timeout, one_call.Nobody())
             probe.internal = True
             probe.data = message.encode(probe.method, None, probe.id)
             link.load([probe], False)

@@ -152,6 +152,7 @@ def is_read_only(method, params):
     return method in READ_ONLY and (
         not params or CHANGING_PARAMS.isdisjoint(params))
 
+
 #: Reads that are answered at once and in a few hundred bytes.
 _SMALL = frozenset({"spdk_get_version", "framework_get_scheduler",
                     "log_get_level", "log_get_print_level",

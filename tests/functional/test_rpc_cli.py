@@ -19,6 +19,7 @@ import sys
 
 import fixtures
 
+from tests.functional.fixtures import clients
 from tests.functional.fixtures import target
 
 _COMMAND = [sys.executable, '-m', 'cyborg_spdk.cli.main', 'rpc']
@@ -92,7 +93,7 @@ class CommandTest(TargetTestCase):
             'nvmf_subsystem_add_listener', f'nqn={nqn}',
             'listen_address.trtype=TCP', 'listen_address.adrfam=IPv4',
             'listen_address.traddr=127.0.0.1',
-            'listen_address.trsvcid=0'))
+            f'listen_address.trsvcid={clients.free_port()}'))
         subsystem, = json.loads(self.rpc('nvmf_get_subsystems',
                                          f'nqn={nqn}')[1])
         self.assertEqual(('00012', 4), (subsystem['serial_number'],
