@@ -88,6 +88,7 @@ class Bdev:
         self.written = self.unmapped = (0, 0)
         self.histogram = False
         self.period = 0
+        self.channel = False
         self.base_bdevs = ()
 
     @property

@@ -76,9 +76,10 @@ def _bdev(target):
     for name in layer.examine_names:
         result.append({"method": "bdev_examine", "params": {"name": name}})
     modules = layer.modules
+    result += modules["split"].config()
     result += modules["error"].config()
     result += _options(target, "bdev_raid_set_options")
-    for name in ("split", "passthru", "delay"):
+    for name in ("passthru", "delay"):
         result += modules[name].config()
     own = {"malloc", "null", "aio", "raid"}
     if release >= 2605:
@@ -124,9 +125,8 @@ def _nvmf(target):
 def _vhost_blk(target):
     result = []
     for controller in _controllers(target, "block"):
-        if _coalescing(controller):
-            result.append(_coalescing(controller))
         if controller.bdev is None:
+            result += filter(None, [_coalescing(controller)])
             continue
         params = {"ctrlr": controller.name,
                   "dev_name": controller.bdev.name,
@@ -137,6 +137,7 @@ def _vhost_blk(target):
         result.append({"method": _name(target.release,
                                        "vhost_create_blk_controller"),
                        "params": params})
+        result += filter(None, [_coalescing(controller)])
     return result
 
 

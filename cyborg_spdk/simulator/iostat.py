@@ -26,6 +26,8 @@ def in_use(release, bdev):
     holders = ["lvol", "NVMe-oF Target"]
     if release >= 2305:
         holders.append("raid")
+    if any(bdev.qos.values()) or bdev.channel:
+        return True
     return bdev.claim is not None and bdev.claim[1] in holders
 
 
@@ -52,13 +54,13 @@ def describe(target, bdev):
             extreme = _LATENCY if number else 0
             info[f"max_{kind}_latency_ticks"] = extreme
             info[f"min_{kind}_latency_ticks"] = extreme
+    if release >= 2305:
+        info["io_error"] = {}
     if bdev.period:
         info["queue_depth_polling_period"] = bdev.period
         info["queue_depth"] = 0
         info["io_time"] = 0
         info["weighted_io_time"] = 0
-    if release >= 2305:
-        info["io_error"] = {}
     if bdev.module == "nvme" and release >= 2409:
         info["driver_specific"] = {}
     return info

@@ -18,6 +18,7 @@ from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import nvmf
 
 MAX_NAME = 223
+WILDCARD = {"*": "0.0.0.0"}  # noqa: S104
 MAX_LUNS = 256
 MAX_MAPS = 256
 _BAD = re.compile(r"[\x01-\x2c\x2f\x3b-\x40\x5b-\x60\x7b-\x7f]")
@@ -154,6 +155,7 @@ class Layer:
             pair = (portal["host"], portal["port"])
             if not portal["host"] or pair in known \
                     or not portal["port"].isdigit() \
+                    or not int(portal["port"]) \
                     or len(portal["port"]) > 32:
                 return False
             if int(portal["port"]) > 65535 and self.target.release >= 2301:
@@ -169,8 +171,6 @@ class Layer:
             family = "IPv4"
             if host.startswith("["):
                 host, family = host.strip("[]"), "IPv6"
-            elif host == "*":
-                host = "0.0.0.0"  # noqa: S104
             port = int(portal["port"]) % 65536
             if not nvmf.can_listen({"adrfam": family, "traddr": host,
                                     "trsvcid": str(port)}):

@@ -170,16 +170,19 @@ class Layer:
         if not name or len(name.encode()) >= NAME_MAX:
             raise errors.invalid()
         shared = self.target.release >= 2305
-        if base.claim is not None or (shared and base.openers):
-            # That kind of claim allows no other writer.
+        if base.claim is not None:
             raise errors.not_permitted()
+        if shared and base.openers:
+            # That kind of claim allows no other writer.
+            raise failed(errno.EPERM)
         size = cluster or _CLUSTER
         if size < base.block_size or size % base.block_size:
-            raise errors.invalid()
+            raise (errors.invalid() if shared
+                   else failed(errno.EINVAL))
         if any(store.name == name for store in self.stores):
             raise errors.exists()
         store = Store(name, base, cluster, ratio)
-        if store.total < 1 or size < _PAGE:
+        if store.total < 0 or size < _PAGE:
             raise failed(errno.ENOSPC if size >= _PAGE else errno.EINVAL)
         kind = bdevs.READ_MANY_WRITE_ONE \
             if self.target.release >= 2305 else bdevs.EXCLUSIVE
@@ -237,7 +240,12 @@ class Layer:
         target.bdevs.register(bdev)
 
     def writable(self, lvol):
-        """Set what the volume's bdev can do."""
+        """Set what the volume's bdev can do.
+
+        From v26.01 on, what a bdev can do is fixed when it is registered.
+        """
+        if self.target.release >= 2601 and lvol.bdev in self.target.bdevs.list:
+            return
         io = {"read", "reset"}
         if not lvol.read_only:
             io |= {"write", "unmap", "write_zeroes"}

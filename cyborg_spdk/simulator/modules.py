@@ -12,12 +12,12 @@
 
 """The bdev modules that look at new bdevs and have state of their own."""
 
+from cyborg_spdk.simulator import raid
 from cyborg_spdk.simulator.methods import bdev_delay
 from cyborg_spdk.simulator.methods import bdev_error
 from cyborg_spdk.simulator.methods import bdev_lvol
 from cyborg_spdk.simulator.methods import bdev_nvme
 from cyborg_spdk.simulator.methods import bdev_passthru
-from cyborg_spdk.simulator.methods import bdev_raid
 from cyborg_spdk.simulator.methods import bdev_split
 
 
@@ -27,6 +27,6 @@ def load(target):
     for name, module in (
             ("error", bdev_error), ("passthru", bdev_passthru),
             ("delay", bdev_delay), ("split", bdev_split),
-            ("raid", bdev_raid), ("lvol", bdev_lvol),
+            ("raid", raid), ("lvol", bdev_lvol),
             ("nvme", bdev_nvme)):
         modules[name] = module.Module(target)

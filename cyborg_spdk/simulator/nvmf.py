@@ -20,9 +20,11 @@ from cyborg_spdk.simulator import errors
 
 DISCOVERY = "nqn.2014-08.org.nvmexpress.discovery"
 _UUID_PREFIX = "nqn.2014-08.org.nvmexpress:uuid:"
-_LABEL = r"[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_LABEL = r"[A-Za-z](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?"
+# The last label may be missing, and it may be one longer than the others.
 _NQN = re.compile(
-    rf"nqn\.[0-9]{{4}}-[0-9]{{2}}\.{_LABEL}(?:\.{_LABEL})*\.?:.+", re.S)
+    rf"nqn\.[0-9]{{4}}-[0-9]{{2}}\.(?:{_LABEL}\.)*"
+    rf"(?:{_LABEL})?:.+", re.S)
 _MODULE = "NVMe-oF Target"
 
 
@@ -38,10 +40,7 @@ def nqn_is_valid(nqn):
         return re.fullmatch(
             r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
             tail) is not None
-    if not _NQN.fullmatch(nqn):
-        return False
-    domain = nqn[12:nqn.index(":")]
-    return all(len(label) <= 63 for label in domain.split("."))
+    return _NQN.fullmatch(nqn) is not None
 
 
 def printable(text, size):
@@ -226,6 +225,17 @@ class Layer:
         """Nothing of it is outside of the process."""
 
 
+def is_address(text):
+    """Tell whether a text is an IPv4 or IPv6 address in figures."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, text.strip("[]"))
+        except (OSError, ValueError):
+            continue
+        return True
+    return False
+
+
 def can_listen(address):
     """Tell whether a TCP address could be listened on.
 
@@ -235,6 +245,10 @@ def can_listen(address):
     family = socket.AF_INET6 if address["adrfam"] == "IPv6" \
         else socket.AF_INET
     service = address.get("trsvcid", "")
+    try:
+        socket.inet_pton(family, address["traddr"])
+    except OSError:
+        return False
     if not service.isascii() or not service.isdigit() \
             or int(service) > 65535:
         return False

@@ -26,10 +26,10 @@ def calls(target):
         for trtype, given in tgt.transports.items():
             result.append({"method": "nvmf_create_transport",
                            "params": {"trtype": trtype, **given}})
-        for entry in reversed(tgt.referrals):
+        for entry in tgt.referrals:
             params = {"address": dict(entry["address"]),
                       "secure_channel": entry["secure"]}
-            if target.release >= 2409:
+            if target.release >= 2401:
                 params["subnqn"] = entry["subnqn"]
             result.append({"method": "nvmf_discovery_add_referral",
                            "params": params})

@@ -265,6 +265,13 @@ class Process:
             if self.target.release >= 2205 or connection.queue:
                 connection.send()
 
+    def crash(self, number=signal.SIGSEGV):
+        """End as a real target that a signal kills."""
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(number, signal.SIG_DFL)
+        sys.stderr.flush()
+        os.kill(os.getpid(), number)
+
     def abort(self, text):
         """End as a real target that calls abort()."""
         self.log.errlog("thread.c", 3008, "spdk_spin_lock",

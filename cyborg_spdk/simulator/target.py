@@ -112,7 +112,7 @@ class Target:
         return f"{sum(1 << core for core in self.cores()):x}"
 
     def threads(self):
-        """SPDK's threads: (name, core)."""
+        """SPDK's threads: (id, name, core)."""
         threads = [("app_thread", self.cores()[0])]
         if self.initialized and self.nvmf:
             digits = 3 if self.release >= 2405 else 1
@@ -121,12 +121,18 @@ class Target:
         if self.initialized and self.iscsi:
             threads += [(f"iscsi_poll_group_{core}", core)
                         for core in self.cores()]
-        return threads
+        listed = [(number, *thread)
+                  for number, thread in enumerate(threads, 1)]
+        if self.vhost:
+            listed += self.vhost.threads()
+        return listed
 
     # Notifications (lib/notify).
 
     def notify(self, kind, context):
         """Record an event for ``notify_get_notifications``."""
+        if kind == "bdev_resize" and self.release < 2509:
+            return
         self.notifications.append((kind, context))
 
     # Life.

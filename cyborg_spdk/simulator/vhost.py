@@ -85,6 +85,7 @@ class Layer:
     def __init__(self, target):
         self.target = target
         self.controllers = {}
+        self.last_thread = 1
         self.directory = target.config.vhost_dir or os.getcwd()
 
     def ordered(self):
@@ -135,6 +136,15 @@ class Layer:
                 controller.started and not controller.open_socket()):
             raise errors.system(5, errors.INVALID_PARAMS)
         self.controllers[controller.name] = controller
+        self.last_thread += 1
+        controller.thread = self.last_thread
+
+    def threads(self):
+        """Each controller has a thread of its own: (id, name, core)."""
+        return [(controller.thread, controller.name,
+                 (int(controller.cpumask, 16) & -int(
+                     controller.cpumask, 16)).bit_length() - 1)
+                for controller in self.controllers.values()]
 
     def remove(self, controller):
         """Remove a controller with all that it has."""
@@ -149,12 +159,14 @@ class Layer:
         controller.bdev = bdev
         controller.opener = lambda _bdev: self.detach(controller)
         bdev.openers.append(controller.opener)
+        bdev.channel = True
 
     @staticmethod
     def detach(controller):
         """Close the bdev of a block controller."""
         if controller.bdev is not None:
             controller.bdev.openers.remove(controller.opener)
+            controller.bdev.channel = False
             controller.bdev = None
 
     def add_target(self, controller, number, bdev):

@@ -23,6 +23,10 @@ from cyborg_spdk.simulator import iostat
 from cyborg_spdk.simulator import registry
 
 
+_NO_LIMIT = 2 ** 64 - 1
+_MOST_MBYTES = _NO_LIMIT // 2 ** 20
+
+
 @registry.method("bdev_get_bdevs")
 def get_bdevs(target, params, request):
     """Describe one bdev or all."""
@@ -136,13 +140,16 @@ def reset_iostat(target, params, request):
 def set_qos_limit(target, params, request):
     """Limit a bdev."""
     bdev = target.bdevs.get(params["name"])
-    limits = {name: params[name] for name in bdevs.QOS if name in params}
+    limits = {name: params[name] for name in bdevs.QOS
+              if params.get(name, _NO_LIMIT) != _NO_LIMIT}
     if not limits:
         raise errors.CallError(-errno.EINVAL, "No rate limits specified")
     for name, value in limits.items():
         # Rounded up as lib/bdev does: I/O per second in steps of 1,000.
         if name == "rw_ios_per_sec" and value % 1000:
             value += 1000 - value % 1000
+        if name != "rw_ios_per_sec":
+            value = min(value, _MOST_MBYTES)
         bdev.qos[name] = value
     target.answer_later(request, lambda: True)
     return registry.PENDING
@@ -164,6 +171,9 @@ def _borders(value):
 def enable_histogram(target, params, request):
     """Begin or end to count latencies in buckets."""
     bdev = target.bdevs.get(params["name"])
+    if params.get("opc") is not None \
+            and params["opc"] not in bdevs.io_type_names(2601):
+        raise errors.internal("Invalid Io type")
     bdev.histogram = params["enable"]
     target.answer_later(request, lambda: True)
     return registry.PENDING

@@ -118,13 +118,19 @@ def delete(target, params, request):
 @registry.method("bdev_aio_rescan")
 def rescan(target, params, request):
     """Take over a changed size of the file."""
-    bdev = target.bdevs.get(params["name"])
-    if bdev.module != "aio":
-        raise errors.no_device()
+    # Up to v22.05 the reply was the error number as a boolean.
+    good = target.release >= 2209
+    bdev = target.bdevs.find(params["name"])
+    if bdev is None or bdev.removing or bdev.module != "aio":
+        if target.release < 2205 and bdev is None or good:
+            raise errors.no_device()
+        return True
     size, _ = _measure(bdev.filename, True)
     if size // bdev.block_size < bdev.num_blocks and bdev.openers:
+        if not good:
+            return True
         raise errors.system(errno.EBUSY)
     if size // bdev.block_size != bdev.num_blocks:
         bdev.num_blocks = size // bdev.block_size
         target.notify("bdev_resize", bdev.name)
-    return True
+    return good

@@ -39,6 +39,7 @@ class Module:
         bdev.numa_id = base.numa_id
         bdev.uuid = entry["uuid"] or upper.derived(
             target.release, _NAMESPACE, base)
+        bdev.domains = base.domains if target.release < 2605 else ()
         bdev.latencies = dict(entry["latencies"])
         target.bdevs.register(bdev)
         bdev.specific = lambda: {"delay": self.facts(bdev)}
@@ -97,10 +98,12 @@ def _latency_type(value):
 def update_latency(target, params, request):
     """Change one of the latencies."""
     kind = params["latency_type"] + "_latency"
-    bdev = target.bdevs.find(params["delay_bdev_name"])
-    if bdev is None or bdev.module != "delay":
-        raise errors.invalid_params("The requested bdev does not exist.")
     if kind not in _LATENCIES:
+        raise errors.invalid_params("Please specify a valid latency type.")
+    bdev = target.bdevs.find(params["delay_bdev_name"])
+    if bdev is None or bdev.removing:
+        raise errors.invalid_params("The requested bdev does not exist.")
+    if bdev.module != "delay":
         raise errors.CallError(errors.INVALID_REQUEST,
                                "The requested bdev is not a delay bdev.")
     bdev.latencies[kind] = params["latency_us"]

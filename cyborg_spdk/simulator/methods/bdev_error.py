@@ -45,8 +45,7 @@ class Module:
         target = self.target
         bdev = upper.like("error", f"EE_{base.name}", base)
         bdev.product = "Error Injection Disk"
-        bdev.io &= {"read", "write", "unmap", "flush", "reset",
-                    "write_zeroes", "abort", "zcopy"}
+        bdev.io.discard("zcopy")
         bdev.uuid = self.bases[base.name] or upper.part_uuid(
             target.release, base, 0, base.num_blocks)
         bdev.specific = lambda: {"error_disk": {"base_bdev": base.name}}
@@ -93,12 +92,26 @@ def delete(target, params, request):
     return common.delete(target, params["name"], "error", request)
 
 
+def _check_types(release, io_type, kind):
+    kinds = _ERROR_TYPES
+    if release < 2601:
+        kinds = kinds[:4 if release >= 2305 else 2]
+    for known, value, member in ((_IO_TYPES, io_type, "io_type"),
+                                 (kinds, kind, "error_type")):
+        if value not in known:
+            if release < 2305:
+                raise errors.CallError(-errno.EINVAL,
+                                       f"Unexpected {member} value")
+            if release < 2601:
+                raise errors.internal("spdk_json_decode_object failed")
+            raise errors.invalid()
+
+
 @registry.method("bdev_error_inject_error")
 def inject_error(target, params, request):
     """Have the next operations fail."""
     io_type, kind = params["io_type"], params["error_type"]
-    if io_type not in _IO_TYPES or kind not in _ERROR_TYPES:
-        raise errors.invalid()
+    _check_types(target.release, io_type, kind)
     if target.release >= 2601:
         nvme = params.get("nvme_sct", 0) or params.get("nvme_sc", 0)
         if bool(nvme) != (kind == "nvme_failure"):

@@ -15,6 +15,7 @@
 import errno
 import os
 
+from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import lvol
 from cyborg_spdk.simulator import registry
@@ -49,6 +50,18 @@ def create_lvstore(target, params, request):
             and params["clear_method"].lower() not in _CLEAR:
         raise errors.CallError(-errno.EINVAL,
                                "Invalid clear_method parameter")
+    try:
+        store = _create_store(target, params)
+    except errors.CallError as exc:
+        if target.release >= 2305 or exc.code == errors.INVALID_PARAMS:
+            raise
+        # The sign was wrong in both places.
+        raise errors.CallError(-exc.code,
+                               f"Unknown error {exc.code}") from None
+    return _later(target, request, lambda: store.uuid)
+
+
+def _create_store(target, params):
     name = params["lvs_name"]
     if not name or len(name.encode()) >= lvol.NAME_MAX:
         raise errors.invalid()
@@ -56,10 +69,9 @@ def create_lvstore(target, params, request):
     if page and (not 4096 <= page <= 65536 or page & (page - 1)):
         raise errors.invalid()
     base = target.bdevs.get(params["bdev_name"])
-    store = _layer(target).create_store(
+    return _layer(target).create_store(
         base, name, params.get("cluster_sz", 0),
         params.get("num_md_pages_per_cluster_ratio", 0))
-    return _later(target, request, lambda: store.uuid)
 
 
 @registry.method("bdev_lvol_rename_lvstore")
@@ -104,7 +116,7 @@ def get_lvstores(target, params, request):
     """Describe one store or all."""
     layer = _layer(target)
     stores = layer.stores
-    if params:
+    if request.params is not None:
         stores = [layer.find(params.get("uuid"), params.get("lvs_name"))]
     reply = []
     for store in stores:
@@ -137,7 +149,7 @@ def get_lvols(target, params, request):
     """Describe the volumes of one store or of all."""
     layer = _layer(target)
     stores = layer.stores
-    if params:
+    if request.params is not None:
         stores = [layer.find(params.get("lvs_uuid"),
                              params.get("lvs_name"))]
     reply = []
@@ -248,6 +260,9 @@ def clone_bdev(target, params, request):
         raise errors.invalid_params(
             "bdev is an lvol in same lvs as clone; "
             "use bdev_lvol_clone instead")
+
+    if bdev.claim is not None and bdev.claim[0] == bdevs.EXCLUSIVE:
+        raise lvol.failed(errno.ENOMEM)
 
     def finish():
         try:

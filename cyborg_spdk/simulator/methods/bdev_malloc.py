@@ -43,6 +43,10 @@ def _check(target, params):
         raise errors.invalid()
     if params.get("dif_type", 0) and not params.get("md_size", 0):
         raise errors.invalid()
+    if 2305 <= release < 2405 and params.get("md_size", 0) \
+            and not params.get("md_interleave", False):
+        # Not with a bdev that takes part in sequences of acceleration.
+        raise errors.invalid()
 
 
 @registry.method("bdev_malloc_create")
@@ -72,6 +76,8 @@ def create(target, params, request):
     bdev.boundary = params.get("optimal_io_boundary", 0)
     common.metadata(bdev, params, interleave)
     common.io_types(bdev, release)
+    if bdev.dif_type:
+        bdev.domains = ()
     layer.register(bdev)
     bdev.config = lambda: _config(bdev, release)
     return common.created(release, bdev.name)

@@ -13,6 +13,7 @@
 """``bdev_null_*`` (``module/bdev/null``)."""
 
 import errno
+import signal
 
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
@@ -56,7 +57,13 @@ def _check(release, params):
 def create(target, params, request):
     """Make a disk that forgets everything."""
     release = target.release
+    if 2305 <= release < 2409 \
+            and params.get("physical_block_size", 0) % 512:
+        target.process.crash()
     _check(release, params)
+    if not params["block_size"]:
+        # A real target divides by it.
+        target.process.crash(signal.SIGFPE)
     md_size = params.get("md_size", 0)
     block_size = params["block_size"] + (md_size if release >= 2301 else 0)
     bdev = bdevs.Bdev("null", params["name"], block_size,
@@ -115,9 +122,11 @@ def resize(target, params, request):
     bdev = target.bdevs.get(params["name"])
     if bdev.module != "null":
         raise errors.CallError(-errno.EINVAL, "Invalid argument")
-    blocks = params["new_size"] * 2 ** 20 // bdev.block_size
-    if blocks < bdev.num_blocks and bdev.openers:
-        raise errors.system(errno.EINVAL)
-    bdev.num_blocks = blocks
-    target.notify("bdev_resize", bdev.name)
+    size = params["new_size"] * 2 ** 20
+    if params["new_size"] < bdev.size // 2 ** 20:
+        raise errors.invalid()
+    blocks = size // bdev.block_size
+    if blocks != bdev.num_blocks:
+        bdev.num_blocks = blocks
+        target.notify("bdev_resize", bdev.name)
     return True

@@ -236,7 +236,8 @@ class Module:
         return calls
 
 
-def _module(target):
+def module_of(target):
+    """The module's state."""
     return target.bdevs.modules["nvme"]
 
 
@@ -248,7 +249,7 @@ def _too_long(name, value, size):
 @registry.method("bdev_nvme_attach_controller")
 def attach_controller(target, params, request):
     """Attach a controller."""
-    module = _module(target)
+    module = module_of(target)
     name, trtype = params["name"], params["trtype"].upper()
     if params.get("max_bdevs", 1) == 0:
         raise errors.CallError(-errno.EINVAL, "max_bdevs cannot be zero")
@@ -308,7 +309,7 @@ def _existing(target, module, name, address, params):
 
 
 def _attach(target, request, name, address, subnqn, params):
-    module = _module(target)
+    module = module_of(target)
     try:
         subsystem = module.connect(
             address, subnqn, params.get("hostnqn") or module.hostnqn)
@@ -328,7 +329,7 @@ def _attach(target, request, name, address, subnqn, params):
 @registry.method("bdev_nvme_detach_controller")
 def detach_controller(target, params, request):
     """Detach a controller, or one of its paths."""
-    module = _module(target)
+    module = module_of(target)
     controller = module.controllers.get(params["name"])
     if controller is None:
         if params["name"] in module.leaving:
@@ -360,7 +361,7 @@ def detach_controller(target, params, request):
 @registry.method("bdev_nvme_get_controllers")
 def get_controllers(target, params, request):
     """Describe one controller or all."""
-    module = _module(target)
+    module = module_of(target)
     release = target.release
     found = list(module.controllers.values())
     if params.get("name") is not None:
@@ -402,79 +403,12 @@ def _path(controller, number, trid, release):
     return info
 
 
-def _find(target, name):
-    controller = _module(target).controllers.get(name)
+def find(target, name):
+    """Find a controller.
+
+    :raises errors.CallError: ENODEV.
+    """
+    controller = module_of(target).controllers.get(name)
     if controller is None:
         raise errors.no_device()
     return controller
-
-
-@registry.method("bdev_nvme_get_controller_health_info")
-def health_info(target, params, request):
-    """Read the health log of a controller."""
-    controller = _module(target).controllers.get(params["name"])
-    if controller is None:
-        raise errors.internal(f"nvme ctrlr name '{params['name']}' not "
-                              "found")
-    reply = {"model_number": controller.subsystem.model,
-             "serial_number": controller.subsystem.serial,
-             "firmware_revision": target.release.tag[1:6],
-             "traddr": controller.address["traddr"]}
-    if target.release >= 2301:
-        reply["critical_warning"] = 0
-    # 0 K less 273 in 64 bits without a sign: what SPDK writes.
-    reply["temperature_celsius"] = 2 ** 64 - 273
-    for key in ("available_spare_percentage",
-                "available_spare_threshold_percentage", "percentage_used",
-                "data_units_read", "data_units_written",
-                "host_read_commands", "host_write_commands",
-                "controller_busy_time", "power_cycles", "power_on_hours",
-                "unsafe_shutdowns", "media_errors", "num_err_log_entries",
-                "warning_temperature_time_minutes",
-                "critical_composite_temperature_time_minutes"):
-        reply[key] = 0
-    target.answer_later(request, lambda: reply)
-    return registry.PENDING
-
-
-@registry.method("bdev_nvme_reset_controller", "bdev_nvme_enable_controller",
-                 "bdev_nvme_disable_controller")
-def reset_controller(target, params, request):
-    """Reset a controller: nothing is lost."""
-    _find(target, params["name"])
-    target.answer_later(request, lambda: True)
-    return registry.PENDING
-
-
-@registry.method("bdev_nvme_apply_firmware")
-def apply_firmware(target, params, request):
-    """Write firmware: these controllers take none."""
-    bdev = target.bdevs.find(params["bdev_name"])
-    if bdev is None:
-        raise errors.invalid_params("Parameter error bdev name not found")
-    raise errors.internal("firmware update not supported")
-
-
-@registry.method("bdev_nvme_get_transport_statistics")
-def transport_statistics(target, params, request):
-    """Tell the counters of the transports."""
-    reply = {"poll_groups": [
-        {"thread": name, "transports": []}
-        for name, _ in target.threads()
-        if _module(target).controllers]}
-    target.answer_later(request, lambda: reply)
-    return registry.PENDING
-
-
-@registry.method("bdev_nvme_get_discovery_info")
-def discovery_info(target, params, request):
-    """No discovery service is followed."""
-    return []
-
-
-@registry.method("bdev_nvme_get_io_paths")
-def io_paths(target, params, request):
-    """List the paths: no thread has a channel."""
-    reply = {"poll_groups": []}
-    target.answer_later(request, lambda: reply)
-    return registry.PENDING

@@ -12,6 +12,7 @@
 
 """``bdev_split_*`` (``module/bdev/split``)."""
 
+import errno
 import os
 
 from cyborg_spdk.simulator import errors
@@ -54,6 +55,9 @@ class Module:
         if not blocks:
             raise errors.invalid()
         count = min(count, base.num_blocks // blocks)
+        if any(f"{base.name}p{number}" in self.target.bdevs.by_name
+               for number in range(count)):
+            raise errors.system(errno.ENOMEM)
         self.parts[base.name] = []
         for number in range(count):
             self._part(base, number, number * blocks, blocks)
@@ -65,7 +69,6 @@ class Module:
         bdev = upper.like("split", f"{base.name}p{number}", base, blocks)
         bdev.product = "Split Disk"
         bdev.uuid = upper.part_uuid(target.release, base, offset, blocks)
-        bdev.domains = base.domains if target.release < 2605 else ()
         bdev.specific = lambda: {"split": {"base_bdev": base.name,
                                            "offset_blocks": offset}}
         target.bdevs.register(bdev)
@@ -97,12 +100,16 @@ def create(target, params, request):
     if name in module.bases:
         raise failed(17)
     module.bases[name] = (count, params.get("split_size_mb", 0))
+    base = target.bdevs.find(name)
+    if base is None or base.removing:
+        return []
     try:
-        base = upper.open_base(target, name)
-        if base is None:
-            return []
+        if base.claim is not None:
+            # Only the first part would claim it.
+            raise errors.system(errno.ENOMEM)
         module.make(base)
     except errors.CallError as exc:
+        del module.bases[name]
         raise failed(-exc.code) from None
     return [bdev.name for bdev in module.parts[name]]
 

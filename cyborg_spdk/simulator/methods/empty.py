@@ -46,5 +46,5 @@ def virtio_blk_transports(target, params, request):
 def create_virtio_blk_transport(target, params, request):
     """The one that is built in exists from the start."""
     if params["name"] == "vhost_user_blk":
-        raise errors.exists(errors.INVALID_PARAMS)
-    raise errors.system(errno.EINVAL, errors.INVALID_PARAMS)
+        raise errors.exists()
+    raise errors.system(errno.ENOENT)

@@ -61,6 +61,8 @@ def set_scheduler(target, params, request):
         raise errors.internal("Unknown error -22")
     options = target.options
     options.scheduler["scheduler_name"] = name
+    if options.scheduler["scheduler_period"] == 0:
+        options.scheduler["scheduler_period"] = 1000000
     call = options.calls["framework_set_scheduler"]
     call["name"] = name
     if "period" in params:
@@ -99,6 +101,9 @@ def request_name(target, request):
                  "bdev_raid_set_options", "bdev_nvme_set_options")
 def set_options(target, params, request):
     """Set the options of a part."""
+    if "nvme" in request.method \
+            and target.bdevs.modules["nvme"].controllers:
+        raise errors.not_permitted()
     target.options.update(request_name(target, request), params)
     return True
 
@@ -197,9 +202,9 @@ def log_get_print_level(target, params, request):
 @registry.method("log_set_level", "log_set_print_level")
 def log_set_level(target, params, request):
     """Set a level."""
-    level = params["level"]
+    level = params["level"].upper()
     if level not in LEVELS:
-        raise errors.invalid_params("Invalid parameters")
+        raise errors.invalid_params("invalid log level")
     if request_name(target, request) == "log_set_level":
         target.log.level = level
     else:
@@ -222,8 +227,10 @@ def log_set_flag(target, params, request):
         names = list(flags)
     elif name in flags:
         names = [name]
+    elif target.release < 2505:
+        return True
     else:
-        raise errors.invalid_params("Invalid parameters")
+        raise errors.invalid_params("invalid log flag")
     on = request_name(target, request) == "log_set_flag"
     flags.update(dict.fromkeys(names, on))
     return True
@@ -291,9 +298,6 @@ def trace_group(target, params, request):
 def _switch(group, mask):
     group["enabled"] = mask != 0
     if "tpoint_mask" in group:
-        known = sum(1 << point["tpoint_id"] for point in group["tpoints"])
-        mask &= known
-        group["enabled"] = mask != 0
         group["tpoint_mask"] = f"0x{mask:x}"
         for point in group["tpoints"]:
             point["enabled"] = bool(mask >> point["tpoint_id"] & 1)
@@ -373,7 +377,7 @@ def add_key(target, params, request):
 def remove_key(target, params, request):
     """Remove a key."""
     if target.options.keys.pop(params["name"], None) is None:
-        raise errors.system(2)
+        raise errors.system(126)
     return True
 
 

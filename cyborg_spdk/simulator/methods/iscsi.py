@@ -59,7 +59,9 @@ def get_portal_groups(target, params, request):
 def create_portal_group(target, params, request):
     """Make a portal group and listen on its portals."""
     layer = target.iscsi
-    portals = [{"host": portal["host"], "port": portal["port"]}
+    portals = [{"host": iscsi.WILDCARD.get(portal["host"],
+                                           portal["host"]),
+                "port": portal["port"]}
                for portal in params["portals"]]
     if not portals and target.release < 2301:
         raise errors.invalid_params()
@@ -137,7 +139,7 @@ def _add(group, params):
             (group.netmasks, netmasks, 256)):
         if len(known) + len(added) > _MAX_ITEMS \
                 or len(set(added)) != len(added) \
-                or any(item in known or not item
+                or any(item in known or (size == 256 and not item)
                        or len(item.encode()) > size for item in added):
             raise errors.invalid_params()
     group.initiators += initiators

@@ -18,6 +18,7 @@ import os
 
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import iscsi
+from cyborg_spdk.simulator import nvmf
 from cyborg_spdk.simulator import registry
 
 
@@ -53,8 +54,10 @@ def create_target_node(target, params, request):
     if name in layer.nodes or not iscsi.check_name(name) \
             or not iscsi.chap_is_valid(params) \
             or not luns or 0 not in [lun for lun, _ in luns] \
-            or any(not 0 <= lun < 64 for lun, _ in luns) \
-            or len(maps) > iscsi.MAX_MAPS:
+            or any(not 0 <= lun < iscsi.MAX_LUNS for lun, _ in luns) \
+            or not 0 < len(maps) <= iscsi.MAX_MAPS \
+            or len((params.get("alias_name") or "").encode()) \
+            > iscsi.MAX_NAME:
         raise errors.invalid_params()
     device = target.scsi.add(name)
     node = iscsi.Node(name, params.get("alias_name"), device)
@@ -144,8 +147,9 @@ def set_redirect(target, params, request):
            or params["pg_tag"] not in [pg for pg, _ in node.maps]
            or (host is None) != (port is None))
     if not bad and host is not None:
-        bad = not port.isdigit() \
-            or {"host": host, "port": port} in group.portals
+        bad = not port.isdigit() or not nvmf.is_address(host) \
+            or (target.release >= 2405 and {
+                "host": host, "port": port} in group.portals)
     if bad:
         raise errors.invalid_params(
             f"Failed to redirect target {name}, (-22): "
@@ -192,5 +196,9 @@ def get_histogram(target, params, request):
     if not node.histogram:
         raise errors.invalid_params(
             "target's histogram function is not enabled")
+    if target.release >= 2605:
+        return {"histogram": base64.b64encode(bytes(23 * 128 * 8)).decode(),
+                "granularity": 7, "min_range": 5, "max_range": 27,
+                "tsc_rate": target.tick_rate}
     return {"histogram": base64.b64encode(bytes(58 * 128 * 8)).decode(),
             "bucket_shift": 7, "tsc_rate": target.tick_rate}

@@ -12,6 +12,7 @@
 
 """``nvmf_*`` methods on subsystems and what is in them."""
 
+import os
 import re
 
 from cyborg_spdk.simulator import decode
@@ -271,9 +272,7 @@ def _ns_host(target, params, request, visible):
             raise errors.invalid_params()
         if visible and host not in namespace.hosts:
             namespace.hosts.append(host)
-        elif not visible:
-            if host not in namespace.hosts:
-                raise errors.invalid_params()
+        elif not visible and host in namespace.hosts:
             namespace.hosts.remove(host)
         return True
 
@@ -306,6 +305,13 @@ def add_host(target, params, request):
             if params[key] not in target.options.keys:
                 raise errors.invalid_params()
             keys[key] = params[key]
+    psk = request.params.get("psk")
+    if psk is not None:
+        # The name of a key; up to v24.01, the name of a file.
+        known = psk in target.options.keys if target.release >= 2405 \
+            else os.path.isfile(psk)
+        if not known:
+            raise errors.internal()
     if host in subsystem.hosts:
         if target.release >= 2405:
             raise errors.internal()

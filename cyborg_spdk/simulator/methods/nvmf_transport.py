@@ -101,6 +101,8 @@ def create_transport(target, params, request):
             except decode.Refused:
                 raise errors.internal(f"Transport type '{trtype}' create "
                                       "failed") from None
+    if options.get("io_unit_size", 0) > options["max_io_size"]:
+        options["io_unit_size"] = options["max_io_size"]
     tgt.transports[name] = options
     target.answer_later(request, lambda: True)
     return registry.PENDING
@@ -118,13 +120,16 @@ def get_transports(target, params, request):
             if trtype is None or trtype.upper() == name]
 
 
-def transport_id(given):
+def transport_id(given, target=None):
     """Turn ``listen_address`` into a transport id.
 
+    :param target: to be killed where SPDK reads a null pointer.
     :raises errors.CallError: -32602.
     """
     given = dict(given)
     trtype = given.get("trtype", given.get("transport"))
+    if trtype is None and target and 2205 <= target.release < 2409:
+        target.process.crash()
     if trtype is None or len(trtype) > 32 or len(given["traddr"]) > 256 \
             or len(given.get("trsvcid", "")) > 32:
         raise errors.invalid_params()
@@ -146,7 +151,7 @@ def add_listener(target, params, request):
     """Listen on an address for a subsystem."""
     tgt = subsystems.find_tgt(target, params)
     subsystem = subsystems.find_subsystem(target, params, tgt)
-    address = transport_id(params["listen_address"])
+    address = transport_id(params["listen_address"], target)
     target.answer_later(request, listen, target, tgt, subsystem, address,
                         params)
     return registry.PENDING
@@ -185,7 +190,7 @@ def remove_listener(target, params, request):
     """Stop to listen on an address for a subsystem."""
     tgt = subsystems.find_tgt(target, params)
     subsystem = subsystems.find_subsystem(target, params, tgt)
-    address = transport_id(params["listen_address"])
+    address = transport_id(params["listen_address"], target)
     if address["trtype"] not in tgt.transports:
         raise errors.invalid_params()
 
@@ -233,7 +238,7 @@ def set_ana_state(target, params, request):
     """Set the ANA state of a listener, for one group or all."""
     tgt = subsystems.find_tgt(target, params)
     subsystem = subsystems.find_subsystem(target, params, tgt)
-    address = transport_id(params["listen_address"])
+    address = transport_id(params["listen_address"], target)
     state = params["ana_state"]
     if state not in ("optimized", "non_optimized", "inaccessible"):
         raise errors.invalid_params()
@@ -254,7 +259,7 @@ def set_ana_state(target, params, request):
 
 
 def _referral(target, params):
-    address = transport_id(params["address"])
+    address = transport_id(params["address"], target)
     if address["trtype"] == "PCIE":
         raise errors.invalid_params()
     if params.get("subnqn") is not None \
@@ -298,130 +303,7 @@ def get_referrals(target, params, request):
         info = {"address": dict(entry["address"])}
         if target.release >= 2309:
             info["secure_channel"] = entry["secure"]
-        if target.release >= 2409:
+        if target.release >= 2401:
             info["subnqn"] = entry["subnqn"]
         reply.append(info)
     return reply
-
-
-@registry.method("nvmf_subsystem_get_controllers")
-def get_controllers(target, params, request):
-    """List the hosts that are connected."""
-    subsystem = subsystems.find_subsystem(target, params)
-    reply = []
-    for controller in subsystem.controllers.values():
-        info = {"cntlid": controller.cntlid}
-        if target.release >= 2605:
-            info["cntrltype"] = "io"
-        info["hostnqn"] = controller.hostnqn
-        info["hostid"] = controller.hostid
-        info["num_io_qpairs"] = 1
-        reply.append(info)
-    target.answer_later(request, lambda: reply)
-    return registry.PENDING
-
-
-@registry.method("nvmf_subsystem_get_qpairs")
-def get_qpairs(target, params, request):
-    """List the queue pairs of the hosts that are connected."""
-    subsystem = subsystems.find_subsystem(target, params)
-    reply = []
-    for controller in subsystem.controllers.values():
-        info = {"cntlid": controller.cntlid, "qid": 0}
-        info["state"] = "enabled" if target.release >= 2405 else "active"
-        if target.release >= 2405:
-            info["thread"] = poll_group(target)
-            info["hostnqn"] = controller.hostnqn
-        info["listen_address"] = dict(controller.address)
-        if target.release >= 2501:
-            info["peer_address"] = {**controller.address,
-                                    "trsvcid": str(controller.port)}
-        reply.append(info)
-    target.answer_later(request, lambda: reply)
-    return registry.PENDING
-
-
-def poll_group(target, number=0):
-    """The name of a poll group's thread."""
-    digits = 3 if target.release >= 2405 else 1
-    return f"nvmf_tgt_poll_group_{number:0{digits}d}"
-
-
-@registry.method("nvmf_get_stats")
-def get_stats(target, params, request):
-    """Tell the counters of the poll groups."""
-    tgt = subsystems.find_tgt(target, params)
-    release = target.release
-    connected = [controller for subsystem in tgt.subsystems.values()
-                 for controller in subsystem.controllers.values()]
-    groups = []
-    for number, _ in enumerate(target.cores()):
-        mine = connected if number == 0 else []
-        group = {"name": poll_group(target, number),
-                 "admin_qpairs": target.nvmf.admin_qpairs if mine or
-                 number == 0 else 0,
-                 "io_qpairs": target.nvmf.io_qpairs if number == 0 else 0}
-        if release >= 2104:
-            group["current_admin_qpairs"] = len(mine)
-            group["current_io_qpairs"] = 0
-        if release >= 2505:
-            group["current_unassociated_qpairs"] = 0
-        group["pending_bdev_io"] = 0
-        if release >= 2209:
-            group["completed_nvme_io"] = \
-                target.nvmf.completed if number == 0 else 0
-        group["transports"] = [{"trtype": name} for name in tgt.transports]
-        groups.append(group)
-    reply = {"tick_rate": target.tick_rate, "poll_groups": groups}
-    target.answer_later(request, lambda: reply)
-    return registry.PENDING
-
-
-@registry.method("nvmf_get_targets")
-def get_targets(target, params, request):
-    """List the targets by name."""
-    return list(target.nvmf.tgts)
-
-
-@registry.method("nvmf_create_target")
-def create_target(target, params, request):
-    """Make a further target."""
-    name = params["name"]
-    if name in target.nvmf.tgts:
-        raise errors.invalid_params("Target already exists.")
-    target.nvmf.add_tgt(name, params.get("max_subsystems", 0) or 1024)
-    return name
-
-
-@registry.method("nvmf_delete_target")
-def delete_target(target, params, request):
-    """Remove a target."""
-    if params["name"] not in target.nvmf.tgts:
-        raise errors.invalid_params(
-            "The specified target doesn't exist, cannot delete it.")
-    target.answer_later(
-        request, lambda: bool(target.nvmf.tgts.pop(params["name"])))
-    return registry.PENDING
-
-
-@registry.method("nvmf_set_max_subsystems")
-def set_max_subsystems(target, params, request):
-    """Set how many subsystems a target may have."""
-    target.nvmf.max_subsystems = params["max_subsystems"]
-    return True
-
-
-@registry.method("nvmf_set_crdt")
-def set_crdt(target, params, request):
-    """Set the command retry delay times."""
-    for number in (1, 2, 3):
-        if f"crdt{number}" in params:
-            target.nvmf.crdt[number - 1] = params[f"crdt{number}"]
-    return True
-
-
-@registry.method("nvmf_set_config")
-def set_config(target, params, request):
-    """Set the options of all targets."""
-    target.nvmf.config.update(params)
-    return True

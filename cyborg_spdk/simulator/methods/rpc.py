@@ -113,7 +113,7 @@ def get_reactors(target, params, request):
         reactor["lw_threads"] = [
             {"name": name, "id": number, "cpumask": f"{1 << core:x}",
              "elapsed": uptime}
-            for number, (name, where) in enumerate(threads, 1)
+            for number, name, where in threads
             if where == core]
         reactors.append(reactor)
     reply = {"tick_rate": target.tick_rate}
@@ -133,7 +133,7 @@ def thread_get_stats(target, params, request):
     """Tell the counters of the threads."""
     uptime = target.uptime_ticks()
     reply = []
-    for number, (name, core) in enumerate(target.threads(), 1):
+    for number, name, core in target.threads():
         info = _thread(number, name)
         info["cpumask"] = f"{1 << core:x}"
         info["busy"] = uptime // 5 if number == 1 else uptime // 1000
@@ -141,8 +141,16 @@ def thread_get_stats(target, params, request):
         group = name.startswith("nvmf_tgt_poll_group")
         active = group and (target.release < 2605 or bool(
             any(tgt.transports for tgt in target.nvmf.tgts.values())))
+        timed = int(number == 1)
+        if target.iscsi and timed:
+            # An acceptor for each portal.
+            timed += sum(len(group.portals) for group in
+                         target.iscsi.portal_groups.values()
+                         if group.opened)
+        elif target.iscsi:
+            active = timed = 1
         info["active_pollers_count"] = int(active)
-        info["timed_pollers_count"] = int(number == 1)
+        info["timed_pollers_count"] = timed
         info["paused_pollers_count"] = 0
         reply.append(info)
     answer = {"tick_rate": target.tick_rate, "threads": reply}
@@ -157,7 +165,7 @@ def thread_get_pollers(target, params, request):
     name_ = "rpc_subsystem_poll_servers" if target.release >= 2405 \
         else "rpc_subsystem_poll"
     reply = []
-    for number, (name, _) in enumerate(target.threads(), 1):
+    for number, name, _ in target.threads():
         info = _thread(number, name)
         info["active_pollers"] = []
         info["timed_pollers"] = []
@@ -182,7 +190,7 @@ def thread_get_pollers(target, params, request):
 def thread_get_io_channels(target, params, request):
     """List the I/O channels of the threads."""
     reply = []
-    for name, _ in target.threads():
+    for _, name, _ in target.threads():
         channels = []
         if name.startswith("nvmf_tgt_poll_group"):
             channels.append({"name": "nvmf_tgt", "ref": 1})
@@ -196,15 +204,18 @@ def thread_get_io_channels(target, params, request):
 def thread_set_cpumask(target, params, request):
     """Move a thread."""
     from cyborg_spdk.simulator import vhost
-    if not 0 < params["id"] <= len(target.threads()):
-        raise errors.invalid_params("Invalid thread ID")
+    if params["id"] not in [number for number, _, _ in target.threads()]:
+        raise errors.invalid_params(
+            f"Thread {params['id']} does not exist")
     try:
         mask = vhost.parse_mask(params["cpumask"])
     except ValueError:
-        mask = 0
-    mine = sum(1 << core for core in target.cores())
-    if not mask or mask & ~mine:
-        raise errors.invalid_params("Invalid cpumask")
+        raise errors.internal(
+            f"Invalid cpumask {params['cpumask']}") from None
+    if not mask & sum(1 << core for core in target.cores()):
+        end = "\n" if target.release < 2505 else ""
+        raise errors.internal("No CPU is selected from reactor mask "
+                              f"{target.cpumask()}{end}")
     return True
 
 

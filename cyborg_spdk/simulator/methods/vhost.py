@@ -114,9 +114,12 @@ def _scsi(layer, name):
 @registry.method("vhost_start_scsi_controller")
 def start_scsi(target, params, request):
     """Start a SCSI controller that was made with ``delay``."""
+    if target.vhost.get(params["ctrlr"]).kind != "scsi":
+        # A real target goes on with a null pointer.
+        target.process.crash()
     controller = _scsi(target.vhost, params["ctrlr"])
     if controller.started:
-        raise errors.system(errno.EALREADY, _CODE)
+        return True
     if not controller.open_socket():
         raise errors.system(errno.EIO, _CODE)
     controller.started = True
@@ -176,6 +179,9 @@ def delete_controller(target, params, request):
 def set_coalescing(target, params, request):
     """Set the coalescing of interrupts."""
     controller = target.vhost.get(params["ctrlr"])
+    ticks = params["delay_base_us"] * target.tick_rate // 10 ** 6
+    if ticks >= 2 ** 32 - 1 or params["iops_threshold"] < 100:
+        raise errors.invalid(_CODE)
     controller.delay_base_us = params["delay_base_us"]
     controller.iops_threshold = params["iops_threshold"]
     return True

@@ -16,6 +16,7 @@ import json
 import unittest
 
 from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies
 
 from cyborg_spdk.simulator import validate
@@ -94,6 +95,7 @@ class Parse(unittest.TestCase):
             text = head + ",".join(["1"] * number) + "]}}"
             self.assertEqual(number + 14, wire.parse(text)[2])
 
+    @settings(deadline=None)
     @given(_VALUES)
     def test_every_prefix_is_unfinished_or_whole(self, value):
         data = json.dumps([value], ensure_ascii=False).encode()
@@ -105,6 +107,7 @@ class Parse(unittest.TestCase):
         for size in range(len(text)):
             self.assertRaises(wire.Incomplete, wire.parse, text[:size])
 
+    @settings(deadline=None)
     @given(strategies.binary(max_size=40))
     def test_no_bytes_make_it_fail_otherwise(self, data):
         try:

@@ -1,0 +1,140 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``nvmf_*`` methods on targets as a whole and on who is connected."""
+
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator.methods import nvmf as subsystems
+
+
+@registry.method("nvmf_subsystem_get_controllers")
+def get_controllers(target, params, request):
+    """List the hosts that are connected."""
+    subsystem = subsystems.find_subsystem(target, params)
+    reply = []
+    for controller in subsystem.controllers.values():
+        info = {"cntlid": controller.cntlid}
+        if target.release >= 2605:
+            info["cntrltype"] = "io"
+        info["hostnqn"] = controller.hostnqn
+        info["hostid"] = controller.hostid
+        info["num_io_qpairs"] = 1
+        reply.append(info)
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING
+
+
+@registry.method("nvmf_subsystem_get_qpairs")
+def get_qpairs(target, params, request):
+    """List the queue pairs of the hosts that are connected."""
+    subsystem = subsystems.find_subsystem(target, params)
+    reply = []
+    for controller in subsystem.controllers.values():
+        info = {"cntlid": controller.cntlid, "qid": 0}
+        info["state"] = "enabled" if target.release >= 2405 else "active"
+        if target.release >= 2405:
+            info["thread"] = poll_group(target)
+            info["hostnqn"] = controller.hostnqn
+        info["listen_address"] = dict(controller.address)
+        if target.release >= 2501:
+            info["peer_address"] = {**controller.address,
+                                    "trsvcid": str(controller.port)}
+        reply.append(info)
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING
+
+
+def poll_group(target, number=0):
+    """The name of a poll group's thread."""
+    digits = 3 if target.release >= 2405 else 1
+    return f"nvmf_tgt_poll_group_{number:0{digits}d}"
+
+
+@registry.method("nvmf_get_stats")
+def get_stats(target, params, request):
+    """Tell the counters of the poll groups."""
+    tgt = subsystems.find_tgt(target, params)
+    release = target.release
+    connected = [controller for subsystem in tgt.subsystems.values()
+                 for controller in subsystem.controllers.values()]
+    groups = []
+    for number, _ in enumerate(target.cores()):
+        mine = connected if number == 0 else []
+        group = {"name": poll_group(target, number),
+                 "admin_qpairs": target.nvmf.admin_qpairs if mine or
+                 number == 0 else 0,
+                 "io_qpairs": target.nvmf.io_qpairs if number == 0 else 0}
+        if release >= 2104:
+            group["current_admin_qpairs"] = len(mine)
+            group["current_io_qpairs"] = 0
+        if release >= 2505:
+            group["current_unassociated_qpairs"] = 0
+        group["pending_bdev_io"] = 0
+        if release >= 2209:
+            group["completed_nvme_io"] = \
+                target.nvmf.completed if number == 0 else 0
+        group["transports"] = [{"trtype": name} for name in tgt.transports]
+        groups.append(group)
+    reply = {"tick_rate": target.tick_rate, "poll_groups": groups}
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING
+
+
+@registry.method("nvmf_get_targets")
+def get_targets(target, params, request):
+    """List the targets by name."""
+    return list(target.nvmf.tgts)
+
+
+@registry.method("nvmf_create_target")
+def create_target(target, params, request):
+    """Make a further target."""
+    name = params["name"]
+    if name in target.nvmf.tgts:
+        raise errors.invalid_params("Target already exists.")
+    target.nvmf.add_tgt(name, params.get("max_subsystems", 0) or 1024)
+    return name
+
+
+@registry.method("nvmf_delete_target")
+def delete_target(target, params, request):
+    """Remove a target."""
+    if params["name"] not in target.nvmf.tgts:
+        raise errors.invalid_params(
+            "The specified target doesn't exist, cannot delete it.")
+    target.answer_later(
+        request, lambda: bool(target.nvmf.tgts.pop(params["name"])))
+    return registry.PENDING
+
+
+@registry.method("nvmf_set_max_subsystems")
+def set_max_subsystems(target, params, request):
+    """Set how many subsystems a target may have."""
+    target.nvmf.max_subsystems = params["max_subsystems"]
+    return True
+
+
+@registry.method("nvmf_set_crdt")
+def set_crdt(target, params, request):
+    """Set the command retry delay times."""
+    for number in (1, 2, 3):
+        if f"crdt{number}" in params:
+            target.nvmf.crdt[number - 1] = params[f"crdt{number}"]
+    return True
+
+
+@registry.method("nvmf_set_config")
+def set_config(target, params, request):
+    """Set the options of all targets."""
+    target.nvmf.config.update(params)
+    return True

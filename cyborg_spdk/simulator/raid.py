@@ -1,0 +1,262 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""RAID bdevs: base bdevs that come and go (``module/bdev/raid``)."""
+
+from cyborg_spdk.simulator import bdevs
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator.methods import common
+
+# Numbers of the states in releases that show numbers.
+_STATE_NUMBER = {"online": 0, "configuring": 1, "offline": 2}
+_NULL = "00000000-0000-0000-0000-000000000000"
+# Levels that take bases with protection information.
+_PROTECTED = {"raid0"}
+_SUPERBLOCK = 2 ** 20
+
+
+class Slot:
+    """The place of one base bdev."""
+
+    def __init__(self, name):
+        self.name = name
+        self.uuid = _NULL
+        self.bdev = None
+        self.opener = None
+        self.offset = 0
+        self.size = 0
+
+
+class Raid:
+    """One RAID bdev, registered or waiting for its base bdevs."""
+
+    def __init__(self, name, level, strip, names, uuid, superblock):
+        self.name = name
+        self.level = level
+        self.strip = strip
+        self.slots = [Slot(base) for base in names]
+        self.uuid = uuid or _NULL
+        self.given_uuid = uuid
+        self.superblock = superblock
+        self.state = "configuring"
+        self.fresh = True
+        self.bdev = None
+
+    @property
+    def discovered(self):
+        """How many base bdevs are there."""
+        return sum(slot.bdev is not None for slot in self.slots)
+
+    def facts(self, release):
+        """``driver_specific`` and what ``bdev_raid_get_bdevs`` shows."""
+        facts = {}
+        if release < 2305:
+            facts["strip_size_kb"] = self.strip
+            facts["state"] = _STATE_NUMBER[self.state]
+            facts["raid_level"] = self.level
+            facts["destruct_called"] = 0
+            facts["num_base_bdevs"] = len(self.slots)
+            facts["num_base_bdevs_discovered"] = self.discovered
+            facts["base_bdevs_list"] = [
+                slot.name if slot.bdev else None for slot in self.slots]
+            return facts
+        facts["uuid"] = self.uuid
+        facts["strip_size_kb"] = self.strip
+        facts["state"] = self.state
+        facts["raid_level"] = self.level
+        facts["superblock"] = self.superblock
+        facts["num_base_bdevs"] = len(self.slots)
+        facts["num_base_bdevs_discovered"] = self.discovered
+        facts["num_base_bdevs_operational"] = len(self.slots)
+        if self.state == "online":
+            facts["num_base_bdevs_operational"] = self.discovered
+        facts["base_bdevs_list"] = [
+            {"name": slot.name, "uuid": slot.uuid,
+             "is_configured": slot.bdev is not None,
+             "data_offset": slot.offset, "data_size": slot.size}
+            for slot in self.slots]
+        return facts
+
+
+class Module:
+    """The module's state."""
+
+    def __init__(self, target):
+        self.target = target
+        self.raids = {}
+        target.bdevs.examiners.append(self.examine)
+
+    def examine(self, bdev):
+        """A bdev has appeared."""
+        for raid in list(self.raids.values()):
+            for slot in raid.slots:
+                if raid.state == "configuring" and slot.bdev is None \
+                        and slot.name == bdev.name:
+                    try:
+                        self.configure(raid, slot, bdev)
+                    except errors.CallError:
+                        continue
+
+    def configure(self, raid, slot, bdev):
+        """Take a base bdev; go online with the last one.
+
+        :raises errors.CallError: EPERM if it is claimed, EINVAL if it does
+            not go with the others.
+        """
+        layer = self.target.bdevs
+        layer.claim(bdev, "raid")
+        others = [other.bdev for other in raid.slots if other.bdev]
+        release = self.target.release
+        if 2401 <= release < 2405 and raid.fresh:
+            # Compared only with bases whose superblock is read already:
+            # with none, while the RAID bdev is being created.
+            others = []
+        if release >= 2401 and bdev.dif_type and (
+                release < 2405 or raid.level not in _PROTECTED):
+            layer.release(bdev)
+            raise errors.invalid()
+        offset = _SUPERBLOCK // bdev.block_size if raid.superblock else 0
+        if offset >= bdev.num_blocks or any(
+                (other.block_size, other.md_size, other.dif_type)
+                != (bdev.block_size, bdev.md_size, bdev.dif_type)
+                for other in others):
+            layer.release(bdev)
+            raise errors.invalid()
+        slot.bdev, slot.uuid = bdev, bdev.uuid
+        slot.offset = offset
+        slot.size = bdev.num_blocks - offset
+        slot.opener = lambda _bdev: self.removed(raid, slot)
+        bdev.openers.append(slot.opener)
+        if raid.discovered == len(raid.slots):
+            self._start(raid)
+
+    def _start(self, raid):
+        sizes = [slot.size for slot in raid.slots]
+        first = raid.slots[0].bdev
+        if 2401 <= self.target.release < 2405:
+            first = raid.slots[-1].bdev
+        strip = max(1, raid.strip * 1024 // first.block_size)
+        if raid.level == "concat":
+            for slot in raid.slots:
+                slot.size -= slot.size % strip
+            blocks = sum(slot.size for slot in raid.slots)
+        else:
+            size = min(sizes)
+            if raid.level != "raid1":
+                size -= size % strip
+            for slot in raid.slots:
+                slot.size = size
+            count = len(raid.slots)
+            blocks = size * {"raid0": count, "raid1": 1,
+                             "raid5f": count - 1}[raid.level]
+        bdev = bdevs.Bdev("raid", raid.name, first.block_size, blocks,
+                          self._io(raid))
+        bdev.product = "Raid Volume"
+        bdev.uuid = raid.given_uuid
+        bdev.md_size = first.md_size
+        bdev.md_interleave = first.md_interleave
+        bdev.dif_type = first.dif_type
+        bdev.base_bdevs = tuple(slot.bdev for slot in raid.slots)
+        bdev.domains = self._domains(raid)
+        bdev.specific = lambda: {"raid": raid.facts(self.target.release)}
+        bdev.config = lambda: self.config(raid)
+        raid.bdev = bdev
+        self.target.bdevs.register(bdev)
+        raid.uuid = bdev.uuid
+        raid.state = "online"
+
+    def _io(self, raid):
+        io = {"read", "write", "reset", "write_zeroes"}
+        if all("write_zeroes" not in slot.bdev.io for slot in raid.slots):
+            io.discard("write_zeroes")
+        passing = {"raid0", "concat"}
+        if self.target.release >= 2505:
+            passing.add("raid1")
+        for kind in ("flush", "unmap"):
+            if raid.level in passing and all(kind in slot.bdev.io
+                                             for slot in raid.slots):
+                io.add(kind)
+        return io
+
+    def _domains(self, raid):
+        release = self.target.release
+        if release >= 2605:
+            return tuple({"dma_device_type": kind} for slot in raid.slots
+                         if slot.bdev and slot.bdev.module == "malloc"
+                         for kind in ("DMA", "ACCEL"))
+        return tuple(domain for slot in raid.slots if slot.bdev
+                     for domain in slot.bdev.domains)
+
+    def removed(self, raid, slot):
+        """A base bdev goes."""
+        self._free(slot)
+        if raid.bdev is not None and not raid.bdev.removing:
+            slot.name, slot.uuid = None, _NULL
+            spare = {"raid1": len(raid.slots) - 1, "raid5f": 1}
+            if raid.discovered >= len(raid.slots) - spare.get(raid.level, 0) \
+                    and self.target.release >= 2309:
+                raid.bdev.domains = self._domains(raid)
+                return
+            # It stays known until it is deleted.
+            raid.state = "offline"
+            self.target.bdevs.unregister(raid.bdev,
+                                         lambda: self._offline(raid))
+        elif raid.state == "offline":
+            slot.name, slot.uuid = None, _NULL
+            if not raid.discovered:
+                self.raids.pop(raid.name, None)
+        elif raid.bdev is None:
+            slot.uuid = _NULL
+
+    def _offline(self, raid):
+        raid.bdev = None
+        if not raid.discovered:
+            self.raids.pop(raid.name, None)
+
+    def _free(self, slot):
+        if slot.bdev is not None:
+            if slot.opener in slot.bdev.openers:
+                slot.bdev.openers.remove(slot.opener)
+            self.target.bdevs.release(slot.bdev)
+            slot.bdev = None
+
+    def _release(self, raid):
+        for slot in raid.slots:
+            self._free(slot)
+
+    def delete(self, raid, done):
+        """Remove a RAID bdev."""
+        self.raids.pop(raid.name, None)
+        if raid.bdev is not None and not raid.bdev.removing:
+            self.target.bdevs.unregister(
+                raid.bdev, lambda: (self._release(raid), done()))
+        else:
+            self._release(raid)
+            self.target.post(done)
+
+    def config(self, raid):
+        """The call that makes a RAID bdev again, or None: a superblock on
+        the base bdevs does it."""
+        if raid.superblock or raid.state == "offline":
+            return None
+        params = {"name": raid.name}
+        if self.target.release >= 2305:
+            params["uuid"] = raid.uuid
+        if raid.strip:
+            params["strip_size_kb"] = raid.strip
+        params["raid_level"] = raid.level
+        params["base_bdevs"] = [
+            slot.name or f"removed_base_bdev_{number}"
+            for number, slot in enumerate(raid.slots)]
+        return {"method": common.name(self.target.release,
+                                      "bdev_raid_create"),
+                "params": params}
