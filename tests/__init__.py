@@ -1,0 +1,19 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Tests: ``unit`` and ``functional``."""
+
+from hypothesis import settings
+
+# Speed is never tested: a busy machine must not fail a property.
+settings.register_profile('cyborg-spdk', deadline=None, print_blob=True)
+settings.load_profile('cyborg-spdk')
