@@ -13,7 +13,6 @@
 """Cyborg's driver objects, made in one place, with every field set."""
 
 import functools
-import json
 
 from cyborg.common import constants
 from cyborg.objects.driver_objects import driver_attach_handle
@@ -111,8 +110,3 @@ def board_info(facts):
     if len(text.encode()) > validate.BOARD_INFO:
         text = units.canonical({'left_out': ['everything']})
     return text
-
-
-def handle(deployable):
-    """The attach handle of a deployable made here, as a dict of str."""
-    return json.loads(deployable.attach_handle_list[0].attach_info)

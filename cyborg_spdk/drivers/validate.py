@@ -80,17 +80,6 @@ def flat(what, text):
                                       'it must be a flat object of strings')
 
 
-def text(what, value, limit=SHORT_TEXT):
-    """Refuse a text that does not fit into its column.
-
-    :raises InvalidValue: if it is no str, empty or over-long.
-    """
-    if not isinstance(value, str) or not value \
-            or len(value.encode()) > limit:
-        raise exceptions.InvalidValue(
-            what, value, f'text of 1 to {limit} bytes is needed')
-
-
 def unit(entry):
     """Refuse an entry of a report that Cyborg or Placement would not take.
 
