@@ -275,4 +275,3 @@ class SpdkDriver(driver.GenericDriver):
         except Exception:
             LOG.exception('targets that are configured no more')
             return []
-
