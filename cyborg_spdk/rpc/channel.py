@@ -187,7 +187,8 @@ class Channel:
         if self._window.leader is None and self._engine.is_busy:
             if self._thread is None:
                 self._start()
-            self._summons.set()
+            if not self._summons.is_set():
+                self._summons.set()
 
     def _start(self):
         with self._window.lock:

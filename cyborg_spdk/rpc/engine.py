@@ -139,7 +139,7 @@ class Engine:
                 continue
             if call.book is not None and call.book is not self.book:
                 call.data = None
-            if call.data is None and not self._translate(call, batch):
+            if call.data is None and not self._translate(call):
                 continue
             batch.append(call)
             size += len(call.data)
@@ -147,11 +147,11 @@ class Engine:
             link.load(batch, self.book is not None
                       and self.book.has_batches)
 
-    def _translate(self, call, batch):
+    def _translate(self, call):
         if self.book is None:
             self.parked.append(call)
             if self._learner is None:
-                self._learn(batch)
+                self._learn()
             return False
         if call.method is None:
             self._finish(call, self.book)
@@ -165,24 +165,19 @@ class Engine:
             return False
         return True
 
-    def _learn(self, batch):
+    def _learn(self):
         def send(calls):
             for call in calls:
                 call.data = message.encode(call.method, call.params, call.id)
-            if batch is not None:
-                batch.extend(calls)
-            else:
-                self._window.queue.extendleft(reversed(calls))
+            self._window.queue.extendleft(reversed(calls))
 
         def learnt(book, error):
             if self._learner is learner:
                 self._learner = None
                 self._learnt(book, error)
 
-        learner = self._learner = learning.Learner(learnt)
-        send(learner.begin())
-        batch = None
-        learner.send = send
+        learner = self._learner = learning.Learner(send, learnt)
+        learner.begin()
 
     def _learnt(self, book, error):
         parked, self.parked = self.parked, []
@@ -193,7 +188,7 @@ class Engine:
                 continue
             if error is not None:
                 self._finish(call, error=error)
-            elif self._translate(call, None):
+            elif self._translate(call):
                 if call.refused is not None and call.name == call.method:
                     call.refused.detail = book.explain(call.method)
                     self._finish(call, error=call.refused)
@@ -284,7 +279,7 @@ class Engine:
             call.data = None
             self.parked.append(call)
             if self._learner is None:
-                self._learn(None)
+                self._learn()
             return
         name = self.book.next_name(call)
         if name is None:
@@ -301,8 +296,9 @@ class Engine:
         call.finished = True
         call.result = result
         call.error = error
-        self._freed += 1
-        self._freed_bytes += call.size
+        if not call.internal:
+            self._freed += 1
+            self._freed_bytes += call.size
         call.sink.done(call)
 
     def _release(self):

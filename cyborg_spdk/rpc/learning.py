@@ -32,21 +32,20 @@ _VERSIONS = [("spdk_get_version", None), ("get_spdk_version", None)]
 class Learner:
     """Asks a target, step by step; no I/O.
 
+    :param send: function that sends a list of calls.
     :param done: called with a :class:`~cyborg_spdk.rpc.methods.Book` and
         None, or None and an error, once.
-
-    :attr:`send` is to be set to a function that sends a list of calls.
     """
 
-    def __init__(self, done):
+    def __init__(self, send, done):
+        self._send = send
         self._done_with = done
         self._left = {"list": _LISTS[:], "version": _VERSIONS[:]}
         self._found = {}
-        self.send = None
 
     def begin(self):
-        """The first calls to send, both at once."""
-        return [self._next("list"), self._next("version")]
+        """Send the first two, both at once."""
+        self._send([self._next("list"), self._next("version")])
 
     def _next(self, what):
         method, params = self._left[what].pop(0)
@@ -58,7 +57,7 @@ class Learner:
         """Take one answer."""
         if isinstance(call.error, exceptions.RpcError):
             if self._left[what]:
-                self.send([self._next(what)])
+                self._send([self._next(what)])
                 return
         elif call.error is not None:
             self._done_with(None, call.error)
