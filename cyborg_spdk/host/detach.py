@@ -186,7 +186,8 @@ class Unit:
 
     def poll(self, timeout=0):
         """Exit status if it has ended, else None; see
-        :meth:`Detached.poll`."""
+        :meth:`Detached.poll`.
+        """
         deadline = time.monotonic() + timeout
         while True:
             found = self._show()

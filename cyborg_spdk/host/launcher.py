@@ -21,7 +21,6 @@ import signal
 import time
 
 from cyborg_spdk import exceptions
-from cyborg_spdk import rpc
 from cyborg_spdk.host import backoff
 from cyborg_spdk.host import installation as spdk
 from cyborg_spdk.host import locks
@@ -30,6 +29,7 @@ from cyborg_spdk.host import process
 from cyborg_spdk.host import readiness
 from cyborg_spdk.host import savedconfig
 from cyborg_spdk.host import starting
+from cyborg_spdk import rpc
 
 LOG = logging.getLogger(__name__)
 

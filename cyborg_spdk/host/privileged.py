@@ -206,7 +206,8 @@ def make_directory(path, uid, gid):
 @context.entrypoint
 def bind_devices(setup_sh, addresses):
     """Take PCI devices from the kernel; see
-    :func:`cyborg_spdk.host.pci.bind`."""
+    :func:`cyborg_spdk.host.pci.bind`.
+    """
     check_program(setup_sh, ['setup.sh'])
     return pci.bind(setup_sh, addresses)
 

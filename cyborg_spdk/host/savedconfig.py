@@ -44,10 +44,10 @@ import time
 import psutil
 
 from cyborg_spdk import exceptions
-from cyborg_spdk import rpc
 from cyborg_spdk.host import locks
 from cyborg_spdk.host import paths
 from cyborg_spdk.host import process
+from cyborg_spdk import rpc
 
 LOG = logging.getLogger(__name__)
 
@@ -459,7 +459,8 @@ def set_aside(conf, target):
 
 def rejected(conf, target):
     """Paths of the configurations that a target has refused, oldest
-    first."""
+    first.
+    """
     prefix = os.path.basename(path(conf, target)) + '.rejected-'
     try:
         names = os.listdir(conf.spdk.state_path)

@@ -17,10 +17,10 @@ import dataclasses
 import psutil
 
 from cyborg_spdk import exceptions
-from cyborg_spdk import rpc
 from cyborg_spdk.host import backoff
 from cyborg_spdk.host import process
 from cyborg_spdk.host import savedconfig
+from cyborg_spdk import rpc
 
 #: A target answers and is initialised.
 READY = 'ready'
