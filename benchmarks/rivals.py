@@ -22,8 +22,8 @@ import threading
 from spdk.rpc import client as spdk_client
 
 _RPC_PY = """
-import sys
 from spdk import spdk_rpc
+import sys
 sys.argv = ['rpc.py', *sys.argv[1:]]
 spdk_rpc.main()
 """

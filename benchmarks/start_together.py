@@ -33,9 +33,9 @@ import time
 from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
-from cyborg_spdk import tasks
 from cyborg_spdk.host import hugepages
 from cyborg_spdk.host import launcher
+from cyborg_spdk import tasks
 
 
 def configuration(directory, spdk_dir):

@@ -18,9 +18,9 @@ from cliff import command
 from cliff import show
 
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk.drivers import attach
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
-from cyborg_spdk.drivers import attach
 
 LOG = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@
 
 """``cyborg-spdk bdev``: the block devices of a target."""
 
-from cyborg_spdk import clients
 from cyborg_spdk.cli import managing
+from cyborg_spdk import clients
 
 NAME = (('name',), {'metavar': 'NAME',
                     'help': 'Name, alias or UUID of the bdev.'})

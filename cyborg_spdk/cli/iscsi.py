@@ -12,9 +12,9 @@
 
 """``cyborg-spdk iscsi``: target nodes and their groups."""
 
+from cyborg_spdk.cli import managing
 from cyborg_spdk import clients
 from cyborg_spdk import exceptions
-from cyborg_spdk.cli import managing
 
 NAME = (('name',), {'metavar': 'NAME', 'help':
                     'Name of the target node, with or without node base.'})

@@ -24,6 +24,7 @@ from cyborg_spdk import rpc
 
 LOG = logging.getLogger(__name__)
 
+
 class Size(columns.FormattableColumn):
     """A number of bytes; in a table in the unit that suits."""
 

@@ -12,8 +12,8 @@
 
 """``cyborg-spdk nvmf``: NVMe over Fabrics."""
 
-from cyborg_spdk import clients
 from cyborg_spdk.cli import managing
+from cyborg_spdk import clients
 
 LISTENER = (('listener',), {
     'metavar': 'ADDRESS', 'help':

@@ -25,13 +25,13 @@ import subprocess
 import sys
 import tempfile
 
-from cyborg_spdk import conf as spdk_conf
-from cyborg_spdk import exceptions
-from cyborg_spdk import rpc
-from cyborg_spdk import tasks
 from cyborg_spdk.clients import nvmf
 from cyborg_spdk.clients import vhost
+from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import exceptions
 from cyborg_spdk.host import launcher
+from cyborg_spdk import rpc
+from cyborg_spdk import tasks
 
 #: The simulated targets, by kind.
 TARGETS = {'nvmf': 'spdk_nvmf', 'vhost': 'spdk_vhost'}

@@ -19,10 +19,10 @@ from cliff import columns
 from cliff import lister
 
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk.drivers import stats
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
-from cyborg_spdk.drivers import stats
 
 LOG = logging.getLogger(__name__)
 

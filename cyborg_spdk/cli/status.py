@@ -17,9 +17,9 @@ import logging
 from cliff import columns
 from cliff import lister
 
-from cyborg_spdk import tasks
 from cyborg_spdk.cli import target as target_cli
 from cyborg_spdk.host import survey
+from cyborg_spdk import tasks
 
 LOG = logging.getLogger(__name__)
 

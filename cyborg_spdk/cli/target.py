@@ -22,12 +22,12 @@ from cliff import lister
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
-from cyborg_spdk import rpc
-from cyborg_spdk import tasks
 from cyborg_spdk.host import configuration
 from cyborg_spdk.host import launcher
 from cyborg_spdk.host import paths
 from cyborg_spdk.host import savedconfig
+from cyborg_spdk import rpc
+from cyborg_spdk import tasks
 
 LOG = logging.getLogger(__name__)
 

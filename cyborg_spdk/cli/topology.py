@@ -15,8 +15,8 @@
 import json
 import xml.sax.saxutils
 
-from cyborg_spdk import clients
 from cyborg_spdk.cli import managing
+from cyborg_spdk import clients
 from cyborg_spdk.clients import topology
 
 # Fill colour by kind of object; the rest is white.

@@ -12,8 +12,8 @@
 
 """``cyborg-spdk vhost``: devices for virtual machines."""
 
-from cyborg_spdk import clients
 from cyborg_spdk.cli import managing
+from cyborg_spdk import clients
 
 CTRLR = (('ctrlr',), {'metavar': 'CONTROLLER',
                       'help': 'Name of the controller.'})

@@ -12,7 +12,6 @@
 
 """Block devices: what every SPDK application can do with them."""
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import bdev_layers
 from cyborg_spdk.clients import bdev_lvol
@@ -22,6 +21,7 @@ from cyborg_spdk.clients import historic
 from cyborg_spdk.clients import keyring
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 
 class BdevClient(bdev_layers.BdevLayers, bdev_lvol.BdevLvol,
@@ -207,6 +207,7 @@ class BdevClient(bdev_layers.BdevLayers, bdev_lvol.BdevLvol,
         if not limits:
             validate.refuse('limits', None, 'give one limit at least')
         validate.text('bdev', name)
+
         def cause(exc):
             # v26.05, bdev_open() -> bdev_start_qos(): the open of the RPC
             # itself is what makes the change busy.

@@ -12,9 +12,9 @@
 
 """Creating block devices: malloc, null, aio and those that stand on one."""
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 
 def created(result):
@@ -238,4 +238,3 @@ class BdevCreate:
         by = f'by bdev {", ".join(above)}' if above else 'by another module'
         return exceptions.PermissionDenied, \
             f'bdev {name!r} is claimed {by}'
-

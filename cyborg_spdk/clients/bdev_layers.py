@@ -12,10 +12,10 @@
 
 """Block devices that stand on another: split, delay, crypto; their keys."""
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import bdev_create
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 #: schema.json, bdev_delay_latency_type.
 LATENCIES = ('avg_read', 'p99_read', 'avg_write', 'p99_write')

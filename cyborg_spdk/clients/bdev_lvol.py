@@ -12,11 +12,11 @@
 
 """Logical volumes: stores, lvols, snapshots and clones."""
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import bdev_create
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 #: vbdev_lvol_rpc.c.
 CLEAR_METHODS = ('none', 'unmap', 'write_zeroes')

@@ -12,11 +12,11 @@
 
 """NVMe controllers as a source of block devices, local and remote."""
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import nvmf_address
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 #: schema.json, bdev_nvme_multipath_mode, _policy and _selector.
 MULTIPATH_MODES = ('disable', 'failover', 'multipath')

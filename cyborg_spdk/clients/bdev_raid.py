@@ -12,10 +12,10 @@
 
 """RAID bdevs."""
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 #: bdev_raid.c, g_raid_level_names, without the short forms. raid5f only
 #: in builds that have it; raid1 since v22.05.

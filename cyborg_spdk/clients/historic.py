@@ -183,7 +183,6 @@ def _scsi_dev(target):
                      for lun in target.luns]}
 
 
-
 class HistoricIscsi(HistoricNet):
     """Names that the RPCs of iSCSI had in py-spdk's day (v18.x).
 

@@ -12,13 +12,13 @@
 
 """iSCSI target nodes, their LUNs and their connections."""
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import bdev
 from cyborg_spdk.clients import historic
 from cyborg_spdk.clients import iscsi_groups
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 _PREFIXES = ('iqn.', 'eui.', 'naa.')
 

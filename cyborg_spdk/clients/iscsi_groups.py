@@ -15,10 +15,10 @@
 import ipaddress
 import re
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 # lib/iscsi: tags are int32; a group of an access is looked up by it.
 _TAG_MAX = 2 ** 31 - 1

@@ -12,9 +12,9 @@
 
 """Keys that the target reads from files: for TLS and DH-HMAC-CHAP."""
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 
 class Keyring:

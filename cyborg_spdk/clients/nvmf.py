@@ -12,7 +12,6 @@
 
 """NVMe over Fabrics: transports, statistics, and the client as a whole."""
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import bdev
 from cyborg_spdk.clients import historic
@@ -21,6 +20,7 @@ from cyborg_spdk.clients import nvmf_construct
 from cyborg_spdk.clients import nvmf_subsystem
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 
 class NvmfTgt(nvmf_construct.ConstructSubsystem,

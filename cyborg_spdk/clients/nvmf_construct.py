@@ -18,10 +18,10 @@ subsystem and one for each namespace, host and listener.
 
 import logging
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import nvmf_address
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 LOG = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@
 
 """Namespaces of NVM subsystems."""
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import nvmf_cause
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 
 #: First release of what an object "namespace" may hold (lib/nvmf,

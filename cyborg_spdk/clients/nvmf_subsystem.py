@@ -12,13 +12,13 @@
 
 """NVM subsystems: themselves, their listeners and their hosts."""
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import nvmf_address
 from cyborg_spdk.clients import nvmf_cause
 from cyborg_spdk.clients import nvmf_namespace
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 #: schema.json, nvme_ana_state.
 ANA_STATES = ('optimized', 'non_optimized', 'inaccessible')

@@ -14,8 +14,8 @@
 
 import dataclasses
 
-from cyborg_spdk import rpc
 from cyborg_spdk.clients import types
+from cyborg_spdk import rpc
 
 # What is asked, where the target has it.
 _READS = (('bdev_get_bdevs', types.Bdev),

@@ -12,12 +12,12 @@
 
 """vhost-user controllers: block and SCSI devices for virtual machines."""
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import bdev
 from cyborg_spdk.clients import historic
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 
 class VhostTgt(historic.HistoricVhost, bdev.BdevClient):

@@ -22,9 +22,6 @@ from cyborg.conf import CONF
 from oslo_log import log
 
 from cyborg_spdk import conf as spdk_conf
-from cyborg_spdk import exceptions
-from cyborg_spdk import rpc
-from cyborg_spdk import tasks
 from cyborg_spdk.drivers import conditions
 from cyborg_spdk.drivers import entries
 from cyborg_spdk.drivers import firmware
@@ -37,6 +34,9 @@ from cyborg_spdk.drivers import saving
 from cyborg_spdk.drivers import starting
 from cyborg_spdk.drivers import stats
 from cyborg_spdk.drivers import units
+from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
+from cyborg_spdk import tasks
 
 LOG = log.getLogger(__name__)
 

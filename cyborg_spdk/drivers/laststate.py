@@ -24,8 +24,8 @@ import os
 import re
 import time
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.drivers import entries
+from cyborg_spdk import exceptions
 from cyborg_spdk.host import paths
 
 _VERSION = 1

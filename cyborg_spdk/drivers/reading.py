@@ -14,11 +14,11 @@
 
 import time
 
-from cyborg_spdk import exceptions
-from cyborg_spdk import rpc
 from cyborg_spdk.drivers import shapes
 from cyborg_spdk.drivers import traits
 from cyborg_spdk.drivers import units
+from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
 
 #: What each kind of target is asked, all at once, beside what every kind is.
 _CALLS = {

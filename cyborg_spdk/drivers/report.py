@@ -15,12 +15,12 @@
 import logging
 
 from cyborg_spdk import conf
-from cyborg_spdk import exceptions
 from cyborg_spdk.drivers import entries
 from cyborg_spdk.drivers import inventory
 from cyborg_spdk.drivers import laststate
 from cyborg_spdk.drivers import placement
 from cyborg_spdk.drivers import plan
+from cyborg_spdk import exceptions
 
 
 def nobody(kind, name, application=''):

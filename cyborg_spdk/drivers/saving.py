@@ -15,10 +15,10 @@
 import itertools
 
 from cyborg_spdk import exceptions
-from cyborg_spdk import rpc
-from cyborg_spdk import tasks
 from cyborg_spdk.host import process
 from cyborg_spdk.host import savedconfig
+from cyborg_spdk import rpc
+from cyborg_spdk import tasks
 
 _COUNT = itertools.count(1)
 

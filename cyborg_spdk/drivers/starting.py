@@ -15,8 +15,8 @@
 import itertools
 
 from cyborg_spdk import exceptions
-from cyborg_spdk import tasks
 from cyborg_spdk.host import launcher
+from cyborg_spdk import tasks
 
 # Several drivers, and several of one kind, may live in one process.
 _COUNT = itertools.count(1)

@@ -22,9 +22,9 @@ import dataclasses
 
 import psutil
 
+from cyborg_spdk.drivers import reading
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
-from cyborg_spdk.drivers import reading
 
 #: Calls that every target is asked, where it has them.
 _COMMON = ('bdev_get_iostat', 'framework_get_reactors', 'thread_get_stats',

@@ -153,12 +153,12 @@ class Layer:
                  for portal in group.portals]
         for portal in portals:
             pair = (portal["host"], portal["port"])
+            strict = self.target.release >= 2301
+            # An empty port is any, up to v22.09.
+            port = portal["port"] or ("" if strict else "3260")
             if not portal["host"] or pair in known \
-                    or not portal["port"].isdigit() \
-                    or not int(portal["port"]) \
-                    or len(portal["port"]) > 32:
-                return False
-            if int(portal["port"]) > 65535 and self.target.release >= 2301:
+                    or not port.isdigit() or not int(port) \
+                    or len(port) > 32 or (strict and int(port) > 65535):
                 return False
             known.append(pair)
         return True
@@ -171,7 +171,7 @@ class Layer:
             family = "IPv4"
             if host.startswith("["):
                 host, family = host.strip("[]"), "IPv6"
-            port = int(portal["port"]) % 65536
+            port = int(portal["port"] or 0) % 65536
             if not nvmf.can_listen({"adrfam": family, "traddr": host,
                                     "trsvcid": str(port)}):
                 return False

@@ -12,13 +12,13 @@
 
 """The bdev modules that look at new bdevs and have state of their own."""
 
-from cyborg_spdk.simulator import raid
 from cyborg_spdk.simulator.methods import bdev_delay
 from cyborg_spdk.simulator.methods import bdev_error
 from cyborg_spdk.simulator.methods import bdev_lvol
 from cyborg_spdk.simulator.methods import bdev_nvme
 from cyborg_spdk.simulator.methods import bdev_passthru
 from cyborg_spdk.simulator.methods import bdev_split
+from cyborg_spdk.simulator import raid
 
 
 def load(target):

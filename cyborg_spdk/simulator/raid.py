@@ -77,7 +77,7 @@ class Raid:
         facts["num_base_bdevs"] = len(self.slots)
         facts["num_base_bdevs_discovered"] = self.discovered
         facts["num_base_bdevs_operational"] = len(self.slots)
-        if self.state == "online":
+        if self.state != "configuring":
             facts["num_base_bdevs_operational"] = self.discovered
         facts["base_bdevs_list"] = [
             {"name": slot.name, "uuid": slot.uuid,
@@ -245,18 +245,26 @@ class Module:
 
     def config(self, raid):
         """The call that makes a RAID bdev again, or None: a superblock on
-        the base bdevs does it."""
+        the base bdevs does it.
+        """
+        release = self.target.release
         if raid.superblock or raid.state == "offline":
             return None
         params = {"name": raid.name}
-        if self.target.release >= 2305:
+        if release >= 2401:
             params["uuid"] = raid.uuid
-        if raid.strip:
+        if raid.strip or release < 2405:
             params["strip_size_kb"] = raid.strip
         params["raid_level"] = raid.level
-        params["base_bdevs"] = [
-            slot.name or f"removed_base_bdev_{number}"
-            for number, slot in enumerate(raid.slots)]
+        if 2401 <= release < 2405:
+            params["superblock"] = False
+        if release < 2405:
+            params["base_bdevs"] = [slot.bdev.name for slot in raid.slots
+                                    if slot.bdev]
+        else:
+            params["base_bdevs"] = [
+                slot.name or f"removed_base_bdev_{number}"
+                for number, slot in enumerate(raid.slots)]
         return {"method": common.name(self.target.release,
                                       "bdev_raid_create"),
                 "params": params}

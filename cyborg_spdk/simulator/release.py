@@ -13,9 +13,9 @@
 """SPDK releases: their order, their limits, and the one that is played."""
 
 import functools
+from importlib import resources
 import json
 import re
-from importlib import resources
 
 DEFAULT = "v26.05"
 OLDEST = "v18.01"

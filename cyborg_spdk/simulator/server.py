@@ -201,7 +201,8 @@ class Server:
 
     def post(self, function, *args):
         """Run a function as a message of SPDK's thread does: after what
-        the present poll still does, before the next one."""
+        the present poll still does, before the next one.
+        """
         self.messages.append((function, args))
 
     def later(self, seconds, function, *args):

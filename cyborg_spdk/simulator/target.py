@@ -150,7 +150,8 @@ class Target:
 
     def shut_down(self):
         """Take away what the target made outside of itself; answer what
-        still waits with ESHUTDOWN."""
+        still waits with ESHUTDOWN.
+        """
         for request in list(self.bdevs.waiting):
             request.error(-errno.ESHUTDOWN, os.strerror(errno.ESHUTDOWN))
         self.bdevs.waiting.clear()

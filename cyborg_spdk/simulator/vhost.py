@@ -159,7 +159,7 @@ class Layer:
         controller.bdev = bdev
         controller.opener = lambda _bdev: self.detach(controller)
         bdev.openers.append(controller.opener)
-        bdev.channel = True
+        bdev.channel = self.target.release < 2305
 
     @staticmethod
     def detach(controller):

@@ -16,8 +16,8 @@ import os
 import socket
 
 from cyborg_spdk import clients
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import nvmf_address
+from cyborg_spdk import exceptions
 from tests.functional.fixtures import clients as fixture
 from tests.functional.fixtures import target
 

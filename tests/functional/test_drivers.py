@@ -23,11 +23,11 @@ from oslo_config import cfg
 import psutil
 import testtools
 
-from cyborg_spdk import tasks
 from cyborg_spdk.clients import iscsi
 from cyborg_spdk.clients import nvmf
 from cyborg_spdk.clients import vhost
 from cyborg_spdk.host import launcher
+from cyborg_spdk import tasks
 from tests.functional.fixtures import cloud
 from tests.functional.fixtures import targets
 

@@ -18,13 +18,13 @@ import stat
 
 import testtools
 
-from cyborg_spdk import exceptions
-from cyborg_spdk import tasks
 from cyborg_spdk.clients import iscsi
 from cyborg_spdk.clients import nvmf
 from cyborg_spdk.clients import vhost
 from cyborg_spdk.drivers import attach
+from cyborg_spdk import exceptions
 from cyborg_spdk.host import launcher
+from cyborg_spdk import tasks
 from tests.functional.fixtures import targets
 
 _MIB = 1 << 20

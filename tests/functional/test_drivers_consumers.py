@@ -25,8 +25,8 @@ import time
 
 from cyborg_spdk.drivers import attach
 from cyborg_spdk.drivers import stats
-from tests.functional import test_drivers_attach as attach_tests
 from tests.functional.fixtures import targets
+from tests.functional import test_drivers_attach as attach_tests
 
 _SPDK = os.environ.get(targets.SPDK_DIR)
 

@@ -22,18 +22,18 @@ import threading
 import fixtures
 
 from cyborg_spdk import exceptions
-from cyborg_spdk import rpc
 from cyborg_spdk.host import launcher
 from cyborg_spdk.host import process
 from cyborg_spdk.host import starting
+from cyborg_spdk import rpc
 from tests.functional.fixtures import host
 
 # A process that makes sure, at each line that it reads, that a target runs.
 _AGENT = '''
-import sys
-from oslo_config import cfg
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.host import launcher
+from oslo_config import cfg
+import sys
 conf = cfg.ConfigOpts()
 conf([], default_config_files=[sys.argv[1]])
 spdk_conf.register(conf)

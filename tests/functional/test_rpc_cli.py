@@ -25,8 +25,8 @@ from tests.functional.fixtures import target
 _COMMAND = [sys.executable, '-m', 'cyborg_spdk.cli.main', 'rpc']
 
 _RPC_PY = """
-import sys
 from spdk import spdk_rpc
+import sys
 sys.argv = ['rpc.py', '--server']
 spdk_rpc.main()
 """

@@ -14,9 +14,9 @@
 
 import dataclasses
 
-from cyborg_spdk import exceptions
-from cyborg_spdk.clients import validate
 from cyborg_spdk.clients.types import reported
+from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 
 @dataclasses.dataclass(frozen=True)

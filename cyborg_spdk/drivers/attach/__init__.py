@@ -31,11 +31,11 @@ IQN and LUN       IQN of an initiator          to log in to the target node
 import dataclasses
 import json
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import validate
 from cyborg_spdk.drivers.attach import iscsi
 from cyborg_spdk.drivers.attach import nvmf
 from cyborg_spdk.drivers.attach import vhost
+from cyborg_spdk import exceptions
 
 _KINDS = {('nqn', 'nsid'): ('nvmf', nvmf),
           ('socket',): ('vhost', vhost),

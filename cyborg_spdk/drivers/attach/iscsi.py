@@ -12,10 +12,10 @@
 
 """An initiator and a target node of an iSCSI target."""
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import iscsi
 from cyborg_spdk.clients import iscsi_groups
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 ATTACH_OPTIONS = ('portal_group', 'netmask')
 DETACH_OPTIONS = ()

@@ -15,8 +15,8 @@
 import hashlib
 import os
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import nvmf
+from cyborg_spdk import exceptions
 
 ATTACH_OPTIONS = ('key_file', 'only_listed')
 DETACH_OPTIONS = ()

@@ -18,9 +18,9 @@ import os
 import pwd
 import stat
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import validate
 from cyborg_spdk.clients import vhost
+from cyborg_spdk import exceptions
 
 ATTACH_OPTIONS = ('bdev', 'group', 'mode')
 DETACH_OPTIONS = ('delete',)

@@ -20,8 +20,8 @@ import struct
 
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
-from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator.methods import common
+from cyborg_spdk.simulator import registry
 
 _IO = ("read", "write", "write_zeroes", "flush", "reset")
 _BLKSSZGET = 0x1268

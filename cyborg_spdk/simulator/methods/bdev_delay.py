@@ -14,9 +14,9 @@
 
 from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator.methods import common
 from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator import upper
-from cyborg_spdk.simulator.methods import common
 
 _NAMESPACE = "4009b574-6430-4f1b-bc40-ace811091027"
 _LATENCIES = ("avg_read_latency", "p99_read_latency", "avg_write_latency",

@@ -15,9 +15,9 @@
 import errno
 
 from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator.methods import common
 from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator import upper
-from cyborg_spdk.simulator.methods import common
 
 _IO_TYPES = ("clear", "read", "write", "unmap", "flush", "all")
 _ERROR_TYPES = ("failure", "pending", "corrupt_data", "nomem",

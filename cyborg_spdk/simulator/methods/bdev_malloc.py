@@ -16,8 +16,8 @@ import errno
 
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
-from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator.methods import common
+from cyborg_spdk.simulator import registry
 
 # Memory that malloc bdevs may use in all. A real target has its huge pages.
 MEMORY = 256 * 2 ** 30

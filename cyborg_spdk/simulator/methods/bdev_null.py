@@ -17,8 +17,8 @@ import signal
 
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
-from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator.methods import common
+from cyborg_spdk.simulator import registry
 
 _IO = ("read", "write", "write_zeroes", "reset")
 _MD_SIZES = (0, 8, 16, 32, 64, 128)

@@ -22,9 +22,9 @@ import uuid
 
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator.methods import common
 from cyborg_spdk.simulator import nvmf
 from cyborg_spdk.simulator import registry
-from cyborg_spdk.simulator.methods import common
 
 _IO = ("read", "write", "unmap", "write_zeroes", "flush", "reset",
        "compare", "compare_and_write", "abort", "nvme_admin", "nvme_io",

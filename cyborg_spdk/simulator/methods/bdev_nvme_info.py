@@ -13,8 +13,8 @@
 """What ``bdev_nvme_*`` tell of controllers, and what they do to them."""
 
 from cyborg_spdk.simulator import errors
-from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator.methods import bdev_nvme
+from cyborg_spdk.simulator import registry
 
 
 @registry.method("bdev_nvme_get_controller_health_info")

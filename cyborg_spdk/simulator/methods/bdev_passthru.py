@@ -12,9 +12,9 @@
 
 """``bdev_passthru_*`` (``module/bdev/passthru``)."""
 
+from cyborg_spdk.simulator.methods import common
 from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator import upper
-from cyborg_spdk.simulator.methods import common
 
 _NAMESPACE = "7e25812e-c8c0-4d3f-8599-16d790555b85"
 

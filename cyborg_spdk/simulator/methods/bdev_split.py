@@ -16,9 +16,9 @@ import errno
 import os
 
 from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator.methods import common
 from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator import upper
-from cyborg_spdk.simulator.methods import common
 
 _MIB = 2 ** 20
 

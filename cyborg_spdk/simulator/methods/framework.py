@@ -17,8 +17,8 @@ keyring: the parts of SPDK that are mostly options."""
 from cyborg_spdk.simulator import config
 from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
-from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator.log import LEVELS
+from cyborg_spdk.simulator import registry
 
 
 @registry.method("framework_get_subsystems")
@@ -379,5 +379,3 @@ def remove_key(target, params, request):
     if target.options.keys.pop(params["name"], None) is None:
         raise errors.system(126)
     return True
-
-

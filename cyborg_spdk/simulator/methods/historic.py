@@ -13,10 +13,10 @@
 """Methods of old releases that no current one took the place of."""
 
 from cyborg_spdk.simulator import errors
-from cyborg_spdk.simulator import nvmf
-from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator.methods import nvmf as subsystems
 from cyborg_spdk.simulator.methods import nvmf_transport
+from cyborg_spdk.simulator import nvmf
+from cyborg_spdk.simulator import registry
 
 
 @registry.method("delete_bdev")

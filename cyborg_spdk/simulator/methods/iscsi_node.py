@@ -196,9 +196,9 @@ def get_histogram(target, params, request):
     if not node.histogram:
         raise errors.invalid_params(
             "target's histogram function is not enabled")
+    buckets = base64.b64encode(bytes(58 * 128 * 8)).decode()
     if target.release >= 2605:
-        return {"histogram": base64.b64encode(bytes(23 * 128 * 8)).decode(),
-                "granularity": 7, "min_range": 5, "max_range": 27,
-                "tsc_rate": target.tick_rate}
-    return {"histogram": base64.b64encode(bytes(58 * 128 * 8)).decode(),
-            "bucket_shift": 7, "tsc_rate": target.tick_rate}
+        return {"histogram": buckets, "granularity": 7, "min_range": 0,
+                "max_range": 57, "tsc_rate": target.tick_rate}
+    return {"histogram": buckets, "bucket_shift": 7,
+            "tsc_rate": target.tick_rate}

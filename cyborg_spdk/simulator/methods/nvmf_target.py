@@ -13,8 +13,8 @@
 """``nvmf_*`` methods on targets as a whole and on who is connected."""
 
 from cyborg_spdk.simulator import errors
-from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator.methods import nvmf as subsystems
+from cyborg_spdk.simulator import registry
 
 
 @registry.method("nvmf_subsystem_get_controllers")

@@ -14,9 +14,9 @@
 
 from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator.methods import nvmf as subsystems
 from cyborg_spdk.simulator import nvmf
 from cyborg_spdk.simulator import registry
-from cyborg_spdk.simulator.methods import nvmf as subsystems
 
 # Transports of SPDK; the recorded builds have TCP only.
 _KNOWN = ("PCIE", "RDMA", "FC", "TCP", "VFIOUSER", "CUSTOM")

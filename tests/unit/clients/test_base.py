@@ -23,9 +23,9 @@ import tempfile
 import threading
 import unittest
 
+from cyborg_spdk.clients import base
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
-from cyborg_spdk.clients import base
 
 
 class Handler(socketserver.StreamRequestHandler):

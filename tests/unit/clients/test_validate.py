@@ -14,12 +14,12 @@
 
 import unittest
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.clients import iscsi_groups
 from cyborg_spdk.clients import nvmf_address
 from cyborg_spdk.clients import nvmf_construct
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
+from cyborg_spdk import exceptions
 
 NQN = 'nqn.2016-06.io.spdk:'
 

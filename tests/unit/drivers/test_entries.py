@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 import testtools
 
 from cyborg_spdk import conf
-from cyborg_spdk import exceptions
 from cyborg_spdk.drivers import entries
 from cyborg_spdk.drivers import units
 from cyborg_spdk.drivers import validate
+from cyborg_spdk import exceptions
 
 
 def target(name='spdk_nvmf', resource_class='CUSTOM_SPDK_NVMF'):

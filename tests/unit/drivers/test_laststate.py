@@ -16,9 +16,9 @@ import stat
 import fixtures
 import testtools
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.drivers import entries
 from cyborg_spdk.drivers import laststate
+from cyborg_spdk import exceptions
 from tests.unit.drivers import test_entries
 
 

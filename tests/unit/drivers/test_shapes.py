@@ -12,8 +12,8 @@
 
 import testtools
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.drivers import shapes
+from cyborg_spdk import exceptions
 from tests.unit.drivers import recorded
 
 
