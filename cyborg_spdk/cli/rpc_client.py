@@ -70,6 +70,7 @@ def _set_level(level):
         _LOG.addHandler(handler)
         _LOG.propagate = False
     _LOG.setLevel(level)
+    _LOG.info("Log level set to %s", level)
 
 
 def _connect(text, port):
