@@ -101,7 +101,8 @@ def update_latency(target, params, request):
     if kind not in _LATENCIES:
         raise errors.invalid_params("Please specify a valid latency type.")
     bdev = target.bdevs.find(params["delay_bdev_name"])
-    if bdev is None or bdev.removing:
+    if bdev is None or bdev.removing or (
+            bdev.module != "delay" and target.release >= 2301):
         raise errors.invalid_params("The requested bdev does not exist.")
     if bdev.module != "delay":
         raise errors.CallError(errors.INVALID_REQUEST,
