@@ -99,6 +99,13 @@ class App(app.App):
             LOG.warning(message)
 
 
+class _Verbatim(argparse.ArgumentParser):
+    """Leaves the command line to the program that it is meant for."""
+
+    def parse_args(self, args=None, namespace=None):
+        return argparse.Namespace(arguments=list(args))
+
+
 class _HandOver(command.Command):
     """A command that is a program of its own (see ``main``)."""
 
@@ -106,9 +113,10 @@ class _HandOver(command.Command):
     program = None
 
     def get_parser(self, prog_name):
-        parser = super().get_parser(prog_name)
-        parser.add_argument('arguments', nargs=argparse.REMAINDER)
-        return parser
+        return _Verbatim(
+            prog=prog_name, description=self.get_description(),
+            usage=f'{prog_name} ...',
+            epilog=f'"{App.NAME} {self.program} --help" tells more.')
 
     def take_action(self, parsed_args):
         from cyborg_spdk.cli import main

@@ -58,3 +58,10 @@ class TestCommandLine(testtools.TestCase):
         status, out, err = run('simulat', '--help')
         self.assertNotIn('recursion', err)
         self.assertEqual(0, status, err)
+
+    def test_rpc_gets_its_options_behind_options_of_ours(self):
+        status, out, err = run('--set', 'spdk.rpc_timeout=5', 'rpc', '-s',
+                               '/nonexistent/x.sock', 'spdk_get_version')
+        self.assertEqual((1, ''), (status, out))
+        self.assertIn('/nonexistent/x.sock', err)
+        self.assertEqual(1, len(err.splitlines()), err)
