@@ -10,15 +10,24 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""One connected socket: requests out, pieces of replies in; never blocks."""
+"""One connected socket: requests out, pieces of replies in."""
 
+import socket
+import struct
 
 from cyborg_spdk.rpc import framing
 from cyborg_spdk.rpc import message
 from cyborg_spdk.rpc import polling
 
 _READ_SIZE = 256 * 1024
-# In batches a real v26.05 answers 1.6 times as many calls in a second as one
+# A target goes on with a large reply only as long as the socket takes it, and
+# then waits for its next poll, 4 ms later. So while more than this of a reply
+# is there, the kernel is left to fetch what comes for so long, with nothing
+# in between.
+_LARGE = 128 * 1024
+_LARGE_READ = 1024 * 1024
+_LARGE_TIME = struct.pack("ll", 0, 8000)
+# In batches a real v26.05 answers twice as many calls in a second as one
 # by one: it sends each reply by itself, and a UNIX socket holds about 200 of
 # them until its next poll. A few calls are answered in one poll anyway.
 _MANY = 64
@@ -41,6 +50,9 @@ class Link:
     """
 
     def __init__(self, sock, wake_fd):
+        # It would block only in receive(), where it says so.
+        sock.setblocking(True)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _LARGE_TIME)
         self.sock = sock
         self.frames = framing.Frames()
         self.inflight = {}
@@ -90,7 +102,8 @@ class Link:
         :raises OSError: if the connection is broken.
         """
         try:
-            self._sent += self.sock.send(self._out[self._sent:])
+            self._sent += self.sock.send(self._out[self._sent:],
+                                         socket.MSG_DONTWAIT)
         except BlockingIOError:
             self.blocked = True
             return ()
@@ -108,7 +121,10 @@ class Link:
         :raises OSError: if the connection is broken.
         """
         try:
-            data = self.sock.recv(_READ_SIZE)
+            if len(self.frames) < _LARGE:
+                data = self.sock.recv(_READ_SIZE, socket.MSG_DONTWAIT)
+            else:
+                data = self.sock.recv(_LARGE_READ, socket.MSG_WAITALL)
         except BlockingIOError:
             return ()
         if not data:
