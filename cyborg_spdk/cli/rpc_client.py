@@ -128,6 +128,10 @@ class CommandClient:
         """Set the level of logging."""
         _LOG.setLevel(level)
 
+    def peer(self):
+        """Which process answers: ``(pid, uid, gid)``, or None."""
+        return self._client.peer()
+
     def close(self):
         """Nothing: the connection is kept for the next command."""
 
