@@ -275,6 +275,23 @@ class ServerTest(TargetTestCase):
             server.stdin.close()
             self.assertEqual(0, server.wait(target.PATIENCE))
 
+    def test_it_moves_to_the_core_of_a_target_that_has_one(self):
+        own = self.useFixture(target.Target())
+        cores = os.sched_getaffinity(0)
+        server = subprocess.Popen(
+            [*_COMMAND, '--server', '-s', own.socket],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        with server:
+            for wanted in ({min(cores)}, {max(cores)}, cores):
+                os.sched_setaffinity(own.process.pid, wanted)
+                server.stdin.write('bdev_get_bdevs\n')
+                server.stdin.flush()
+                self.assertEqual('[]\n', server.stdout.readline())
+                self.assertEqual('**STATUS=0\n', server.stdout.readline())
+                self.assertEqual(wanted,
+                                 os.sched_getaffinity(server.pid))
+            server.stdin.close()
+
     def test_one_command_line_of_rpc_py(self):
         self.assertEqual(0, self.rpc('bdev_null_create', 'name=H0',
                                      'num_blocks=2048', 'block_size=512')[0])
