@@ -16,6 +16,7 @@ Only root can be another user, so there are no tests for others.
 """
 
 import json
+import logging
 import os
 import pwd
 import shutil
@@ -129,6 +130,8 @@ if os.geteuid() == 0 and shutil.which('sudo') and \
             if not child:
                 try:
                     tempfile.tempdir = '/tmp'
+                    # A log of other tests in this process is not for him.
+                    logging.getLogger().handlers.clear()
                     os.setgroups([])
                     os.setgid(user.pw_gid)
                     os.setuid(user.pw_uid)
