@@ -116,6 +116,8 @@ class SpdkDriver(driver.GenericDriver):
             for survey in surveys)))
         devices = [self._device(directory, host, survey)
                    for survey in surveys]
+        # What starting and reading at once has saved.
+        LOG.debug('%s: %s', self.NAME, tasks.summary())
         return devices + self._former(directory, host)
 
     def survey(self, start_wait=START_WAIT):
