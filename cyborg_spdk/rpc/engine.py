@@ -380,9 +380,8 @@ class Engine:
     def _without_link(self):
         window = self._window
         suspect = False
-        with window.lock:
-            sock, self.spare = self.spare, None
-        if sock is None:
+        link = self._adopt(None)
+        if link is None:
             if not window.queue:
                 return
             nearest = window.next_deadline - time.monotonic()
@@ -401,9 +400,7 @@ class Engine:
                 self.address)
             suspect = before == self.identity \
                 and time.monotonic() < self._patience
-        link = links.Link(sock, window.fd)
-        with window.lock:
-            self.link = link
+            link = self._adopt(sock)
         if suspect:
             # It may be the target that is about to end. Calls are trusted
             # to it only when it has answered one that changes nothing.
@@ -414,6 +411,22 @@ class Engine:
             probe.data = message.encode(probe.method, None, probe.id)
             link.load([probe], False)
         self._expire()
+
+    def _adopt(self, sock):
+        """Make the spare socket the connection, or else this one.
+
+        In one step: a thread that opens in the meantime would connect once
+        more if it saw neither a spare socket nor a connection.
+        """
+        with self._window.lock:
+            spare, self.spare = self.spare, None
+            if spare is not None:
+                sock, spare = spare, sock
+            if sock is not None:
+                self.link = links.Link(sock, self._window.fd)
+        if spare is not None:
+            spare.close()
+        return self.link
 
     def _pause(self, timeout):
         if self.closing is not None or self.spare is not None:
