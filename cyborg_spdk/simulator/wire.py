@@ -139,7 +139,7 @@ def _upper(match):
 def encode(value):
     """Write a value as SPDK's JSON writer does.
 
-    Compact, non-ASCII characters as ``\\uXXXX`` in capitals.
+    Compact, non-ASCII characters as ``\\u00E9``, in capitals.
     """
     if type(value) is Number:
         return str(value)

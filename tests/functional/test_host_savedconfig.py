@@ -89,6 +89,22 @@ class SavedConfigTest(fixtures.TestWithFixtures):
         self.assertEqual(before, client.call('nvmf_get_subsystems'))
         self.assertEqual(uuid, client.call('bdev_get_bdevs')[0]['uuid'])
 
+    def test_given_back_when_the_clock_was_set_back(self):
+        """Then all that was written before is from the future."""
+        pid = self.ensure().process.pid
+        self.make_bdev('Malloc0')
+        self.assertTrue(self.save())
+        future = os.stat(self.saved().path).st_mtime + 3 * 86400
+        for top in ('run', 'state'):
+            for entry in os.scandir(self.host.path(top)):
+                os.utime(entry.path, (future, future))
+        host.kill(pid)
+        self.assertTrue(self.ensure().started)
+        self.assertEqual(['Malloc0'], self.bdevs())
+        self.make_bdev('Malloc1')
+        self.assertTrue(self.save())
+        self.assertLess(os.stat(self.saved().path).st_mtime, future)
+
     def test_written_only_when_it_has_changed(self):
         self.ensure()
         self.make_bdev('Malloc0')
