@@ -236,3 +236,38 @@ signal.pause()
             with self.assertRaises(exceptions.ForeignProcess):
                 launcher.stop(self.host.conf, self.host.target())
             self.assertIsNone(child.poll())
+
+    class ContainerTest(fixtures.TestWithFixtures):
+        """A target with processes and mounts of its own, socket shared."""
+
+        def test_found_and_stopped_from_the_host(self):
+            one = self.useFixture(host.Host())
+            if host.SPDK_DIR:
+                one.install()
+                one.set('spdk', spdk_dir=one.path('spdk'))
+            os.mkdir(one.path('run'), 0o750)
+            child = subprocess.Popen(
+                ['unshare', '--pid', '--fork', '--kill-child',
+                 '--mount-proc',
+                 one.path('spdk', 'build', 'bin', 'nvmf_tgt'), '-r',
+                 one.target().rpc_address],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL)
+            self.addCleanup(child.wait)
+            self.addCleanup(child.kill)
+
+            def listening():
+                found = process.find(one.target())
+                return found if found and found.listening else None
+
+            found = host.wait_until(listening)
+            with open(f'/proc/{found.pid}/status') as stream:
+                pids = next(line.split()[1:] for line in stream
+                            if line.startswith('NSpid:'))
+            # Its first process in there, and ours to find by the other.
+            self.assertEqual([str(found.pid), '1'], pids)
+            self.assertEqual('nvmf_tgt', found.application)
+            self.assertFalse(
+                launcher.ensure(one.conf, one.target()).started)
+            self.assertTrue(launcher.stop(one.conf, one.target()))
+            self.assertEqual(0, child.wait(host.PATIENCE))
