@@ -81,11 +81,7 @@ def create(target, params, request):
 @registry.method("bdev_delay_delete")
 def delete(target, params, request):
     """Remove one."""
-    name = params["name"]
-    result = common.delete(target, name, "delay", request)
-    if result is registry.PENDING:
-        target.bdevs.modules["delay"].names.forget(name)
-    return result
+    return common.delete_named(target, params["name"], "delay", request)
 
 
 @decode.decoder("rpc_decode_bdev_delay_latency_type")

@@ -71,8 +71,4 @@ def create(target, params, request):
 @registry.method("bdev_passthru_delete")
 def delete(target, params, request):
     """Remove one."""
-    name = params["name"]
-    result = common.delete(target, name, "passthru", request)
-    if result is registry.PENDING:
-        target.bdevs.modules["passthru"].names.forget(name)
-    return result
+    return common.delete_named(target, params["name"], "passthru", request)

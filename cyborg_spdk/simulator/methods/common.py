@@ -109,3 +109,15 @@ def sha1_uuid(space, data):
     import hashlib
     digest = hashlib.sha1(space.bytes + data, usedforsecurity=False).digest()
     return uuid.UUID(bytes=digest[:16], version=5)
+
+
+def delete_named(target, name, module, request):
+    """Delete a bdev of a module that remembers the names it has to make.
+
+    :param module: ``"passthru"`` or ``"delay"``.
+    :returns: as :func:`delete`.
+    """
+    result = delete(target, name, module, request)
+    if result is registry.PENDING:
+        target.bdevs.modules[module].names.forget(name)
+    return result
