@@ -24,6 +24,8 @@ DEFAULT_TIMEOUT = 30.0
 #: The thread that leads watches deadlines; another that waits looks itself
 #: only this much later (seconds), in case that one is kept busy.
 GRACE = 0.25
+# poll(2) takes milliseconds as a C int, which ends after 24.8 days.
+_LONGEST = 24 * 86400
 
 _ids = itertools.count(1)
 
@@ -31,14 +33,14 @@ _ids = itertools.count(1)
 def seconds(timeout):
     """Check a timeout.
 
-    :param timeout: seconds, or None for the default.
-    :returns: seconds.
+    :param timeout: seconds, also infinite; or None for the default.
+    :returns: seconds, 24 days at most.
     :raises InvalidValue: if it is neither.
     """
     if timeout is None:
         return DEFAULT_TIMEOUT
     if isinstance(timeout, (int, float)) and timeout >= 0:
-        return timeout
+        return min(timeout, _LONGEST)
     raise exceptions.InvalidValue("timeout", timeout,
                                   "give a number of seconds, 0 or more")
 

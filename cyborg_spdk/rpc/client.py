@@ -40,7 +40,8 @@ class Client:
 
     def __init__(self, address, connect_timeout=DEFAULT_CONNECT_TIMEOUT):
         self._address = addresses.parse_address(address)
-        self._channel = channels.Channel(self._address, connect_timeout)
+        self._channel = channels.Channel(self._address,
+                                         calls.seconds(connect_timeout))
         self._opening = threading.Lock()
         self._closed = None
 
@@ -71,7 +72,8 @@ class Client:
         """
         with self._opening:
             self._channel.open(self._channel.connect_timeout
-                               if timeout is None else timeout)
+                               if timeout is None
+                               else calls.seconds(timeout))
 
     def close(self):
         """Close the connection.

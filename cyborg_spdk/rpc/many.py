@@ -40,7 +40,8 @@ class Many:
         self._channel = channel
         self._address = address
         self._requests = iter(requests)
-        self._end = None if timeout is None else time.monotonic() + timeout
+        self._end = None if timeout is None else (
+            time.monotonic() + calls.seconds(timeout))
         self._group = calls.Group()
         self._queued = 0
         self._last = time.monotonic()

@@ -193,6 +193,25 @@ class CallTest(ClientTestCase):
         for timeout in (-1, 'x', float('nan')):
             with self.assertRaises(exceptions.InvalidValue):
                 client.call('m', _timeout=timeout)
+            with self.assertRaises(exceptions.InvalidValue):
+                client.call_many([rpc.Request('m')], timeout=timeout)
+            with self.assertRaises(exceptions.InvalidValue):
+                rpc.connect(client.address, timeout=timeout)
+
+    def test_without_a_deadline(self):
+        # Beyond what poll() and a lock's acquire() take.
+        client = self.answering(echo)
+        for timeout in (float('inf'), 1e12):
+            rpc.connect(client.address, timeout=timeout)
+            made = rpc.Request('m', None, timeout)
+            results = client.call_many([made], timeout=timeout)
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                waiting = [pool.submit(client.call, 'm', _timeout=timeout)
+                           for _ in range(8)]
+            results += [one.result() for one in waiting]
+            results.append(
+                client.submit('m', _timeout=timeout).result(PATIENCE))
+            self.assertEqual([['m', None]] * 10, results)
 
     def test_peer(self):
         client = self.answering(echo)
