@@ -1,0 +1,297 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The NVMe/TCP fixture, spoken to byte by byte as the specification says."""
+
+import os
+import socket
+import struct
+
+import testtools
+
+from tests.functional.fixtures.nvme import firmware
+from tests.functional.fixtures.nvme import server
+from tests.functional.fixtures.nvme import subsystem
+
+NQN = 'nqn.2016-06.io.spdk:fixture'
+HOST = b'nqn.2014-08.org.nvmexpress:uuid:0c6ff3a4-8c6a-4c2e-9f3c-2c6a8c5d0c11'
+
+
+class Initiator:
+    """One queue of a host; every command waits for its answer."""
+
+    def __init__(self, port):
+        self.sock = socket.create_connection(('127.0.0.1', port), 30)
+        self.source = self.sock.makefile('rb')
+        self.cid = 0
+
+    def close(self):
+        self.source.close()
+        self.sock.close()
+
+    def send(self, kind, header, data=b'', flags=0):
+        length = 8 + len(header)
+        self.sock.sendall(struct.pack(
+            '<BBBBI', kind, flags, length, length if data else 0,
+            length + len(data)) + header + data)
+
+    def receive(self):
+        """(kind, header, data), or None at the end."""
+        common = self.source.read(8)
+        if not common:
+            return None
+        kind, _flags, header, _offset, length = struct.unpack('<BBBBI',
+                                                              common)
+        rest = self.source.read(length - 8)
+        return kind, rest[:header - 8], rest[header - 8:]
+
+    def greet(self, version=0):
+        self.send(0, struct.pack('<HBBI112x', version, 0, 0, 0))
+        return self.receive()
+
+    def command(self, opcode, data=b'', want=0, nsid=0, capsule=True,
+                dwords=(), fabrics=None):
+        """(status, result, data) of one command."""
+        self.cid += 1
+        entry = bytearray(64)
+        struct.pack_into('<BBHI', entry, 0, opcode, 0x40, self.cid, nsid)
+        if fabrics is not None:
+            entry[4] = fabrics
+        size = len(data) or want
+        struct.pack_into('<I', entry, 32, size)
+        entry[39] = 0x01 if data and capsule else 0x5a
+        for number, value in enumerate(dwords, 10):
+            struct.pack_into('<I', entry, 4 * number, value)
+        self.send(4, bytes(entry), data if capsule else b'')
+        found = b''
+        while True:
+            kind, header, more = self.receive()
+            if kind == 9:
+                cid, tag, offset, length = struct.unpack('<HHII4x', header)
+                # In two pieces, as an initiator may.
+                half = length // 2
+                for begin, end in ((offset, half), (half, length)):
+                    self.send(6, struct.pack('<HHII4x', cid, tag, begin,
+                                             end - begin), data[begin:end])
+            elif kind == 7:
+                cid, _tag, offset, length = struct.unpack('<HHII4x', header)
+                assert (cid, offset, length) == (self.cid, 0, len(more))
+                found += more
+            else:
+                assert kind == 5, kind
+                result, _head, _queue, cid, status = struct.unpack('<QHHHH',
+                                                                   header)
+                assert cid == self.cid
+                return status >> 1, result, found
+
+    def connect(self, queue=0, controller=0xffff, nqn=NQN):
+        data = bytearray(1024)
+        struct.pack_into('<16sH', data, 0, b'host', controller)
+        struct.pack_into('<256s256s', data, 256, nqn.encode(), HOST)
+        return self.command(0x7f, bytes(data), fabrics=1,
+                            dwords=(queue << 16, 31, 0))
+
+    def enable(self, value=0x00460001):
+        return self.command(0x7f, fabrics=0, dwords=(0, 0x14, value, 0))
+
+    def get(self, offset, size=0):
+        return self.command(0x7f, fabrics=4, dwords=(size, offset))[1]
+
+    def download(self, offset, data, **options):
+        return self.command(0x11, data, dwords=(len(data) // 4 - 1,
+                                                offset // 4), **options)[0]
+
+    def commit(self, action=1, slot=0):
+        return self.command(0x10, dwords=(action << 3 | slot,))[0]
+
+
+class FixtureCase(testtools.TestCase):
+
+    TAKES = True
+
+    def setUp(self):
+        super().setUp()
+        self.subsystem = subsystem.Subsystem(NQN, (16, 8),
+                                             takes_firmware=self.TAKES)
+        self.server = self.useFixture(server.Server(self.subsystem))
+        self.admin = self.queue()
+        self.assertEqual((0, 1, b''), self.admin.connect())
+        self.admin.enable()
+
+    def queue(self):
+        made = Initiator(self.server.port)
+        self.addCleanup(made.close)
+        self.assertEqual(1, made.greet()[0])
+        return made
+
+
+class ControllerTest(FixtureCase):
+
+    def test_registers(self):
+        self.assertEqual(1, self.admin.get(0x1c))
+        # Version 1.4.
+        self.assertEqual(0x00010400, self.admin.get(0x08))
+        # The NVM command set.
+        self.assertTrue(self.admin.get(0, 1) & 1 << 37)
+        self.admin.enable(0)
+        self.assertEqual(0, self.admin.get(0x1c))
+
+    def test_identify(self):
+        status, _result, data = self.admin.command(0x06, want=4096,
+                                                   dwords=(1,))
+        self.assertEqual(0, status)
+        self.assertEqual(b'FW000001', data[64:72])
+        self.assertEqual(NQN.encode(), data[768:1024].rstrip(b'\0'))
+        self.assertEqual((1, 2), (data[256] >> 2 & 1, data[260] >> 1 & 7))
+        self.assertEqual((2,), struct.unpack_from('<I', data, 516))
+        _status, _result, data = self.admin.command(0x06, want=4096,
+                                                    dwords=(2,))
+        self.assertEqual((1, 2, 0), struct.unpack_from('<III', data))
+        _status, _result, data = self.admin.command(0x06, want=4096, nsid=2,
+                                                    dwords=(0,))
+        self.assertEqual((8, 9), (data[0], data[130]))
+        self.assertEqual(2, self.admin.command(0x06, want=4096,
+                                               dwords=(0x55,))[0])
+
+    def test_features_logs_and_what_there_is_not(self):
+        self.assertEqual((0, 0x30003, b''), self.admin.command(
+            0x09, dwords=(0x07, 0x30003)))
+        self.admin.command(0x09, dwords=(0x0b, 0x1ff))
+        self.assertEqual(0x1ff, self.admin.command(0x0a, dwords=(0x0b,))[1])
+        self.assertEqual(0, self.admin.command(0x18)[0])
+        data = self.admin.command(0x02, want=512, dwords=(2,))[2]
+        self.assertEqual((300, 100), struct.unpack_from('<xHB', data))
+        self.assertEqual(0x109, self.admin.command(0x02, want=512,
+                                                   dwords=(0x70,))[0])
+        self.assertEqual(1, self.admin.command(0x7d)[0])
+
+    def test_an_event_request_is_held(self):
+        entry = struct.pack('<BBH60x', 0x0c, 0, 999)
+        self.admin.send(4, entry)
+        # What is answered next is the next command.
+        self.assertEqual(0, self.admin.command(0x18)[0])
+
+    def test_connect_refused(self):
+        other = self.queue()
+        self.assertEqual(0x182, other.connect(nqn='nqn.other')[0])
+        self.assertEqual(0x182, other.connect(queue=1, controller=99)[0])
+        self.assertEqual(0x00c, other.command(0x18)[0])
+
+    def test_read_and_write(self):
+        queue = self.queue()
+        self.assertEqual(0, queue.connect(queue=1, controller=1)[0])
+        data = os.urandom(4096)
+        for capsule, first in ((True, 0), (False, 8)):
+            self.assertEqual(0, queue.command(
+                0x01, data, nsid=1, capsule=capsule,
+                dwords=(first, 0, 7))[0])
+            self.assertEqual((0, 0, data), queue.command(
+                0x02, want=4096, nsid=1, dwords=(first, 0, 7)))
+        self.assertEqual(data * 2, bytes(self.subsystem.disks[1]))
+        self.assertEqual(0x080, queue.command(
+            0x02, want=4096, nsid=1, dwords=(9, 0, 7))[0])
+        self.assertEqual(0x00b, queue.command(
+            0x02, want=4096, nsid=3, dwords=(0, 0, 7))[0])
+        self.assertEqual(0, queue.command(0x00, nsid=1)[0])
+
+    def test_what_none_may_send_closes_the_connection(self):
+        other = Initiator(self.server.port)
+        self.addCleanup(other.close)
+        self.assertIsNone(other.greet(version=1))
+        self.admin.send(0x09, bytes(16))
+        self.assertIsNone(self.admin.receive())
+        self.assertEqual(['PDU format version 1', 'PDU 9'],
+                         sorted(self.server.wrong, reverse=True))
+
+
+class FirmwareTest(FixtureCase):
+
+    IMAGE = b'FW000002' + bytes(range(256)) * 40
+
+    def load(self, image=IMAGE):
+        for offset in range(0, len(image), 4096):
+            self.assertEqual(0, self.admin.download(
+                offset, image[offset:offset + 4096]))
+
+    def reset(self):
+        self.admin = self.queue()
+        self.assertEqual(0, self.admin.connect()[0])
+        return self.admin.command(0x06, want=4096,
+                                  dwords=(1,))[2][64:72].decode()
+
+    def test_active_after_a_reset(self):
+        self.load()
+        self.assertEqual(0, self.admin.commit())
+        self.assertEqual([(1, 0, self.IMAGE)],
+                         self.subsystem.firmware.commits)
+        page = self.admin.command(0x02, want=512, dwords=(3,))[2]
+        self.assertEqual((0x21, b'FW000001', b'FW000002'),
+                         (page[0], page[8:16], page[16:24]))
+        self.assertEqual('FW000001', self.subsystem.firmware.revision)
+        self.assertEqual('FW000002', self.reset())
+
+    def test_in_pieces_that_the_controller_asks_for(self):
+        self.assertEqual(0, self.admin.download(0, self.IMAGE,
+                                                capsule=False))
+        self.assertEqual(0, self.admin.commit(action=3))
+        self.assertEqual('FW000002', self.subsystem.firmware.revision)
+
+    def test_store_now_and_enable_later(self):
+        self.load()
+        self.assertEqual(0, self.admin.commit(action=0, slot=2))
+        self.assertEqual('FW000001', self.reset())
+        self.assertEqual(0, self.admin.commit(action=2, slot=2))
+        self.assertEqual('FW000002', self.reset())
+
+    def test_only_a_power_cycle_will_do(self):
+        self.subsystem.firmware.commit_status = \
+            firmware.NEEDS_CONVENTIONAL_RESET
+        self.load()
+        self.assertEqual(0x10b, self.admin.commit())
+        self.assertEqual('FW000001', self.reset())
+        self.subsystem.firmware.reset(power=True)
+        self.assertEqual('FW000002', self.reset())
+
+    def test_refused(self):
+        self.assertEqual(0x107, self.admin.commit())
+        self.load(b'\0' * 8192)
+        self.assertEqual(0x107, self.admin.commit())
+        self.assertEqual(0x106, self.admin.commit(action=2, slot=2))
+        self.assertEqual(0x106, self.admin.commit(slot=3))
+        self.assertEqual(0x002, self.admin.commit(action=6))
+        self.load()
+        self.assertEqual(0x114, self.admin.download(4096, b'\0' * 4))
+        self.subsystem.firmware.commit_status = firmware.PROHIBITED
+        self.assertEqual(0x113, self.admin.commit())
+        # There is a hole in it.
+        self.assertEqual(0, self.admin.download(4096, b'\0' * 4))
+        self.assertEqual(0x107, self.admin.commit())
+        self.subsystem.firmware.download_status = 0x002
+        self.assertEqual(0x002, self.admin.download(0, b'\0' * 4))
+        self.assertEqual('FW000001', self.reset())
+
+    def test_size_that_is_not_what_the_command_says(self):
+        self.assertEqual(0x002, self.admin.command(
+            0x11, b'\0' * 8, dwords=(0, 0))[0])
+
+
+class NoFirmwareTest(FixtureCase):
+
+    TAKES = False
+
+    def test_not_taken_and_not_offered(self):
+        data = self.admin.command(0x06, want=4096, dwords=(1,))[2]
+        self.assertEqual(0, data[256] & 4)
+        self.assertEqual(1, self.admin.download(0, b'\0' * 4))
+        self.assertEqual(1, self.admin.commit())
+        self.assertEqual(0x109, self.admin.command(
+            0x02, want=512, dwords=(3,))[0])
