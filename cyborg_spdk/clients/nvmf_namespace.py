@@ -17,10 +17,10 @@ from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
 
 
-#: First release of what an object "namespace" may hold (lib/nvmf,
-#: nvmf_rpc.c): SPDK refuses the call if there is more.
-NAMESPACE_SINCE = {'ptpl_file': (19, 10), 'anagrpid': (21, 10),
-                   'no_auto_visible': (24, 5), 'hide_metadata': (25, 5)}
+#: What else an object "namespace" may hold (lib/nvmf, nvmf_rpc.c); which
+#: release has it stands in rpc/methods.json.
+NAMESPACE_OPTIONS = ('anagrpid', 'hide_metadata', 'no_auto_visible',
+                     'ptpl_file')
 
 
 class Namespaces:
@@ -40,7 +40,7 @@ class Namespaces:
         :param exist_ok: do not mind if the bdev is a namespace of this
             subsystem already, with that number if one is given.
         :param options: others that the release has: anagrpid,
-            no_auto_visible, ptpl_file, hide_metadata.
+            no_auto_visible, ptpl_file, hide_metadata (until v26.05).
         :returns: the NSID.
         :raises NotFound: no such subsystem or bdev.
         :raises AlreadyExists: the NSID is taken.
@@ -72,18 +72,12 @@ class Namespaces:
             _cause=lambda _exc: nvmf_cause.namespace(
                 self, nqn, bdev_name, nsid, options))
 
-    def _check_options(self, options):
-        version = self.rpc.version
+    @staticmethod
+    def _check_options(options):
         for name in options:
-            if name not in NAMESPACE_SINCE:
-                validate.refuse('namespace option', name, 'use one of '
-                                + ', '.join(sorted(NAMESPACE_SINCE)))
-            first = NAMESPACE_SINCE[name]
-            if version is not None and version < first:
-                raise exceptions.InvalidParams(
-                    -32602, 'Invalid parameters', 'nvmf_subsystem_add_ns',
-                    options, f'{name} needs v{first[0]}.{first[1]:02}, the '
-                    f'target is {version}; it was not sent')
+            if name not in NAMESPACE_OPTIONS:
+                validate.refuse('namespace option', name,
+                                'use one of ' + ', '.join(NAMESPACE_OPTIONS))
 
     def _namespace_of(self, nqn, bdev_name):
         """The namespace of a subsystem that a bdev is, or None."""

@@ -71,6 +71,15 @@ def _varying(method):
         if last or (first and _release(first) > begin))
 
 
+def _names(params):
+    """Names of parameters, and ``name.member`` for those of an object."""
+    for name, value in params.items():
+        yield name
+        if isinstance(value, dict):
+            for member in value:
+                yield f"{name}.{member}"
+
+
 def former_names(method):
     """Names that a method had in older releases, the newest first."""
     return data()["renamed"].get(method, ())
@@ -82,8 +91,10 @@ def varies(method, params):
     :param method: name in the newest release.
     :param params: parameters, or None.
     """
-    return bool(params) and isinstance(params, dict) \
-        and not _varying(method).isdisjoint(params)
+    if not params or not isinstance(params, dict):
+        return False
+    varying = _varying(method)
+    return bool(varying) and not varying.isdisjoint(_names(params))
 
 
 def guess_version(names):
@@ -108,6 +119,42 @@ def guess_version(names):
 def _within(release, first, last):
     return (first is None or release >= _release(first)) and \
         (last is None or release <= _release(last))
+
+
+@functools.cache
+def _known():
+    return tuple(_release(tag) for tag in data()["releases"])
+
+
+def _settled(release):
+    """The release of the table that a target is taken for.
+
+    A build on the way to a release (``v26.09-pre``) is taken for that one,
+    and so is a builder's own (``v26.05-3.el9``); a maintenance release that
+    the table does not know, for the newest one of its series that it knows;
+    any other for itself, so that one that is newer than the table has what
+    the newest in it has.
+    """
+    release = release._replace(suffix="")
+    if release not in _known():
+        for one in reversed(_known()):
+            if one[:2] == release[:2]:
+                return one
+    return release
+
+
+def _candidates(release):
+    """The releases of the table that a target may have the parameters of.
+
+    A build on the way to a release may still have what that one drops, and
+    may not have yet what it adds: both it and the one before it count, and
+    the target has the last word.
+    """
+    settled = _settled(release)
+    if release.is_early:
+        before = [one for one in _known() if one < release]
+        return (settled, *before[-1:])
+    return (settled,)
 
 
 class Book:
@@ -151,16 +198,26 @@ class Book:
     def supports(self, method, param):
         """Whether the target's method takes a parameter.
 
+        A build on the way to a release is taken for that one here.
+
         :param method: name in the newest release.
-        :param param: name of the parameter there.
+        :param param: name of the parameter there; ``name.member`` for a
+            member of one that is an object.
         """
-        return self.has(method) and self._misses(method, param) is None
+        if not self.has(method):
+            return False
+        first, last = data()["params"].get(method, {}).get(
+            param, (None, None))
+        return self.version is None or \
+            _within(_settled(self.version), first, last)
 
     def _misses(self, method, param):
         """Why a parameter cannot be sent, or None if it can."""
         first, last = data()["params"].get(method, {}).get(
             param, (None, None))
-        if self.version is None or _within(self.version, first, last):
+        if self.version is None or any(
+                _within(one, first, last)
+                for one in _candidates(self.version)):
             return None
         if last is not None and self.version > _release(last):
             return f"{param} was dropped after {last}"
@@ -183,7 +240,7 @@ class Book:
                 or self.version is None:
             return name, params
         if method in data()["params"]:
-            for param in params:
+            for param in _names(params):
                 reason = self._misses(method, param)
                 if reason is not None:
                     raise exceptions.rpc_error(
@@ -199,7 +256,7 @@ class Book:
         renamed = {}
         for param, value in params.items():
             for former, first, last in table.get(param, ()):
-                if _within(self.version, first, last):
+                if _within(_settled(self.version), first, last):
                     param = former
             renamed[param] = value
         return renamed

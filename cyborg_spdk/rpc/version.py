@@ -30,9 +30,14 @@ class Version(collections.namedtuple("Version", "major minor patch suffix",
 
     __slots__ = ()
 
+    @property
+    def is_early(self):
+        """Whether it is a state before the release of its numbers."""
+        return self.suffix.startswith(("-pre", "-rc"))
+
     def _key(self):
-        early = self.suffix.startswith(("-pre", "-rc"))
-        return (self.major, self.minor, self.patch, not early, self.suffix)
+        return (self.major, self.minor, self.patch, not self.is_early,
+                self.suffix)
 
     def __lt__(self, other):
         return self._key() < _key_of(other)

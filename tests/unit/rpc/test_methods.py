@@ -115,6 +115,101 @@ class BookTest(unittest.TestCase):
             self.assertEqual((method, params),
                              book.translate(method, params))
 
+    def test_members_of_an_object_are_parameters_too(self):
+        method = 'nvmf_subsystem_add_ns'
+        for member, tag, words in [
+                ('anagrpid', 'v21.07', 'namespace.anagrpid needs v21.10'),
+                ('hide_metadata', 'v26.09',
+                 'namespace.hide_metadata was dropped after v26.05')]:
+            params = {'nqn': 'n', 'namespace': {'bdev_name': 'b', member: 1}}
+            with self.subTest(member):
+                self.assertTrue(methods.varies(method, params))
+                with self.assertRaises(exceptions.InvalidParams) as caught:
+                    _book(tag).translate(method, params)
+                self.assertIn(words, str(caught.exception))
+                self.assertEqual((method, params),
+                                 _book('v26.05').translate(method, params))
+        self.assertFalse(methods.varies(
+            method, {'nqn': 'n', 'namespace': {'bdev_name': 'b'}}))
+
+    def test_what_v26_09_changes(self):
+        create = {'nqn': 'n', 'admin_label': 'rack 7'}
+        kib = {'nqn': 'n', 'max_discard_size_kib': 8}
+        transport = {'trtype': 'TCP', 'io_unit_size': 8192}
+        attach = {'name': 'n', 'trtype': 'TCP', 'traddr': '127.0.0.1',
+                  'disable_sq_flow_control': True}
+        cases = [
+            ('v26.05', 'nvmf_create_subsystem', create,
+             'admin_label needs v26.09'),
+            ('v26.09', 'nvmf_create_subsystem', kib,
+             'max_discard_size_kib was dropped after v26.05'),
+            ('v26.09', 'nvmf_create_transport', transport,
+             'io_unit_size was dropped after v26.05'),
+            ('v26.05', 'bdev_nvme_attach_controller', attach,
+             'disable_sq_flow_control needs v26.09'),
+            ('v26.05', 'nvmf_set_config', {'discovery_filters': []},
+             'discovery_filters needs v26.09')]
+        other = {'v26.05': 'v26.09', 'v26.09': 'v26.05'}
+        for tag, method, params, words in cases:
+            with self.subTest(method):
+                with self.assertRaises(exceptions.InvalidParams) as caught:
+                    _book(tag).translate(method, params)
+                self.assertIn(words, str(caught.exception))
+                self.assertEqual(
+                    (method, params),
+                    _book(other[tag]).translate(method, params))
+        self.assertIn('use multipath_opts', _book('v26.09').explain(
+            'bdev_nvme_set_multipath_policy'))
+        self.assertTrue(_book('v26.09').has('bdev_kvmalloc_create'))
+
+    def test_a_build_before_its_release(self):
+        served = _served('v26.05') | _served('v26.09')
+        for suffix in ('-pre', '-rc1'):
+            book = methods.Book(served, rpc.Version(26, 9, 0, suffix))
+            # It may have what comes and what goes: it has the last word.
+            for params in ({'nqn': 'n', 'admin_label': 'rack 7'},
+                           {'nqn': 'n', 'max_discard_size_kib': 8}):
+                with self.subTest(suffix, params=params):
+                    self.assertEqual(
+                        ('nvmf_create_subsystem', params),
+                        book.translate('nvmf_create_subsystem', params))
+            # Nothing that went before, or comes later.
+            with self.assertRaises(exceptions.InvalidParams):
+                book.translate('bdev_get_iostat', {'name': 'x'})
+            # Where there is a choice, what the release has is taken.
+            self.assertTrue(book.supports('nvmf_create_subsystem',
+                                          'admin_label'))
+            self.assertFalse(book.supports('nvmf_create_subsystem',
+                                           'max_discard_size_kib'))
+            self.assertTrue(book.has('bdev_nvme_set_multipath_policy'))
+
+    def test_releases_that_the_table_does_not_know(self):
+        # Later: as the newest that it knows. Maintenance: as its series.
+        for version, method, param, want in [
+                (rpc.Version(27, 1), 'nvmf_create_subsystem',
+                 'admin_label', True),
+                (rpc.Version(27, 1), 'nvmf_create_subsystem',
+                 'max_discard_size_kib', False),
+                (rpc.Version(27, 1, 0, '-pre'), 'nvmf_create_subsystem',
+                 'max_discard_size_kib', False),
+                (rpc.Version(26, 5, 1), 'nvmf_create_subsystem',
+                 'max_discard_size_kib', True),
+                (rpc.Version(26, 5, 1), 'nvmf_create_subsystem',
+                 'admin_label', False),
+                (rpc.Version(26, 5, 0, '-3.el9'), 'nvmf_create_subsystem',
+                 'max_discard_size_kib', True),
+                (rpc.Version(26, 1, 2), 'bdev_get_iostat', 'name', True)]:
+            book = methods.Book(frozenset({method}), version)
+            with self.subTest(str(version), param=param):
+                self.assertEqual(want, book.supports(method, param))
+                params = {'nqn': 'n', param: 'x'}
+                if want:
+                    self.assertEqual((method, params),
+                                     book.translate(method, params))
+                else:
+                    self.assertRaises(exceptions.InvalidParams,
+                                      book.translate, method, params)
+
     def test_params_are_renamed(self):
         params = {'ctrlr': 'c', 'scsi_target_num': 0, 'bdev_name': 'b'}
         self.assertEqual(

@@ -45,6 +45,14 @@ class VersionTest(unittest.TestCase):
             'version': 'SPDK v26.05 git sha1 d519b163cb',
             'fields': {'major': 26, 'minor': 5, 'patch': 0, 'suffix': '',
                        'commit': 'd519b163cb'}}))
+        early = version.from_reply({
+            'version': 'SPDK v26.09-pre git sha1 3230130e6a',
+            'fields': {'major': 26, 'minor': 9, 'patch': 0,
+                       'suffix': '-pre', 'commit': '3230130e6a'}})
+        self.assertEqual('v26.09-pre', str(early))
+        self.assertTrue(early.is_early)
+        self.assertGreater(early, rpc.Version(26, 5))
+        self.assertLess(early, rpc.Version(26, 9))
         for reply in (None, [], {}, {'fields': 5}, {'fields': {}},
                       {'fields': {'major': '26', 'minor': 5, 'patch': 0}}):
             with self.subTest(reply):
