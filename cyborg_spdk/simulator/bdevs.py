@@ -90,6 +90,7 @@ class Bdev:
         self.period = 0
         self.channel = False
         self.base_bdevs = ()
+        self.zoned = None
 
     @property
     def size(self):
@@ -260,7 +261,8 @@ class Layer:
         if release >= 2305 and bdev.claim is not None:
             info["claim_type"] = bdev.claim[0]
         if release >= 1910:
-            info["zoned"] = False
+            info["zoned"] = bdev.zoned is not None
+            info.update(bdev.zoned or {})
         info["supported_io_types"] = {
             name: name in bdev.io for name in io_type_names(release)}
         if release >= 2205 and bdev.domains:

@@ -18,6 +18,7 @@ from cyborg_spdk.simulator.methods import bdev_lvol
 from cyborg_spdk.simulator.methods import bdev_nvme
 from cyborg_spdk.simulator.methods import bdev_passthru
 from cyborg_spdk.simulator.methods import bdev_split
+from cyborg_spdk.simulator.methods import bdev_zone_block
 from cyborg_spdk.simulator import raid
 
 
@@ -27,6 +28,6 @@ def load(target):
     for name, module in (
             ("error", bdev_error), ("passthru", bdev_passthru),
             ("delay", bdev_delay), ("split", bdev_split),
-            ("raid", raid), ("lvol", bdev_lvol),
-            ("nvme", bdev_nvme)):
+            ("zone_block", bdev_zone_block), ("raid", raid),
+            ("lvol", bdev_lvol), ("nvme", bdev_nvme)):
         modules[name] = module.Module(target)

@@ -76,6 +76,7 @@ class Subsystem:
         self.max_namespaces = max_namespaces
         self.serial = "00000000000000000000"
         self.model = "SPDK bdev Controller"
+        self.admin_label = ""
         self.allow_any_host = discovery
         self.min_cntlid = 1
         self.max_cntlid = 65519

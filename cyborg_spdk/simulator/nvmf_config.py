@@ -70,6 +70,8 @@ def _create(target, subsystem):
               "serial_number": subsystem.serial}
     if release >= 1904:
         params["model_number"] = subsystem.model
+    if subsystem.admin_label:
+        params["admin_label"] = subsystem.admin_label
     if subsystem.max_namespaces:
         params["max_namespaces"] = subsystem.max_namespaces
     if release >= 2107:

@@ -41,6 +41,9 @@ class Options:
         self.scheduler_options = {}
         self.crypto_keys = {}
         self.fsdevs = {}
+        self.vmd = False
+        self.fsdev_options = {"fsdev_io_pool_size": 65535,
+                              "fsdev_io_cache_size": 256}
 
     def subsystems(self):
         """The reply of ``framework_get_subsystems``."""

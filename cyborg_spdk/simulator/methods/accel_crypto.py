@@ -28,20 +28,29 @@ def _keys(target):
     return target.crypto_keys
 
 
+def _failed(target, text):
+    """-32602; up to v24.01 the text had a line feed."""
+    end = "\n" if target.release < 2405 else ""
+    return errors.invalid_params(text + end)
+
+
 @registry.method("accel_crypto_key_create")
 def create(target, params, request):
     """Keep a key."""
     keys = _keys(target)
-    if params["name"] in keys:
-        raise errors.exists()
     cipher = params["cipher"]
     xts = cipher == "AES_XTS"
-    given = [params["key"], params.get("key2", "")]
-    if cipher not in ("AES_XTS", "AES_CBC") or not _HEX.match(given[0]) \
-            or bool(given[1]) != xts or (xts and (
-                len(given[0]) != len(given[1]) or not _HEX.match(given[1])
-                or given[0].lower() == given[1].lower())):
-        raise errors.invalid()
+    given = [params["key"], params.get("key2")]
+    good = cipher in ("AES_XTS", "AES_CBC") and _HEX.match(given[0])
+    if xts:
+        good = good and given[1] and _HEX.match(given[1]) \
+            and len(given[0]) == len(given[1]) \
+            and given[0].lower() != given[1].lower()
+    elif given[1] is not None:
+        good = False
+    if not good or params["name"] in keys:
+        number = errno.EEXIST if good else errno.EINVAL
+        raise _failed(target, f"failed to create DEK, rc -{number}")
     keys[params["name"]] = {
         "name": params["name"], "cipher": cipher, "key": given[0],
         **({"key2": given[1]} if xts else {}),
@@ -57,7 +66,7 @@ def get(target, params, request):
     if name is None:
         return list(keys.values())
     if name not in keys:
-        raise errors.system(errno.ENOENT)
+        raise _failed(target, "key was not found")
     return [keys[name]]
 
 
@@ -65,5 +74,5 @@ def get(target, params, request):
 def destroy(target, params, request):
     """Forget a key."""
     if _keys(target).pop(params["key_name"], None) is None:
-        raise errors.system(errno.ENOENT)
+        raise errors.invalid_params("No key object found")
     return True

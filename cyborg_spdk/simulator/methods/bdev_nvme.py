@@ -246,6 +246,43 @@ def _too_long(name, value, size):
         raise errors.CallError(-errno.EINVAL, f"{name} too long: {value}")
 
 
+def resilient(params):
+    """Tell whether the three timeouts of a lost controller agree."""
+    loss = params.get("ctrlr_loss_timeout_sec", 0)
+    delay = params.get("reconnect_delay_sec", 0)
+    fail = params.get("fast_io_fail_timeout_sec", 0)
+    if loss == 0:
+        return delay == 0 and fail == 0
+    if loss < -1 or delay == 0 or (fail != 0 and delay > fail):
+        return False
+    return loss == -1 or (delay <= loss and fail <= loss)
+
+
+def address_of(params):
+    """Read the address of a controller from parameters.
+
+    :returns: dict as shown in ``trid``.
+    :raises errors.CallError: EINVAL with a sentence.
+    """
+    trtype, family = params["trtype"], params.get("adrfam")
+    if len(trtype) > 32:
+        raise errors.CallError(-errno.EINVAL,
+                               f"Failed to parse trtype: {trtype}")
+    _too_long("traddr", params["traddr"], 257)
+    if family is not None and family.lower() not in (
+            "ipv4", "ipv6", "ib", "fc"):
+        raise errors.CallError(-errno.EINVAL,
+                               f"Failed to parse adrfam: {family}")
+    _too_long("trsvcid", params.get("trsvcid"), 33)
+    address = {"trtype": trtype.upper()}
+    if family is not None:
+        address["adrfam"] = _ADRFAM.get(family.lower(), family)
+    address["traddr"] = params["traddr"]
+    if params.get("trsvcid"):
+        address["trsvcid"] = params["trsvcid"]
+    return address
+
+
 @registry.method("bdev_nvme_attach_controller")
 def attach_controller(target, params, request):
     """Attach a controller."""
@@ -253,33 +290,35 @@ def attach_controller(target, params, request):
     name, trtype = params["name"], params["trtype"].upper()
     if params.get("max_bdevs", 1) == 0:
         raise errors.CallError(-errno.EINVAL, "max_bdevs cannot be zero")
-    if len(params["trtype"]) > 32:
-        raise errors.CallError(
-            -errno.EINVAL, f"Failed to parse trtype: {params['trtype']}")
-    _too_long("traddr", params["traddr"], 257)
-    family = params.get("adrfam")
-    if family is not None and family.lower() not in (
-            "ipv4", "ipv6", "ib", "fc"):
-        raise errors.CallError(-errno.EINVAL,
-                               f"Failed to parse adrfam: {family}")
-    _too_long("trsvcid", params.get("trsvcid"), 33)
+    address = address_of(params)
     _too_long("subnqn", params.get("subnqn"), 224)
     _too_long("hostnqn", params.get("hostnqn"), 224)
-    address = {"trtype": trtype}
-    if family is not None:
-        address["adrfam"] = _ADRFAM.get(family.lower(), family)
-    address["traddr"] = params["traddr"]
-    if params.get("trsvcid"):
-        address["trsvcid"] = params["trsvcid"]
+    for key, size in (("hostaddr", 257), ("hostsvcid", 33)):
+        _too_long(key, params.get(key), size)
     _existing(target, module, name, address, params)
+    most = 65536
+    if not 0 < params.get("num_io_queues", 1) <= most \
+            and target.release >= 2301:
+        raise errors.CallError(
+            -errno.EINVAL, "num_io_queues out of bounds, min: 1 max: "
+            f"{most}")
+    address.setdefault("adrfam", "IPv4")
+    subnqn = params.get("subnqn") or ""
+    for other in module.controllers.values():
+        if {**address, "subnqn": subnqn} in other.trids \
+                and (params.get("hostnqn") or module.hostnqn) \
+                == other.hostnqn:
+            raise errors.exists()
+    if not 0 < len(name.encode()) < 512 or not resilient(params):
+        raise errors.invalid()
+    if target.release >= 2405 and any(
+            params.get(key) is not None
+            and params[key] not in target.options.keys
+            for key in ("psk", "dhchap_key", "dhchap_ctrlr_key")):
+        raise errors.system(errno.ENOKEY)
     if trtype != "TCP":
         raise errors.no_device()
-    address.setdefault("adrfam", "IPv4")
-    subnqn = params.get("subnqn") or nvmf.DISCOVERY
-    for other in module.controllers.values():
-        if other.name != name and other.trid == {**address,
-                                                 "subnqn": subnqn}:
-            raise errors.exists()
+    subnqn = subnqn or nvmf.DISCOVERY
     target.server.later(0.05, _attach, target, request, name, address,
                         subnqn, params)
     return registry.PENDING

@@ -12,6 +12,10 @@
 
 """What ``bdev_nvme_*`` tell of controllers, and what they do to them."""
 
+import errno
+import os
+
+from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import bdev_nvme
 from cyborg_spdk.simulator import registry
@@ -22,8 +26,7 @@ def health_info(target, params, request):
     """Read the health log of a controller."""
     controller = bdev_nvme.module_of(target).controllers.get(params["name"])
     if controller is None:
-        raise errors.internal(f"nvme ctrlr name '{params['name']}' not "
-                              "found")
+        raise errors.internal("Device not found")
     reply = {"model_number": controller.subsystem.model,
              "serial_number": controller.subsystem.serial,
              "firmware_revision": target.release.tag[1:6],
@@ -57,10 +60,69 @@ def reset_controller(target, params, request):
 @registry.method("bdev_nvme_apply_firmware")
 def apply_firmware(target, params, request):
     """Write firmware: these controllers take none."""
-    bdev = target.bdevs.find(params["bdev_name"])
-    if bdev is None:
-        raise errors.invalid_params("Parameter error bdev name not found")
+    name, path = params["bdev_name"], params["filename"]
+    bdev = target.bdevs.find(name)
+    if bdev is None or bdev.removing or bdev.claim is not None:
+        raise errors.internal(f"bdev {name} could not be opened")
+    if bdev.module != "nvme":
+        raise errors.internal(
+            f"Controller information for {name} were not found.")
+    try:
+        size = os.stat(path).st_size
+    except OSError:
+        raise errors.internal("open file failed.") from None
+    if size % 4:
+        raise errors.internal("Firmware image size is not multiple of 4.")
     raise errors.internal("firmware update not supported")
+
+
+@decode.decoder("rpc_decode_bdev_nvme_cmd_type")
+def _command_type(value):
+    return decode.choice("admin", "io")(value)
+
+
+@registry.method("bdev_nvme_add_error_injection",
+                 "bdev_nvme_remove_error_injection")
+def error_injection(target, params, request):
+    """Have commands fail: there are none."""
+    bdev_nvme.find(target, params["name"])
+    if params["cmd_type"] == "admin":
+        return True
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+@registry.method("bdev_nvme_set_keys")
+def set_keys(target, params, request):
+    """Change the DH-HMAC-CHAP keys of a controller."""
+    for key in ("dhchap_key", "dhchap_ctrlr_key"):
+        if params.get(key) is not None \
+                and params[key] not in target.options.keys:
+            raise errors.system(errno.ENOKEY)
+    bdev_nvme.find(target, params["name"])
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+@registry.method("bdev_nvme_get_path_iostat")
+def path_iostat(target, params, request):
+    """Tell the counters of the paths of a bdev, if they are kept."""
+    options = target.options.calls["bdev_nvme_set_options"]
+    if not options.get("io_path_stat"):
+        raise errors.CallError(
+            -errno.EPERM, "RPC not enabled if enable_io_path_stat is false")
+    bdev = target.bdevs.get(params["name"])
+    if bdev.module != "nvme":
+        raise errors.no_device()
+    raise errors.system(errno.ENOENT)
+
+
+@registry.method("bdev_nvme_send_cmd")
+def send_command(target, params, request):
+    """Send a command to a controller: these take none."""
+    if params["name"] not in bdev_nvme.module_of(target).controllers:
+        raise errors.invalid_params(os.strerror(errno.EINVAL))
+    raise errors.internal(os.strerror(errno.EINVAL))
 
 
 @registry.method("bdev_nvme_get_transport_statistics")
@@ -72,12 +134,6 @@ def transport_statistics(target, params, request):
         if bdev_nvme.module_of(target).controllers]}
     target.answer_later(request, lambda: reply)
     return registry.PENDING
-
-
-@registry.method("bdev_nvme_get_discovery_info")
-def discovery_info(target, params, request):
-    """No discovery service is followed."""
-    return []
 
 
 @registry.method("bdev_nvme_get_io_paths")

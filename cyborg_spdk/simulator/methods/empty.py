@@ -18,9 +18,7 @@ from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import registry
 
 
-@registry.method("bdev_virtio_scsi_get_devices",
-                 "bdev_nvme_get_mdns_discovery_info",
-                 "net_get_interfaces", "bdev_opal_get_info")
+@registry.method("bdev_virtio_scsi_get_devices", "net_get_interfaces")
 def nothing(target, params, request):
     """Nothing is there."""
     return []

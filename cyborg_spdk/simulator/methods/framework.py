@@ -168,15 +168,26 @@ def sock_get_default(target, params, request):
     return {"impl_name": call["impl_name"]}
 
 
-@registry.method("vmd_enable", "vmd_rescan", "vmd_remove_device",
-                 "ioat_scan_accel_module", "ae4dma_scan_accel_module")
-def hardware(target, params, request):
-    """There is no such device."""
-    name = request_name(target, request)
-    if name == "vmd_remove_device":
-        raise errors.no_device()
-    if name == "vmd_rescan":
+@registry.method("vmd_enable")
+def vmd_enable(target, params, request):
+    """Look for devices behind a VMD: there is none."""
+    target.options.vmd = True
+    return True
+
+
+@registry.method("vmd_rescan", "vmd_remove_device")
+def vmd(target, params, request):
+    """Look again, or remove one, if they are looked for at all."""
+    if not target.options.vmd:
+        raise errors.CallError(-1, "VMD subsystem is disabled")
+    if request.method == "vmd_rescan":
         return {"count": 0}
+    raise errors.no_device()
+
+
+@registry.method("ioat_scan_accel_module", "ae4dma_scan_accel_module")
+def scan_accel(target, params, request):
+    """Look for DMA engines: there is none."""
     return True
 
 

@@ -71,18 +71,3 @@ def _fill(target, tgt, subsystem, params):
         nvmf_transport.listen(target, tgt, subsystem, address, {})
     for namespace in params.get("namespaces", ()):
         target.nvmf.add_namespace(subsystem, namespace)
-
-
-@registry.method("nvmf_subsystem_set_keys")
-def set_keys(target, params, request):
-    """Change the DH-HMAC-CHAP keys of a host."""
-    subsystem = subsystems.find_subsystem(target, params)
-    if params["host"] not in subsystem.hosts:
-        raise errors.invalid_params()
-    keys = {key: params[key] for key in ("dhchap_key", "dhchap_ctrlr_key")
-            if params.get(key) is not None}
-    if any(key not in target.options.keys for key in keys.values()):
-        raise errors.invalid_params()
-    subsystem.hosts[params["host"]] = keys
-    target.answer_later(request, lambda: True)
-    return registry.PENDING

@@ -32,16 +32,33 @@ def find_tgt(target, params, text="Unable to find a target."):
     return tgt
 
 
-def find_subsystem(target, params, tgt=None):
+def find_subsystem(target, params, no_tgt="Unable to find a target.",
+                   no_subsystem="Invalid parameters"):
     """Find the subsystem that the parameters name.
 
-    :raises errors.CallError: -32602.
+    :param no_tgt: text of the error without a target, up to v26.05.
+    :param no_subsystem: text of the error without a subsystem, likewise.
+
+    :returns: (the :class:`.nvmf.Tgt` that it is in, the subsystem).
+    :raises errors.CallError: -32602 or -32603; from v26.09 on it says what
+        is missing.
     """
-    tgt = tgt or find_tgt(target, params)
-    subsystem = tgt.subsystems.get(params["nqn"])
+    release, nqn = target.release, params["nqn"]
+    tgt = target.nvmf.tgt(params.get("tgt_name"))
+    if tgt is None:
+        if release < 2609:
+            raise errors.internal(no_tgt)
+        if params.get("tgt_name") is None:
+            raise errors.internal(
+                "No default NVMf target found; specify tgt_name")
+        raise errors.invalid_params(
+            f"NVMf target '{params['tgt_name']}' not found")
+    subsystem = tgt.subsystems.get(nqn)
     if subsystem is None:
-        raise errors.invalid_params()
-    return subsystem
+        if release < 2609:
+            raise errors.invalid_params(no_subsystem)
+        raise errors.invalid_params(f"Subsystem with NQN '{nqn}' not found")
+    return tgt, subsystem
 
 
 @decode.decoder("decode_subsystem_serial_number")
@@ -117,6 +134,8 @@ def describe(target, subsystem):
     info["serial_number"] = subsystem.serial
     if release >= 1904:
         info["model_number"] = subsystem.model
+    if subsystem.admin_label:
+        info["admin_label"] = subsystem.admin_label
     if release >= 1807 and subsystem.max_namespaces:
         info["max_namespaces"] = subsystem.max_namespaces
     if release >= 2601:
@@ -135,6 +154,8 @@ def describe(target, subsystem):
 @registry.method("nvmf_get_subsystems")
 def get_subsystems(target, params, request):
     """Describe one subsystem or all."""
+    if params.get("nqn") is not None and target.release >= 2609:
+        return [describe(target, find_subsystem(target, params)[1])]
     tgt = find_tgt(target, params)
     if params.get("nqn") is not None:
         subsystem = tgt.subsystems.get(params["nqn"])
@@ -148,9 +169,8 @@ def get_subsystems(target, params, request):
 @registry.method("nvmf_create_subsystem")
 def create_subsystem(target, params, request):
     """Make an NVM subsystem."""
-    name = params.get("tgt_name")
-    tgt = find_tgt(target, params, f"Unable to find target {name}"
-                   if name is not None else "Unable to find a target.")
+    tgt = find_tgt(target, params, "Unable to find target "
+                   + (params.get("tgt_name") or "(null)"))
     nqn = params["nqn"]
     failed = errors.internal(f"Unable to create subsystem {nqn}")
     if nqn in tgt.subsystems or not nvmf.nqn_is_valid(nqn) \
@@ -163,6 +183,10 @@ def create_subsystem(target, params, request):
     subsystem.ana_reporting = params.get("ana_reporting", False)
     subsystem.passthrough = params.get("passthrough", False)
     subsystem.enable_nssr = params.get("enable_nssr", False)
+    label = params.get("admin_label", "")
+    if label and (len(label) < 4 or not nvmf.printable(label, 256)):
+        raise errors.invalid_params("Invalid admin_label")
+    subsystem.admin_label = label
     _sizes(target, subsystem, params)
     low = params.get("min_cntlid", 1)
     high = params.get("max_cntlid", 65519)
@@ -210,8 +234,7 @@ def _sizes(target, subsystem, params):
 @registry.method("nvmf_delete_subsystem")
 def delete_subsystem(target, params, request):
     """Remove a subsystem, the discovery subsystem too."""
-    tgt = find_tgt(target, params)
-    subsystem = find_subsystem(target, params, tgt)
+    tgt, subsystem = find_subsystem(target, params)
 
     def remove():
         target.nvmf.remove_subsystem(tgt, subsystem)
@@ -224,7 +247,7 @@ def delete_subsystem(target, params, request):
 @registry.method("nvmf_subsystem_add_ns")
 def add_ns(target, params, request):
     """Make a bdev a namespace."""
-    subsystem = find_subsystem(target, params)
+    _, subsystem = find_subsystem(target, params)
     target.answer_later(request, target.nvmf.add_namespace, subsystem,
                         params["namespace"])
     return registry.PENDING
@@ -233,7 +256,7 @@ def add_ns(target, params, request):
 @registry.method("nvmf_subsystem_remove_ns")
 def remove_ns(target, params, request):
     """Remove a namespace; its bdev stays."""
-    subsystem = find_subsystem(target, params)
+    _, subsystem = find_subsystem(target, params)
 
     def remove():
         if not target.nvmf.remove_namespace(subsystem, params["nsid"]):
@@ -247,7 +270,7 @@ def remove_ns(target, params, request):
 @registry.method("nvmf_subsystem_set_ns_ana_group")
 def set_ns_ana_group(target, params, request):
     """Move a namespace to another ANA group."""
-    subsystem = find_subsystem(target, params)
+    _, subsystem = find_subsystem(target, params)
 
     def change():
         namespace = subsystem.namespaces.get(params["nsid"])
@@ -262,7 +285,7 @@ def set_ns_ana_group(target, params, request):
 
 
 def _ns_host(target, params, request, visible):
-    subsystem = find_subsystem(target, params)
+    _, subsystem = find_subsystem(target, params)
     host = params["host"]
 
     def change():
@@ -292,19 +315,32 @@ def ns_remove_host(target, params, request):
     return _ns_host(target, params, request, False)
 
 
+def _given_keys(target, params):
+    """The keys of a host that the parameters name.
+
+    :raises errors.CallError: -32602 without such a key.
+    """
+    keys = {key: params[key] for key in ("dhchap_key", "dhchap_ctrlr_key")
+            if params.get(key) is not None}
+    if any(key not in target.options.keys for key in keys.values()):
+        raise errors.invalid_params()
+    return keys
+
+
 @registry.method("nvmf_subsystem_add_host")
 def add_host(target, params, request):
     """Allow a host."""
-    subsystem = find_subsystem(target, params)
+    _, subsystem = find_subsystem(target, params)
     host = params["host"]
+    keys = _given_keys(target, params)
     if not nvmf.nqn_is_valid(host):
         raise errors.internal()
-    keys = {}
-    for key in ("dhchap_key", "dhchap_ctrlr_key"):
-        if params.get(key) is not None:
-            if params[key] not in target.options.keys:
-                raise errors.invalid_params()
-            keys[key] = params[key]
+    if host in subsystem.hosts:
+        if target.release >= 2405:
+            raise errors.internal()
+        return True
+    if "dhchap_ctrlr_key" in keys and "dhchap_key" not in keys:
+        raise errors.internal()
     psk = request.params.get("psk")
     if psk is not None:
         # The name of a key; up to v24.01, the name of a file.
@@ -312,18 +348,27 @@ def add_host(target, params, request):
             else os.path.isfile(psk)
         if not known:
             raise errors.internal()
-    if host in subsystem.hosts:
-        if target.release >= 2405:
-            raise errors.internal()
-        return True
     subsystem.hosts[host] = keys
+    return True
+
+
+@registry.method("nvmf_subsystem_set_keys")
+def set_keys(target, params, request):
+    """Change the DH-HMAC-CHAP keys of a host."""
+    _, subsystem = find_subsystem(target, params, "Invalid parameters")
+    keys = _given_keys(target, params)
+    if params["host"] not in subsystem.hosts:
+        raise errors.invalid()
+    if "dhchap_ctrlr_key" in keys and "dhchap_key" not in keys:
+        raise errors.invalid()
+    subsystem.hosts[params["host"]] = keys
     return True
 
 
 @registry.method("nvmf_subsystem_remove_host")
 def remove_host(target, params, request):
     """Forbid a host."""
-    subsystem = find_subsystem(target, params)
+    _, subsystem = find_subsystem(target, params)
     if params["host"] not in subsystem.hosts:
         raise errors.internal()
     del subsystem.hosts[params["host"]]
@@ -334,6 +379,6 @@ def remove_host(target, params, request):
 @registry.method("nvmf_subsystem_allow_any_host")
 def allow_any_host(target, params, request):
     """Allow every host, or only the listed ones."""
-    subsystem = find_subsystem(target, params)
+    _, subsystem = find_subsystem(target, params)
     subsystem.allow_any_host = params["allow_any_host"]
     return True

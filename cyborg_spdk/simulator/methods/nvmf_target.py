@@ -20,7 +20,8 @@ from cyborg_spdk.simulator import registry
 @registry.method("nvmf_subsystem_get_controllers")
 def get_controllers(target, params, request):
     """List the hosts that are connected."""
-    subsystem = subsystems.find_subsystem(target, params)
+    _, subsystem = subsystems.find_subsystem(
+        target, params, "Unable to find a target")
     reply = []
     for controller in subsystem.controllers.values():
         info = {"cntlid": controller.cntlid}
@@ -37,7 +38,8 @@ def get_controllers(target, params, request):
 @registry.method("nvmf_subsystem_get_qpairs")
 def get_qpairs(target, params, request):
     """List the queue pairs of the hosts that are connected."""
-    subsystem = subsystems.find_subsystem(target, params)
+    _, subsystem = subsystems.find_subsystem(
+        target, params, "Unable to find a target")
     reply = []
     for controller in subsystem.controllers.values():
         info = {"cntlid": controller.cntlid, "qid": 0}
@@ -93,7 +95,7 @@ def get_stats(target, params, request):
 @registry.method("nvmf_get_targets")
 def get_targets(target, params, request):
     """List the targets by name."""
-    return list(target.nvmf.tgts)
+    return list(reversed(target.nvmf.tgts))
 
 
 @registry.method("nvmf_create_target")

@@ -16,6 +16,7 @@ from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import nvmf as subsystems
 from cyborg_spdk.simulator import nvmf
+from cyborg_spdk.simulator import nvmf_options
 from cyborg_spdk.simulator import registry
 
 # Transports of SPDK; the recorded builds have TCP only.
@@ -39,42 +40,6 @@ for _name in ("rpc_decode_io_unit_size", "rpc_decode_num_shared_buffers",
     decode.DECODERS[_name] = decode.DECODERS["uint32"]
 
 
-def _defaults(release):
-    """A TCP transport's options, in the order of the reply."""
-    options = {"max_queue_depth": 128}
-    if release >= 2007:
-        options["max_io_qpairs_per_ctrlr"] = 127
-    else:
-        options["max_qpairs_per_ctrlr"] = 128
-    options["in_capsule_data_size"] = 4096
-    options["max_io_size"] = 131072
-    if release < 2605:
-        options["io_unit_size"] = 131072
-    options["max_aq_depth"] = 128
-    if release < 2605:
-        options["num_shared_buffers"] = 511
-        options["buf_cache_size"] = 4294967295 if release >= 2301 else 32
-    else:
-        options["iobuf_small_cache_size"] = 4294967295
-        options["iobuf_large_cache_size"] = 4294967295
-    options["dif_insert_or_strip"] = False
-    if release >= 2110:
-        options["zcopy"] = False
-    options["c2h_success"] = True
-    options["sock_priority"] = 0
-    if release >= 2010:
-        options["abort_timeout_sec"] = 1
-    if release >= 2405:
-        options["ack_timeout"] = 0
-        options["data_wr_pool_size"] = 0
-    if release >= 2505:
-        options["disable_command_passthru"] = False
-    if release >= 2601:
-        options["kas"] = 100
-        options["min_kato"] = 10000
-    return options
-
-
 @registry.method("nvmf_create_transport")
 def create_transport(target, params, request):
     """Make a transport."""
@@ -83,26 +48,14 @@ def create_transport(target, params, request):
     name = trtype.upper()
     if name not in _BUILT:
         raise errors.invalid_params(f"Invalid transport type '{trtype}'")
+    if params.get("max_io_qpairs_per_ctrlr") == 65535 \
+            and target.release >= 2609:
+        raise errors.invalid_params("max_io_qpairs_per_ctrlr too large")
     if name in tgt.transports:
         end = "\n" if target.release < 2010 else ""
         raise errors.internal(
             f"Transport type '{trtype}' already exists{end}")
-    options = _defaults(target.release)
-    for key in options:
-        if params.get(key) is not None:
-            options[key] = params[key]
-    if options["max_io_size"] < 8192 or options["max_queue_depth"] < 1:
-        raise errors.internal(f"Transport type '{trtype}' create failed")
-    for key, kind in (("c2h_success", "bool"), ("sock_priority", "uint32")):
-        # Options of the transport itself, decoded by it.
-        if key in request.params:
-            try:
-                options[key] = decode.DECODERS[kind](request.params[key])
-            except decode.Refused:
-                raise errors.internal(f"Transport type '{trtype}' create "
-                                      "failed") from None
-    if options.get("io_unit_size", 0) > options["max_io_size"]:
-        options["io_unit_size"] = options["max_io_size"]
+    options = nvmf_options.read(target, params, request.params, trtype)
     tgt.transports[name] = options
     target.answer_later(request, lambda: True)
     return registry.PENDING
@@ -149,8 +102,7 @@ def transport_id(given, target=None):
 @registry.method("nvmf_subsystem_add_listener")
 def add_listener(target, params, request):
     """Listen on an address for a subsystem."""
-    tgt = subsystems.find_tgt(target, params)
-    subsystem = subsystems.find_subsystem(target, params, tgt)
+    tgt, subsystem = subsystems.find_subsystem(target, params)
     address = transport_id(params["listen_address"], target)
     target.answer_later(request, listen, target, tgt, subsystem, address,
                         params)
@@ -188,8 +140,7 @@ def listen(target, tgt, subsystem, address, params):
 @registry.method("nvmf_subsystem_remove_listener")
 def remove_listener(target, params, request):
     """Stop to listen on an address for a subsystem."""
-    tgt = subsystems.find_tgt(target, params)
-    subsystem = subsystems.find_subsystem(target, params, tgt)
+    tgt, subsystem = subsystems.find_subsystem(target, params)
     address = transport_id(params["listen_address"], target)
     if address["trtype"] not in tgt.transports:
         raise errors.invalid_params()
@@ -208,7 +159,8 @@ def remove_listener(target, params, request):
 @registry.method("nvmf_subsystem_get_listeners")
 def get_listeners(target, params, request):
     """Describe the listeners of a subsystem."""
-    subsystem = subsystems.find_subsystem(target, params)
+    _, subsystem = subsystems.find_subsystem(
+        target, params, "Unable to find a target")
     return [_listener(target, subsystem, listener)
             for listener in subsystem.listeners]
 
@@ -236,8 +188,10 @@ def _ana_state(value):
 @registry.method("nvmf_subsystem_listener_set_ana_state")
 def set_ana_state(target, params, request):
     """Set the ANA state of a listener, for one group or all."""
-    tgt = subsystems.find_tgt(target, params)
-    subsystem = subsystems.find_subsystem(target, params, tgt)
+    end = "\n" if target.release < 2405 else ""
+    _, subsystem = subsystems.find_subsystem(
+        target, params, "Unable to find a target." + end,
+        f"Unable to find subsystem with NQN {params['nqn']}")
     address = transport_id(params["listen_address"], target)
     state = params["ana_state"]
     if state not in ("optimized", "non_optimized", "inaccessible"):
@@ -262,11 +216,10 @@ def _referral(target, params):
     address = transport_id(params["address"], target)
     if address["trtype"] == "PCIE":
         raise errors.invalid_params()
-    if params.get("subnqn") is not None \
-            and not nvmf.nqn_is_valid(params["subnqn"]):
-        raise errors.internal()
-    subnqn = params.get("subnqn") or nvmf.DISCOVERY
-    return address, subnqn
+    subnqn = params.get("subnqn")
+    if subnqn is not None and len(subnqn.encode()) > 223:
+        raise errors.invalid_params("Invalid subsystem NQN")
+    return address, nvmf.DISCOVERY if subnqn is None else subnqn
 
 
 @registry.method("nvmf_discovery_add_referral")
@@ -274,6 +227,10 @@ def add_referral(target, params, request):
     """Refer hosts to another discovery service."""
     tgt = subsystems.find_tgt(target, params)
     address, subnqn = _referral(target, params)
+    if address["trtype"] in ("TCP", "RDMA") and not address["trsvcid"]:
+        raise errors.internal("Service ID is required.")
+    if not nvmf.nqn_is_valid(subnqn):
+        raise errors.internal()
     if not any(entry["address"] == address and entry["subnqn"] == subnqn
                for entry in tgt.referrals):
         tgt.referrals.insert(0, {
@@ -297,7 +254,7 @@ def remove_referral(target, params, request):
 @registry.method("nvmf_discovery_get_referrals")
 def get_referrals(target, params, request):
     """List the referrals."""
-    tgt = subsystems.find_tgt(target, params)
+    tgt = subsystems.find_tgt(target, params, "Unable to find a target")
     reply = []
     for entry in tgt.referrals:
         info = {"address": dict(entry["address"])}

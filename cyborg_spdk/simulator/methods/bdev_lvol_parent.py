@@ -1,0 +1,127 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Shallow copies of volumes, and volumes that get another parent."""
+
+import errno
+import itertools
+import os
+
+from cyborg_spdk.simulator import bdevs
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import lvol
+from cyborg_spdk.simulator import registry
+
+
+def _layer(target):
+    return target.bdevs.modules["lvol"].layer
+
+
+class _Copies:
+    """The shallow copies that nobody has asked about since they ended."""
+
+    def __init__(self):
+        self.numbers = itertools.count(1)
+        self.known = {}
+
+
+def _copies(target):
+    layer = _layer(target)
+    if not hasattr(layer, "copies"):
+        layer.copies = _Copies()
+    return layer.copies
+
+
+@registry.method("bdev_lvol_start_shallow_copy")
+def start_shallow_copy(target, params, request):
+    """Copy the clusters that are a volume's own to a bdev."""
+    volume = _layer(target).of(params["src_lvol_name"])
+    copies = _copies(target)
+    number = next(copies.numbers)
+    base = target.bdevs.find(params["dst_bdev_name"])
+    if base is None or base.removing:
+        raise lvol.failed(errno.ENODEV)
+    if base.claim is not None or base.openers:
+        raise lvol.failed(errno.EPERM)
+    error = 0
+    if not volume.read_only:
+        error = errno.EPERM
+    elif volume.clusters * volume.store.cluster > base.size \
+            or volume.store.block_size % base.block_size:
+        error = errno.EINVAL
+    copies.known[number] = (volume.allocated, error)
+    return {"operation_id": number}
+
+
+@registry.method("bdev_lvol_check_shallow_copy")
+def check_shallow_copy(target, params, request):
+    """Tell how far a shallow copy is; the end is told once."""
+    known = _copies(target).known
+    if params["operation_id"] not in known:
+        raise errors.no_device()
+    total, error = known.pop(params["operation_id"])
+    reply = {"copied_clusters": 0 if error else total,
+             "total_clusters": total}
+    if error and not total:
+        reply["state"] = "error"
+    if error:
+        reply.update(state="error", error=os.strerror(error))
+    else:
+        reply["state"] = "complete"
+    return reply
+
+
+@registry.method("bdev_lvol_set_parent")
+def set_parent(target, params, request):
+    """Have a volume stand on another snapshot."""
+    layer = _layer(target)
+    volume = layer.of(params["lvol_name"])
+    parent = layer.of(params["parent_name"])
+
+    def finish():
+        if volume is parent:
+            raise lvol.failed(errno.EINVAL)
+        if volume.parent is parent:
+            raise lvol.failed(errno.EEXIST)
+        if not volume.thin or not parent.frozen \
+                or parent.store is not volume.store \
+                or volume.clusters != parent.clusters:
+            raise lvol.failed(errno.EINVAL)
+        volume.parent = parent
+        volume.external = None
+        return True
+
+    target.answer_later(request, finish)
+    return registry.PENDING
+
+
+@registry.method("bdev_lvol_set_parent_bdev")
+def set_parent_bdev(target, params, request):
+    """Have a volume stand on a bdev outside of its store."""
+    volume = _layer(target).of(params["lvol_name"])
+    bdev = target.bdevs.find(params["parent_name"])
+
+    def finish():
+        if bdev is None or bdev.removing:
+            raise lvol.failed(errno.ENODEV)
+        if bdev.uuid == volume.uuid or bdev.size % volume.store.cluster:
+            raise lvol.failed(errno.EINVAL)
+        if volume.external == bdev.uuid:
+            raise lvol.failed(errno.EEXIST)
+        if not volume.thin:
+            raise lvol.failed(errno.EINVAL)
+        if bdev.claim is not None and bdev.claim[0] == bdevs.EXCLUSIVE:
+            raise lvol.failed(errno.EPERM)
+        volume.external, volume.parent = bdev.uuid, None
+        return True
+
+    target.answer_later(request, finish)
+    return registry.PENDING

@@ -1,0 +1,163 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The options of an NVMe-oF transport (``lib/nvmf/transport.c, tcp.c``)."""
+
+from cyborg_spdk.simulator import decode
+from cyborg_spdk.simulator import errors
+
+_NO_LIMIT = 2 ** 32 - 1
+_MOST_PIECES = 16
+
+
+def defaults(release):
+    """A TCP transport's options, in the order of the reply."""
+    options = {"max_queue_depth": 128}
+    if release >= 2007:
+        options["max_io_qpairs_per_ctrlr"] = 127
+    else:
+        options["max_qpairs_per_ctrlr"] = 128
+    options["in_capsule_data_size"] = 4096
+    options["max_io_size"] = 131072
+    if release < 2605:
+        options["io_unit_size"] = 131072
+    options["max_aq_depth"] = 128
+    if release < 2605:
+        options["num_shared_buffers"] = 511
+        options["buf_cache_size"] = _NO_LIMIT if release >= 2301 else 32
+    else:
+        options["iobuf_small_cache_size"] = _NO_LIMIT
+        options["iobuf_large_cache_size"] = _NO_LIMIT
+    options["dif_insert_or_strip"] = False
+    if release >= 2110:
+        options["zcopy"] = False
+    options["c2h_success"] = True
+    options["sock_priority"] = 0
+    if release >= 2010:
+        options["abort_timeout_sec"] = 1
+    if release >= 2405:
+        options["ack_timeout"] = 0
+        options["data_wr_pool_size"] = 0
+    if release >= 2505:
+        options["disable_command_passthru"] = False
+    if release >= 2601:
+        options["kas"] = 100
+        options["min_kato"] = 10000
+    return options
+
+
+class _Checked:
+    """Options on their way to a transport.
+
+    :param failed: the error of what is refused before the transport sees
+        it.
+    """
+
+    def __init__(self, target, params, raw, failed):
+        self.target = target
+        self.release = target.release
+        self.raw = raw
+        self.failed = failed
+        # What the transport itself refuses is told later, in other words.
+        self.refused = errors.internal("Failed to create transport.") \
+            if self.release >= 2309 else failed
+        self.options = defaults(self.release)
+        for key in self.options:
+            if params.get(key) is not None:
+                self.options[key] = params[key]
+        if "buf_cache_size" in params and self.release >= 2605:
+            self.options["iobuf_small_cache_size"] = \
+                params["buf_cache_size"]
+
+    def general(self):
+        """What any transport is checked for."""
+        options = self.options
+        size = options["max_io_size"]
+        if size and (size < 8192 or size & (size - 1)):
+            raise self.failed
+        options["max_aq_depth"] = max(options["max_aq_depth"], 32)
+        if options.get("kas") == 0 or options.get("min_kato") == 0:
+            raise self.failed
+        if "kas" in options:
+            step = options["kas"] * 100
+            options["min_kato"] = -(-options["min_kato"] // step) * step
+        iobuf = self.target.options.calls.get("iobuf_set_options")
+        if iobuf is None:
+            return
+        unit = options.get("io_unit_size")
+        if unit is not None and not 0 < unit <= iobuf["large_bufsize"]:
+            raise self.failed
+        cores = len(self.target.cores())
+        for kind in ("small", "large"):
+            key, count = f"iobuf_{kind}_cache_size", iobuf[
+                f"{kind}_pool_count"]
+            wanted = options.get(key, 0)
+            if wanted not in (0, _NO_LIMIT) and wanted * cores > count:
+                options[key] = count // cores // 2
+
+    def tcp(self):
+        """What the TCP transport reads, checks and corrects itself."""
+        options = self.options
+        for key, kind in (("c2h_success", "bool"),
+                          ("control_msg_num", "uint16"),
+                          ("sock_priority", "uint32")):
+            if key in self.raw:
+                try:
+                    value = decode.DECODERS[kind](self.raw[key])
+                except decode.Refused:
+                    raise self.refused from None
+                if key in options:
+                    options[key] = value
+        if options["sock_priority"] > 16:
+            raise self.refused
+        size = options["max_io_size"]
+        if options.get("io_unit_size", 0) > size:
+            options["io_unit_size"] = size
+        if self.release >= 2209:
+            self._corrected(size)
+        self._buffers(size)
+
+    def _corrected(self, size):
+        options = self.options
+        options["in_capsule_data_size"] = min(
+            options["in_capsule_data_size"], size)
+        if options["max_queue_depth"] < 2:
+            options["max_queue_depth"] = 128
+        if options["max_aq_depth"] > 4096:
+            options["max_aq_depth"] = 128
+
+    def _buffers(self, size):
+        options = self.options
+        unit = options.get("io_unit_size")
+        if unit is None:
+            unit = self.target.options.calls["iobuf_set_options"][
+                "large_bufsize"]
+        if not unit or size // unit > _MOST_PIECES:
+            raise self.refused
+        cache = options.get("buf_cache_size", _NO_LIMIT)
+        if cache != _NO_LIMIT and cache * len(self.target.cores()) \
+                > options["num_shared_buffers"]:
+            raise self.refused
+
+
+def read(target, params, raw, trtype):
+    """Read the options of a new TCP transport.
+
+    :param params: decoded parameters.
+    :param raw: the parameters as they came, which the transport reads too.
+    :returns: dict, in the order of the reply.
+    :raises errors.CallError: -32603.
+    """
+    checked = _Checked(target, params, raw, errors.internal(
+        f"Transport type '{trtype}' create failed"))
+    checked.general()
+    checked.tcp()
+    return checked.options

@@ -1,0 +1,187 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Random calls: right, wrong, missing, extra, mistyped, out of range."""
+
+import fnmatch
+import json
+import os
+
+from cyborg_spdk.simulator import release as releases
+
+with open(os.path.join(os.path.dirname(__file__), 'pools.json')) as _file:
+    _POOLS = json.load(_file)
+
+#: Values that hardly any parameter takes.
+_STRANGE = (None, '', 0, -1, 1, 1.5, True, False, [], {}, 'x', 'x' * 300,
+            2 ** 31, 2 ** 32, 2 ** 63, 2 ** 64, [None], {'a': 1}, 'é',
+            'a\u0000b', 1e3, -2 ** 31)
+
+#: Calls that end a target, that never end, or that reach out of it.
+EXCLUDED = frozenset((
+    'spdk_kill_instance', 'framework_start_init', 'framework_wait_init',
+    'framework_monitor_context_switch', 'env_dpdk_get_mem_stats'))
+
+
+class World:
+    """What the calls may refer to; learnt from the real target.
+
+    :param release: e.g. ``v26.05``.
+    :param random: a :class:`random.Random`.
+    :param methods: names of the methods that both have.
+    """
+
+    def __init__(self, release, random, methods):
+        self.random = random
+        self.release = releases.Release(release)
+        self.methods = [name for name in methods if name not in EXCLUDED]
+        self.bdevs = []
+        self.lvols = []
+        self.uuids = []
+        self.stores = []
+
+    def learn(self, bdevs):
+        """Take over a reply of ``bdev_get_bdevs``."""
+        self.bdevs = [bdev['name'] for bdev in bdevs]
+        self.uuids = [bdev['uuid'] for bdev in bdevs if 'uuid' in bdev]
+        self.lvols = [bdev['name'] for bdev in bdevs
+                      if 'lvol' in bdev['driver_specific']]
+        self.lvols += [bdev['aliases'][0] for bdev in bdevs
+                       if 'lvol' in bdev['driver_specific']]
+
+    # One call.
+
+    def request(self, method, identity=1):
+        """One random call of a method, as JSON text; None if that one is
+        known to kill a real target.
+        """
+        params = self.params(method)
+        if not self._harmless(method, params):
+            return None
+        body = {'jsonrpc': '2.0', 'id': identity, 'method': method}
+        text = json.dumps(body)[:-1]
+        if params is not None:
+            text += ', "params": ' + self._written(params)
+        return text + '}'
+
+    def _written(self, params):
+        text = json.dumps(params)
+        if isinstance(params, dict) and params and self._chance(0.01):
+            name = self.random.choice(list(params))
+            text = (text[:-1] + ', ' + json.dumps(name) + ': '
+                    + json.dumps(params[name]) + '}')
+        return text
+
+    def _chance(self, probability):
+        return self.random.random() < probability
+
+    def params(self, method):
+        """Random parameters for a method, or None for no parameters."""
+        spec = self._spec(method)
+        fields = spec.get('fields') or ()
+        params = {}
+        optional = [field for field in fields if field[2]]
+        often = min(0.5, 1.3 / len(optional)) if optional else 0
+        for name, kind, may_miss in fields:
+            if not may_miss or self._chance(often):
+                params[name] = self.value(method, name, kind)
+        if self._chance(0.14):
+            params = self._spoil(params, method, fields)
+        if not params and self._chance(0.8):
+            return None
+        return params
+
+    def _spec(self, method):
+        for first, last, spec in releases.data('parameters')['methods'].get(
+                method, ()):
+            if self.release.covers(first, last):
+                return spec
+        return {}
+
+    def _spoil(self, params, method, fields):
+        choice = self.random.randrange(5)
+        if choice == 0 and params:
+            del params[self.random.choice(list(params))]
+        elif choice == 1:
+            params['bogus'] = self.random.choice(_STRANGE)
+        elif choice == 2 and self._chance(0.3):
+            return self.random.choice(([], None, {}, [1], [{}]))
+        elif fields:
+            name = self.random.choice(fields)[0]
+            params[name] = self.random.choice(_STRANGE)
+        return params
+
+    def value(self, method, name, kind):
+        """A value for a parameter, mostly of the right kind."""
+        pool = self._pool(method, name)
+        if pool is None:
+            pool = {'bool': (True, False), 'string': ('x', ''),
+                    }.get(kind, (0, 1, 2, 16, 255, 4096))
+        return self.fill(self.random.choice(pool))
+
+    def _pool(self, method, name):
+        key = f'{method}.{name}'
+        for pattern, pool in _POOLS['methods'].items():
+            if fnmatch.fnmatchcase(key, pattern) and not (
+                    pattern == '*.name' and name in _POOLS['fields']):
+                return pool
+        return _POOLS['fields'].get(name)
+
+    def fill(self, value):
+        """Put what exists in the place of ``@bdev`` and the like."""
+        if isinstance(value, dict):
+            return {key: self.fill(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.fill(item) for item in value]
+        if isinstance(value, str) and '@' in value:
+            for mark, known in (('@bdev', self.bdevs),
+                                ('@lvol', self.lvols or ['lvs0/l0']),
+                                ('@uuid', self.uuids), ('@solid', [
+                                    name for name in self.bdevs
+                                    if name[0] not in 'PDE'])):
+                while mark in value:
+                    value = value.replace(
+                        mark, self.random.choice(known or ['M0']), 1)
+        return value
+
+    def _harmless(self, method, params):
+        if not isinstance(params, dict):
+            return True
+        return all(rule(self, params) for rule in HARMFUL.get(method, ()))
+
+
+def _free_name(world, params):
+    name = params.get('name')
+    return isinstance(name, str) and name not in world.bdevs and name and \
+        name != params.get('base_bdev_name') and str(
+            params.get('base_bdev_name'))[:1] != 'P'
+
+
+def _has_blocks(world, params):
+    return params.get('block_size') not in (0, 0.5)
+
+
+def _complete_address(world, params):
+    address = params.get('listen_address')
+    return not isinstance(address, dict) or 'trtype' in address
+
+
+#: method -> rules that a call must meet, or a real target dies of it.
+HARMFUL = {
+    'bdev_passthru_create': (_free_name,),
+    'bdev_null_create': (_has_blocks,),
+    'nvmf_subsystem_add_listener': (_complete_address,),
+    'nvmf_subsystem_remove_listener': (_complete_address,),
+    'nvmf_subsystem_listener_set_ana_state': (_complete_address,),
+    'vhost_start_scsi_controller': (lambda world, params: str(
+        params.get('ctrlr', 'vs'))[:2] != 'vb',),
+}

@@ -1,0 +1,208 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A real target and a simulated one of the same release, side by side.
+
+Each has a network and a mount namespace of its own: both see their private
+directory as :data:`PLACE`, and both may listen on the same ports, so that
+equal calls have equal replies.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from tests.functional.fixtures import target as targets
+from tests.functional.recordings import replay
+
+PLACE = '/srv'
+
+_ENTER = ('ip link set lo up && mount --bind "$0" ' + PLACE
+          + ' && cd ' + PLACE + ' && exec "$@"')
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.dirname(os.path.abspath(__file__)))))
+
+#: Files that both find in their directory: name -> (bytes, mode).
+FILES = {'aio0': (64 << 20, 0o600), 'aio1': (16 << 20, 0o600),
+         'odd': (1000007, 0o600), 'tiny': (100, 0o600),
+         'key0': (32, 0o600), 'key1': (32, 0o600), 'open': (32, 0o644)}
+
+#: What a side answers when it does not answer.
+SILENCE = {'silence': True}
+
+
+class Side:
+    """One target of the two.
+
+    :param command: the program and its own arguments.
+    """
+
+    def __init__(self, command, patience=3.0):
+        self.directory = tempfile.mkdtemp(prefix='agree-')
+        for name, (size, mode) in FILES.items():
+            path = os.path.join(self.directory, name)
+            with open(path, 'wb') as file:
+                file.truncate(size)
+            os.chmod(path, mode)
+        self.socket = os.path.join(self.directory, 'rpc.sock')
+        self.patience = patience
+        self.log = os.path.join(self.directory, 'log')
+        with open(self.log, 'ab') as log:
+            self.process = subprocess.Popen(
+                ['unshare', '--net', '--mount', 'sh', '-c', _ENTER,
+                 self.directory, *command],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, 'PYTHONPATH': _ROOT},
+                start_new_session=True)
+        self.connection = None
+
+    def ready(self):
+        """Wait until it answers.
+
+        :raises RuntimeError: it ended first, or took a minute.
+        """
+        deadline = time.monotonic() + targets.PATIENCE
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            with contextlib.suppress(OSError):
+                self.connection = self.connect()
+                self.call('{"id":0,"method":"rpc_get_methods",'
+                          '"jsonrpc":"2.0"}')
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f'no answer: {self.said()}')
+
+    def connect(self):
+        """Open one more connection."""
+        return replay.Connection(self.socket, self.patience)
+
+    def call(self, text):
+        """Make one call.
+
+        :param text: the request as JSON text.
+        :returns: the reply without what only repeats the request; None
+            if the connection is closed, :data:`SILENCE` if nothing comes.
+        """
+        self.connection.send(text.encode())
+        try:
+            line = self.connection.line()
+        except TimeoutError:
+            return SILENCE
+        if line is None:
+            return None
+        reply = json.loads(line)
+        reply.pop('jsonrpc', None)
+        reply.pop('id', None)
+        return reply
+
+    def said(self):
+        """The end of what it logged."""
+        with open(self.log, errors='replace') as log:
+            return log.read()[-3000:]
+
+    def close(self):
+        """End it and remove its directory."""
+        if self.connection:
+            self.connection.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _real_command(app, arguments):
+    """The command line of the real program."""
+    target = targets.Target(app, None, *arguments)
+    target.socket, target.directory = PLACE + '/rpc.sock', PLACE
+    return target.command()
+
+
+class Pair:
+    """The two targets.
+
+    :param app: the program.
+    :param arguments: further arguments for both.
+    :ivar release: the release, as ``v26.05``.
+    """
+
+    def __init__(self, app, arguments=()):
+        self.real = self.simulated = None
+        try:
+            self.real = Side(_real_command(app, arguments))
+            self.real.ready()
+            self.release = _release(self.real)
+            vhost = ['-S', PLACE] if app in ('vhost', 'spdk_tgt') else []
+            self.simulated = Side([
+                sys.executable, '-m', 'cyborg_spdk.simulator', app,
+                '--spdk-version', self.release, '--poll-ms', '0',
+                '-r', PLACE + '/rpc.sock', *vhost, *arguments])
+            self.simulated.ready()
+        except BaseException:
+            self.close()
+            raise
+        self.comparison = Comparison()
+        self.methods = self.simulated.call(
+            '{"id":0,"method":"rpc_get_methods","jsonrpc":"2.0"}')['result']
+
+    def call(self, text):
+        """Make the same call to both.
+
+        :param text: the request, with the real one's UUIDs.
+        :returns: (the real reply, the simulated one, the differences).
+        """
+        real = self.real.call(text)
+        simulated = self.simulated.call(self.comparison.translated(text))
+        return real, simulated, self.comparison.differences(
+            real, simulated)
+
+    def close(self):
+        """End both."""
+        for side in (self.real, self.simulated):
+            if side is not None:
+                side.close()
+
+
+class Comparison(replay.Comparison):
+    """Compares a real reply with a simulated one."""
+
+    def _same(self, old, new):
+        nil = '0' * 32
+        if nil in (old.replace('-', ''), new.replace('-', '')):
+            return old == new
+        return super()._same(old, new)
+
+    def translated(self, text):
+        """Replace the real one's UUIDs by the simulated one's."""
+        return _UUID.sub(lambda found: self.now.get(
+            found.group(), found.group()), text)
+
+
+_UUID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+
+
+def _release(side):
+    version = side.call('{"id":0,"method":"spdk_get_version",'
+                        '"jsonrpc":"2.0"}')['result']['fields']
+    patch = f'.{version["patch"]}' if version['patch'] else ''
+    return f'v{version["major"]}.{version["minor"]:02d}{patch}'

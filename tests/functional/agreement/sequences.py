@@ -1,0 +1,227 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Sequences of random calls, and what differed in them."""
+
+import collections
+import json
+import random
+import re
+import time
+
+from tests.functional.agreement import calls
+from tests.functional.agreement import pair as pairs
+
+#: Methods that are called more often than others, by their beginning.
+_THEMES = {
+    'nvmf_tgt': (
+        ('bdev_malloc', 'bdev_null', 'bdev_passthru', 'bdev_error',
+         'bdev_delay', 'bdev_split', 'bdev_raid', 'bdev_aio'),
+        ('bdev_malloc_create', 'bdev_lvol'),
+        ('bdev_malloc_create', 'bdev_raid'),
+        ('bdev_malloc', 'bdev_null_create', 'nvmf_'),
+        ('nvmf_create_transport', 'nvmf_create_subsystem',
+         'nvmf_subsystem_add_listener', 'bdev_malloc_create',
+         'nvmf_subsystem_add_ns', 'bdev_nvme_attach', 'bdev_nvme_detach',
+         'bdev_nvme_get', 'nvmf_subsystem', 'bdev_nvme'),
+        ('bdev_',), ('',)),
+    'vhost': (('bdev_malloc', 'bdev_split', 'vhost_'), ('vhost_',
+              'bdev_malloc', 'scsi_'), ('',)),
+    'iscsi_tgt': (('bdev_malloc', 'iscsi_'), ('iscsi_', 'scsi_'), ('',)),
+}
+_THEMES['spdk_tgt'] = sum(_THEMES.values(), ())
+
+_CHANGES = re.compile('create|delete|attach|detach|resize|rename|snapshot|'
+                      'clone|inflate|decouple|parent|grow|rescan|remove|add_')
+
+#: What is compared after each sequence.
+STATE = (
+    'bdev_get_bdevs', 'bdev_raid_get_bdevs', 'bdev_lvol_get_lvstores',
+    'bdev_lvol_get_lvols', 'bdev_nvme_get_controllers',
+    'nvmf_get_subsystems', 'nvmf_get_transports', 'nvmf_get_targets',
+    'nvmf_discovery_get_referrals', 'vhost_get_controllers',
+    'scsi_get_devices', 'iscsi_get_target_nodes', 'iscsi_get_portal_groups',
+    'iscsi_get_initiator_groups', 'iscsi_get_auth_groups',
+    'iscsi_get_options', 'notify_get_notifications', 'keyring_get_keys',
+    'accel_crypto_keys_get', 'bdev_get_iostat')
+SUBSYSTEMS = ('bdev', 'nvmf', 'vhost_blk', 'vhost_scsi', 'iscsi', 'iobuf',
+              'sock', 'accel', 'keyring', 'scheduler', 'vmd')
+
+
+class Difference:
+    """Where replies to one call differ, in which sequence."""
+
+    def __init__(self, made, text, real, simulated, problems):
+        self.made = list(made)
+        self.text = text
+        self.real, self.simulated = real, simulated
+        self.problems = problems
+        self.number = 1
+
+    @property
+    def grave(self):
+        """Whether one of the two made the call and the other did not."""
+        return self.kind(self.real) != self.kind(self.simulated)
+
+    @staticmethod
+    def kind(reply):
+        """The kind of a reply."""
+        if reply is None:
+            return 'closed'
+        return next(iter(set(reply) & {'result', 'error', 'silence'}), 'odd')
+
+    def signature(self):
+        """What is the same in differences that are the same."""
+        method = re.search('"method": "([^"]*)"', self.text)
+        text = ' '.join(re.sub(r'\[\d+\]', '[]', problem)
+                        for problem in self.problems[:2])
+        return (method and method.group(1),
+                re.sub(r'[0-9a-f]{8}-[-0-9a-f]{27}|\d+', '#', text)[:160])
+
+    def written(self):
+        """As text for a person."""
+        lines = [f'{self.number} x after {len(self.made)} calls: {self.text}']
+        if self.grave or 'error' in (self.real or {}):
+            lines.append(f'    real      {pairs.replay.short(self.real)}')
+            lines.append(
+                f'    simulated {pairs.replay.short(self.simulated)}')
+        lines += [f'    {problem}' for problem in self.problems[:4]]
+        return '\n'.join(lines)
+
+
+class Session:
+    """Many sequences.
+
+    :param app: the program.
+    :param seed: of the random numbers; each sequence has one of its own,
+        ``seed`` + its number.
+    """
+
+    def __init__(self, app, seed, length=80, themes=None):
+        self.app = app
+        self.seed = seed
+        self.length = length
+        self.themes = themes or _THEMES[app]
+        self.calls = 0
+        self.sequences = 0
+        self.found = collections.OrderedDict()
+        self.methods = collections.Counter()
+
+    def run(self, seconds):
+        """Run sequences for a time."""
+        end = time.monotonic() + seconds
+        number = 0
+        while time.monotonic() < end:
+            self.sequence(self.seed + number, end)
+            number += 1
+
+    def sequence(self, seed, end=None):
+        """Run one sequence on fresh targets."""
+        self.sequences += 1
+        pair = pairs.Pair(self.app)
+        try:
+            sequence = Sequence(self, pair, random.Random(seed))
+            sequence.run(self.length, end)
+        finally:
+            pair.close()
+
+    def note(self, difference):
+        """Take a difference down, once."""
+        known = self.found.setdefault(difference.signature(), difference)
+        if known is not difference:
+            known.number += 1
+            if len(difference.made) < len(known.made):
+                difference.number = known.number
+                self.found[difference.signature()] = difference
+
+    def report(self):
+        """What was found, as text."""
+        head = (f'{self.calls} calls in {self.sequences} sequences of '
+                f'{self.app} from seed {self.seed}: '
+                f'{len(self.found)} differences')
+        return '\n'.join([head, *(item.written() for item
+                                  in self.found.values())])
+
+
+class Sequence:
+    """One sequence of calls to one pair."""
+
+    def __init__(self, session, pair, source):
+        self.session = session
+        self.pair = pair
+        self.random = source
+        self.made = []
+        methods = [name for name in self.ask('rpc_get_methods')['result']
+                   if name in pair.methods]
+        self.world = calls.World(pair.release, source, methods)
+        theme = source.choice(session.themes)
+        self.themed = [name for name in self.world.methods
+                       if name.startswith(theme)]
+
+    def ask(self, method, **params):
+        """Call a method of the real target alone."""
+        body = {'jsonrpc': '2.0', 'id': 1, 'method': method}
+        if params:
+            body['params'] = params
+        return self.pair.real.call(json.dumps(body)) or {}
+
+    def run(self, length, end=None):
+        """Make calls until one tells the two apart for good."""
+        for _ in range(length):
+            if end and time.monotonic() > end:
+                return
+            pool = self.themed if self.random.random() < 0.85 \
+                else self.world.methods
+            method = self.random.choice(pool)
+            text = self.world.request(method)
+            if text is None:
+                continue
+            if not self.make(text):
+                return
+            if _CHANGES.search(method) and not self._learn():
+                return
+        self.compare_state()
+
+    def _learn(self):
+        """Look at the bdevs, which calls refer to."""
+        body = {'jsonrpc': '2.0', 'id': 1, 'method': 'bdev_get_bdevs'}
+        good = self.make(json.dumps(body))
+        if good:
+            self.world.learn(self.last['result'])
+        return good
+
+    def compare_state(self):
+        """Compare what both tell about themselves."""
+        requests = [(method, None) for method in STATE] + [
+            ('framework_get_config', {'name': name}) for name in SUBSYSTEMS]
+        for method, params in requests:
+            if method in self.world.methods:
+                body = {'jsonrpc': '2.0', 'id': 1, 'method': method}
+                if params:
+                    body['params'] = params
+                if not self.make(json.dumps(body)):
+                    return
+
+    def make(self, text):
+        """Make one call to both.
+
+        :returns: whether both are still alike.
+        """
+        real, simulated, problems = self.pair.call(text)
+        self.session.calls += 1
+        self.last = real
+        difference = Difference(self.made, text, real, simulated, problems)
+        self.made.append(text)
+        if problems:
+            self.session.note(difference)
+        return not difference.grave and real is not None \
+            and 'silence' not in real

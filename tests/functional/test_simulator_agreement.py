@@ -1,0 +1,47 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The simulator beside a real SPDK: random calls, the same replies.
+
+Runs only with CYBORG_SPDK_TEST_SPDK_DIR, as root. CYBORG_SPDK_TEST_SEED
+repeats a run, CYBORG_SPDK_TEST_SECONDS (30 for each program) prolongs it.
+"""
+
+import os
+import time
+import unittest
+
+from tests.functional.agreement import sequences
+from tests.functional.fixtures import target as targets
+
+SEED = int(os.environ.get('CYBORG_SPDK_TEST_SEED') or time.time())
+SECONDS = float(os.environ.get('CYBORG_SPDK_TEST_SECONDS') or 30)
+
+
+@unittest.skipUnless(targets.SPDK_DIR, 'compares with a real SPDK')
+class Agreement(unittest.TestCase):
+
+    def compare(self, app):
+        session = sequences.Session(app, SEED)
+        session.run(SECONDS)
+        print(session.report())
+        self.assertGreater(session.calls, 0)
+        self.assertEqual({}, session.found, session.report())
+
+    def test_nvmf(self):
+        self.compare('nvmf_tgt')
+
+    def test_vhost(self):
+        self.compare('vhost')
+
+    def test_iscsi(self):
+        self.compare('iscsi_tgt')
