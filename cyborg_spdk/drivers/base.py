@@ -15,6 +15,7 @@
 import dataclasses
 import itertools
 import logging
+import os
 import time
 
 from cyborg.accelerator.drivers import driver
@@ -35,6 +36,7 @@ from cyborg_spdk.drivers import starting
 from cyborg_spdk.drivers import stats
 from cyborg_spdk.drivers import units
 from cyborg_spdk import exceptions
+from cyborg_spdk.host import process
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 
@@ -143,9 +145,9 @@ class SpdkDriver(driver.GenericDriver):
         Never raises; what stands in the way is logged.
 
         :param control_path: which target: the device's control path.
-        :param image_path: path of the image on this host.
-        :returns: bool: True if there are controllers on the PCI bus of this
-            host behind the target, and all have taken it.
+        :param image_path: path of the image, on the target's host.
+        :returns: bool: True if there are controllers behind the target that
+            take firmware, and all have taken it.
         """
         try:
             name = firmware.target_name(control_path)
@@ -154,6 +156,9 @@ class SpdkDriver(driver.GenericDriver):
                     'control path', name, 'no target of this kind has that '
                                           'name')
             target = spdk_conf.target(CONF, self.KIND, name)
+            if process.socket_path(target):
+                firmware.check_image(image_path)
+                image_path = os.path.abspath(image_path)
             client = rpc.connect(target.rpc_address,
                                  timeout=CONF.spdk.connect_timeout)
             return firmware.apply(client, name, image_path)

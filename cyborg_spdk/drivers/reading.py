@@ -30,6 +30,16 @@ _BDEVS = 'bdev_get_bdevs'
 _ACCEL = 'accel_get_opc_assignments'
 
 
+def kinds(client):
+    """Kinds of units that a target can have.
+
+    :param client: ``rpc.Client`` of the target.
+    :returns: list of ``"nvmf"``, ``"vhost"``, ``"iscsi"``.
+    """
+    return [kind for kind, methods in _CALLS.items()
+            if all(map(client.has, methods))]
+
+
 def read(client, kind, timeout):
     """Read what a target has to give away. Blocks.
 

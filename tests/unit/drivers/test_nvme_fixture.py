@@ -13,105 +13,16 @@
 """The NVMe/TCP fixture, spoken to byte by byte as the specification says."""
 
 import os
-import socket
 import struct
 
 import testtools
 
 from tests.functional.fixtures.nvme import firmware
+from tests.functional.fixtures.nvme import initiator
 from tests.functional.fixtures.nvme import server
 from tests.functional.fixtures.nvme import subsystem
 
 NQN = 'nqn.2016-06.io.spdk:fixture'
-HOST = b'nqn.2014-08.org.nvmexpress:uuid:0c6ff3a4-8c6a-4c2e-9f3c-2c6a8c5d0c11'
-
-
-class Initiator:
-    """One queue of a host; every command waits for its answer."""
-
-    def __init__(self, port):
-        self.sock = socket.create_connection(('127.0.0.1', port), 30)
-        self.source = self.sock.makefile('rb')
-        self.cid = 0
-
-    def close(self):
-        self.source.close()
-        self.sock.close()
-
-    def send(self, kind, header, data=b'', flags=0):
-        length = 8 + len(header)
-        self.sock.sendall(struct.pack(
-            '<BBBBI', kind, flags, length, length if data else 0,
-            length + len(data)) + header + data)
-
-    def receive(self):
-        """(kind, header, data), or None at the end."""
-        common = self.source.read(8)
-        if not common:
-            return None
-        kind, _flags, header, _offset, length = struct.unpack('<BBBBI',
-                                                              common)
-        rest = self.source.read(length - 8)
-        return kind, rest[:header - 8], rest[header - 8:]
-
-    def greet(self, version=0):
-        self.send(0, struct.pack('<HBBI112x', version, 0, 0, 0))
-        return self.receive()
-
-    def command(self, opcode, data=b'', want=0, nsid=0, capsule=True,
-                dwords=(), fabrics=None):
-        """(status, result, data) of one command."""
-        self.cid += 1
-        entry = bytearray(64)
-        struct.pack_into('<BBHI', entry, 0, opcode, 0x40, self.cid, nsid)
-        if fabrics is not None:
-            entry[4] = fabrics
-        size = len(data) or want
-        struct.pack_into('<I', entry, 32, size)
-        entry[39] = 0x01 if data and capsule else 0x5a
-        for number, value in enumerate(dwords, 10):
-            struct.pack_into('<I', entry, 4 * number, value)
-        self.send(4, bytes(entry), data if capsule else b'')
-        found = b''
-        while True:
-            kind, header, more = self.receive()
-            if kind == 9:
-                cid, tag, offset, length = struct.unpack('<HHII4x', header)
-                # In two pieces, as an initiator may.
-                half = length // 2
-                for begin, end in ((offset, half), (half, length)):
-                    self.send(6, struct.pack('<HHII4x', cid, tag, begin,
-                                             end - begin), data[begin:end])
-            elif kind == 7:
-                cid, _tag, offset, length = struct.unpack('<HHII4x', header)
-                assert (cid, offset, length) == (self.cid, 0, len(more))
-                found += more
-            else:
-                assert kind == 5, kind
-                result, _head, _queue, cid, status = struct.unpack('<QHHHH',
-                                                                   header)
-                assert cid == self.cid
-                return status >> 1, result, found
-
-    def connect(self, queue=0, controller=0xffff, nqn=NQN):
-        data = bytearray(1024)
-        struct.pack_into('<16sH', data, 0, b'host', controller)
-        struct.pack_into('<256s256s', data, 256, nqn.encode(), HOST)
-        return self.command(0x7f, bytes(data), fabrics=1,
-                            dwords=(queue << 16, 31, 0))
-
-    def enable(self, value=0x00460001):
-        return self.command(0x7f, fabrics=0, dwords=(0, 0x14, value, 0))
-
-    def get(self, offset, size=0):
-        return self.command(0x7f, fabrics=4, dwords=(size, offset))[1]
-
-    def download(self, offset, data, **options):
-        return self.command(0x11, data, dwords=(len(data) // 4 - 1,
-                                                offset // 4), **options)[0]
-
-    def commit(self, action=1, slot=0):
-        return self.command(0x10, dwords=(action << 3 | slot,))[0]
 
 
 class FixtureCase(testtools.TestCase):
@@ -128,7 +39,7 @@ class FixtureCase(testtools.TestCase):
         self.admin.enable()
 
     def queue(self):
-        made = Initiator(self.server.port)
+        made = initiator.Initiator(self.server.port, NQN)
         self.addCleanup(made.close)
         self.assertEqual(1, made.greet()[0])
         return made
@@ -203,8 +114,15 @@ class ControllerTest(FixtureCase):
             0x02, want=4096, nsid=3, dwords=(0, 0, 7))[0])
         self.assertEqual(0, queue.command(0x00, nsid=1)[0])
 
+    def test_a_host_reads(self):
+        self.subsystem.disks[2][:512] = b'x' * 512
+        self.assertEqual(b'x' * 512 + b'\0' * 512, initiator.read(
+            self.server.port, NQN, 2, 2))
+        self.assertIsNone(initiator.read(
+            self.server.port, 'nqn.other', 2, 2))
+
     def test_what_none_may_send_closes_the_connection(self):
-        other = Initiator(self.server.port)
+        other = initiator.Initiator(self.server.port, NQN)
         self.addCleanup(other.close)
         self.assertIsNone(other.greet(version=1))
         self.admin.send(0x09, bytes(16))
