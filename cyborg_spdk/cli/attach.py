@@ -17,6 +17,7 @@ import logging
 from cliff import command
 from cliff import show
 
+from cyborg_spdk.cli import saving
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.drivers import attach
 from cyborg_spdk import exceptions
@@ -38,6 +39,13 @@ def _arguments(parser):
         '--target', metavar='NAME',
         help='Name of the target in the configuration. Default: the one of '
              'the handle\'s kind, if there is only one.')
+
+
+def _save(conf, client, parsed_args):
+    """What was changed is to survive the target's end."""
+    _kind, handle = attach.parse(parsed_args.handle)
+    saving.save(conf, [client.address],
+                [*handle.values(), parsed_args.consumer])
 
 
 def _client(conf, parsed_args):
@@ -100,9 +108,10 @@ class Attach(show.ShowOne):
             'key_file', 'only_listed', 'bdev', 'group', 'mode',
             'portal_group', 'netmask')
             if getattr(parsed_args, name) is not None}
-        made = attach.attach(_client(self.app.conf, parsed_args),
-                             parsed_args.handle, parsed_args.consumer,
-                             **options)
+        client = _client(self.app.conf, parsed_args)
+        made = attach.attach(client, parsed_args.handle,
+                             parsed_args.consumer, **options)
+        _save(self.app.conf, client, parsed_args)
         for warning in made.warnings:
             LOG.warning('%s', warning)
         return ('Consumer', 'Reach', 'Changed'), (
@@ -123,7 +132,8 @@ class Detach(command.Command):
 
     def take_action(self, parsed_args):
         options = {'delete': True} if parsed_args.delete else {}
-        if not attach.detach(_client(self.app.conf, parsed_args),
-                             parsed_args.handle, parsed_args.consumer,
-                             **options):
+        client = _client(self.app.conf, parsed_args)
+        if not attach.detach(client, parsed_args.handle,
+                             parsed_args.consumer, **options):
             LOG.info('%s had no right to it', parsed_args.consumer)
+        _save(self.app.conf, client, parsed_args)

@@ -21,6 +21,7 @@ from cliff import lister
 from stevedore import driver
 from stevedore import extension
 
+from cyborg_spdk.cli import saving
 from cyborg_spdk import exceptions
 from cyborg_spdk import tasks
 
@@ -58,8 +59,9 @@ class Lines(columns.FormattableColumn):
 class Discover(lister.Lister):
     """Show the accelerators of this host, as the Cyborg agent finds them.
 
-    Targets that do not run are started if their options allow it. What the
-    agent remembers of its last report is neither read nor changed.
+    Targets that do not run are started if their options allow it, and what
+    they have is saved if this user may. What the agent remembers of its last
+    report is neither read nor changed.
     """
 
     def get_parser(self, prog_name):
@@ -77,7 +79,12 @@ class Discover(lister.Lister):
 
     def run(self, parsed_args):
         self._failed = False
-        return super().run(parsed_args) or int(self._failed)
+        self._read = []
+        code = super().run(parsed_args) or int(self._failed)
+        if not parsed_args.simulate:
+            # After the output: where something is missing it takes seconds.
+            saving.save(self.app.conf, self._read)
+        return code
 
     def take_action(self, parsed_args):
         if not parsed_args.simulate:
@@ -97,6 +104,8 @@ class Discover(lister.Lister):
         errors = [survey.error for survey in surveys if survey.error]
         if errors and len(errors) == len(surveys):
             raise errors[0]
+        self._read = [survey.target.rpc_address for survey in surveys
+                      if survey.error is None]
         for error in errors:
             LOG.error('%s', error)
             self._failed = True

@@ -18,6 +18,7 @@ from cliff import columns
 from cliff import command
 from cliff import lister
 
+from cyborg_spdk.cli import saving
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
@@ -69,6 +70,15 @@ class Managing(command.Command):
     #: (names, options for argparse) of each argument.
     arguments = ()
 
+    def run(self, parsed_args):
+        self._changed = None
+        code = super().run(parsed_args)
+        if self._changed:
+            saving.save(self.app.conf, [self._changed], [
+                value for value in vars(parsed_args).values()
+                if value and isinstance(value, str)])
+        return code
+
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         where = parser.add_mutually_exclusive_group()
@@ -101,7 +111,9 @@ class Managing(command.Command):
         return [(one.name, one.rpc_address) for one in targets]
 
     def client(self, parsed_args):
-        """The client of the one target that is meant.
+        """The client of the one target that is to be changed.
+
+        What it has is saved when the command has succeeded.
 
         :raises InvalidValue: several suit and none was named.
         """
@@ -110,7 +122,8 @@ class Managing(command.Command):
             raise exceptions.InvalidValue(
                 '--target', None, 'name one of '
                 + ', '.join(name for name, _ in found))
-        return self.connect(found[0][1])
+        self._changed = found[0][1]
+        return self.connect(self._changed)
 
     def connect(self, address):
         """The client for an address, with the configured timeouts."""

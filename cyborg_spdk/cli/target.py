@@ -20,6 +20,7 @@ from cliff import columns
 from cliff import command
 from cliff import lister
 
+from cyborg_spdk.cli import saving
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import configuration
@@ -256,4 +257,5 @@ class LoadConfig(command.Command):
         self.app.stdout.write(
             f"{target.name}: {done.made} calls made, "
             f"{len(done.left_out)} left out, {len(done.failed)} failed\n")
+        saving.save(conf, [target.rpc_address])
         return int(bool(done.failed))

@@ -140,9 +140,11 @@ def objects(config):
                if _MAKES.search(call.get('method', '')))
 
 
-def lost(before, after):
+def lost(before, after, expected=()):
     """Calls that make something, of one configuration and not of another.
 
+    :param expected: names: a call that has one of them for a value, alone
+        or behind a prefix, is not counted.
     :returns: list of their methods.
     """
     kept = collections.Counter(
@@ -152,9 +154,21 @@ def lost(before, after):
         text = json.dumps(call, sort_keys=True)
         if kept[text]:
             kept[text] -= 1
-        elif _MAKES.search(call.get('method', '')):
+        elif _MAKES.search(call.get('method', '')) and not any(
+                _is_about(call.get('params'), name) for name in expected):
             missing.append(call['method'])
     return missing
+
+
+def _is_about(value, name):
+    """Whether a name is in the parameters of a call."""
+    if isinstance(value, str):
+        # iqn.2016-06.io.spdk:disk1, lvs/lvol
+        return value == name or value.endswith((':' + name, '/' + name))
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, list) and any(
+        _is_about(one, name) for one in value)
 
 
 def parse(data, name):
@@ -249,7 +263,7 @@ def _identity(found):
 
 
 def save(conf, target, client, *, force=False, timeout=None,
-         confirm=CONFIRM):
+         confirm=CONFIRM, expected=()):
     """Save what a target has, if it has changed.
 
     What was saved is replaced if the target was started with it, or if it
@@ -265,6 +279,8 @@ def save(conf, target, client, *, force=False, timeout=None,
     :param force: replace it whatever the target has: the operator says so.
     :param timeout: as for :func:`read`.
     :param confirm: seconds of that wait.
+    :param expected: names of what the caller has just changed or deleted:
+        that they are missing needs no confirmation.
     :returns: True if it was written, False if nothing has changed, or it
         was left alone, or the target is not on this host.
     :raises StateError: if it cannot be written; what was saved is kept.
@@ -291,10 +307,11 @@ def save(conf, target, client, *, force=False, timeout=None,
     with locks.hold(directory(conf), os.path.basename(path(conf, target)),
                     _LOCK_TIMEOUT, doing=f'{target.name}: save'):
         return _save(conf, target, found, config, data, identity, force,
-                     lambda: time.sleep(confirm) or still())
+                     expected, lambda: time.sleep(confirm) or still())
 
 
-def _save(conf, target, found, config, data, identity, force, confirmed):
+def _save(conf, target, found, config, data, identity, force, expected,
+          confirmed):
     try:
         saved = load(conf, target)
     except Damaged as exc:
@@ -321,7 +338,8 @@ def _save(conf, target, found, config, data, identity, force, confirmed):
         _keep(target, saved, identity, 'it could not be given all of its '
               f'saved configuration ({", ".join(sorted(set(missing)))})')
         return False
-    if missing and not force and not confirmed():
+    if lost(saved.config, config, expected) and not force \
+            and not confirmed():
         LOG.info('%s: it is changing, or going down; its configuration is '
                  'not saved now', target.name)
         return False

@@ -1,0 +1,89 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Save what a target has, after a command has looked at it or changed it.
+
+The Cyborg agent does so after each report; here it is done for who works
+without one, or whose target ends before the next report.
+"""
+
+import logging
+import os
+
+from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import exceptions
+from cyborg_spdk.host import process
+from cyborg_spdk.host import savedconfig
+from cyborg_spdk import rpc
+from cyborg_spdk import tasks
+
+LOG = logging.getLogger(__name__)
+
+
+def save(conf, addresses, expected=()):
+    """Save what configured targets have, if it has changed. Blocks.
+
+    Only of targets on this host whose option save_config is set, and only
+    if this user may write the state directory; else nothing is done and
+    nothing said. A failure is told, and is none of the command.
+
+    :param conf: the configuration.
+    :param addresses: RPC addresses; one that no configured target has is
+        passed over.
+    :param expected: names of what was changed; see
+        :func:`cyborg_spdk.host.savedconfig.save`.
+    """
+    if not _may_write(conf.spdk.state_path):
+        LOG.debug('%s may not be written: configurations are not saved',
+                  conf.spdk.state_path)
+        return
+    try:
+        targets = _targets(conf, addresses)
+    except exceptions.InvalidValue as exc:
+        # Of a target that the command has had nothing to do with.
+        LOG.debug('configurations are not saved: %s', exc)
+        return
+    names = [f'save {target.name}' for target in targets]
+    for name, target in zip(names, targets, strict=True):
+        tasks.run(name, _save, conf, target, expected)
+    tasks.wait(*names)
+
+
+def _may_write(directory):
+    """Whether this user may make files there, or make the directory."""
+    if not os.path.lexists(directory):
+        directory = os.path.dirname(directory)
+    return os.access(directory, os.W_OK | os.X_OK, effective_ids=True)
+
+
+def _targets(conf, addresses):
+    """One target for each process whose configuration is to be kept."""
+    wanted = {rpc.parse_address(address) for address in addresses}
+    found = {}
+    for target in spdk_conf.targets(conf):
+        address = rpc.parse_address(target.rpc_address)
+        if address in wanted and target.save_config \
+                and process.socket_path(target):
+            found.setdefault(address, target)
+    return list(found.values())
+
+
+def _save(conf, target, expected):
+    try:
+        client = rpc.connect(target.rpc_address,
+                             timeout=conf.spdk.connect_timeout)
+        savedconfig.save(conf, target, client, timeout=conf.spdk.rpc_timeout,
+                         expected=expected)
+    except exceptions.SpdkError as exc:
+        LOG.warning('%s: its configuration was not saved: %s; if it ends now '
+                    'it comes back with what was saved before', target.name,
+                    exc)
