@@ -33,6 +33,8 @@ READ_MANY_WRITE_ONE = "read_many_write_one"
 READ_MANY_WRITE_NONE = "read_many_write_none"
 READ_MANY_WRITE_SHARED = "read_many_write_shared"
 
+NIL = "00000000-0000-0000-0000-000000000000"
+
 QOS = ("rw_ios_per_sec", "rw_mbytes_per_sec", "r_mbytes_per_sec",
        "w_mbytes_per_sec")
 
@@ -111,6 +113,7 @@ class Layer:
         self.watchers = []
         self.counters = {"Malloc": 0, "Null": 0}
         self.examine_names = []
+        self.fresh = []
         self.options = {"bdev_io_pool_size": 65535,
                         "bdev_io_cache_size": 256,
                         "bdev_auto_examine": True}
@@ -149,7 +152,7 @@ class Layer:
         """
         if not bdev.name:
             raise errors.invalid()
-        if bdev.uuid is None:
+        if bdev.uuid in (None, NIL):
             bdev.uuid = str(uuid.uuid4())
         names = [bdev.name]
         if self.target.release >= 2205 and bdev.uuid != bdev.name \
@@ -161,10 +164,23 @@ class Layer:
         for name in names:
             self.by_name[name] = bdev
         self.list.append(bdev)
-        self.target.notify("bdev_register", bdev.name)
         self.examine(bdev)
+        self._registered(bdev)
         for watcher in list(self.watchers):
             watcher(bdev)
+
+    def _registered(self, bdev):
+        """Tell of a new bdev when the present call is through; of several
+        the last one first.
+        """
+        if not self.fresh:
+            self.target.post(self._tell)
+        self.fresh.append(bdev.name)
+
+    def _tell(self):
+        fresh, self.fresh = self.fresh, []
+        for name in reversed(fresh):
+            self.target.notify("bdev_register", name)
 
     def examine(self, bdev):
         """Let the modules on top look at a new bdev, if they may."""
@@ -264,7 +280,9 @@ class Layer:
             info["zoned"] = bdev.zoned is not None
             info.update(bdev.zoned or {})
         info["supported_io_types"] = {
-            name: name in bdev.io for name in io_type_names(release)}
+            name: name in bdev.io or (
+                name == "write_zeroes" and "write" in bdev.io)
+            for name in io_type_names(release)}
         if release >= 2205 and bdev.domains:
             info["memory_domains"] = list(bdev.domains)
         info["driver_specific"] = bdev.specific()

@@ -76,11 +76,10 @@ def _bdev(target):
     for name in layer.examine_names:
         result.append({"method": "bdev_examine", "params": {"name": name}})
     modules = layer.modules
-    result += modules["split"].config()
-    result += modules["error"].config()
-    result += _options(target, "bdev_raid_set_options")
-    for name in ("passthru", "delay"):
+    for name in ("zone_block", "delay", "split", "error"):
         result += modules[name].config()
+    result += _options(target, "bdev_raid_set_options")
+    result += modules["passthru"].config()
     own = {"malloc", "null", "aio", "raid"}
     if release >= 2605:
         for name in ("malloc", "null"):

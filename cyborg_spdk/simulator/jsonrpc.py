@@ -183,6 +183,8 @@ class Dispatcher:
             return
         request.params = params
         try:
+            if method.early is not None:
+                method.early(target)
             decoded = method.params(params)
             if method.function is None:
                 # Known to the release, outside of what is simulated.

@@ -34,14 +34,14 @@ def failed(number):
     return errors.invalid_params(os.strerror(number))
 
 
-def _mask_pages(bits):
-    return -(-(_MASK_HEADER + -(-bits // 8)) // _PAGE)
+def _mask_pages(bits, page):
+    return -(-(_MASK_HEADER + -(-bits // 8)) // page)
 
 
 class Store:
     """A store of logical volumes on a bdev."""
 
-    def __init__(self, name, base, cluster, ratio):
+    def __init__(self, name, base, cluster, ratio, page=0, clear="unmap"):
         self.name = name
         self.base = base
         self.uuid = str(uuid.uuid4())
@@ -50,18 +50,26 @@ class Store:
         self.lvols = []
         self.opener = None
         clusters = base.size // self.cluster
-        pages = (ratio or 100) * clusters // 100
-        self.mask_pages = _mask_pages(clusters)
-        used = 1 + self.mask_pages + 2 * _mask_pages(pages) + pages
-        self.total = clusters - -(-used * _PAGE // self.cluster)
+        self.page = max(_PAGE, page)
+        self.pages = (ratio or 100) * clusters // 100
+        self.mask_pages = _mask_pages(clusters, self.page)
+        mask = _mask_pages(self.pages, self.page)
+        used = 1 + 2 * mask + max(mask, self.mask_pages) + self.pages
+        self.total = clusters - -(-used * self.page // self.cluster)
         self._of_base = clusters
-        base.unmapped = (base.size - used * _PAGE, 1)
+        self._cleared = max(0, base.size - used * self.page) \
+            if clear == "unmap" else 0
+
+    def format(self):
+        """Count what a real store writes and unmaps when it is made."""
+        if self._cleared:
+            self.base.unmapped = (self._cleared, 1)
         self.write(3)
 
     def write(self, pages):
         """Count pages of metadata that a real store would write."""
         size, number = self.base.written
-        self.base.written = (size + pages * _PAGE, number + pages)
+        self.base.written = (size + pages * self.page, number + pages)
 
     def grow(self):
         """Take over what the base bdev has more than it had."""
@@ -78,7 +86,8 @@ class Store:
     @property
     def max_growable(self):
         """To how many bytes the store could grow."""
-        return (self.mask_pages * _PAGE - _MASK_HEADER) * 8 * self.cluster
+        return (self.mask_pages * self.page - _MASK_HEADER) * 8 \
+            * self.cluster
 
     def clusters(self, size):
         """How many clusters a size takes."""
@@ -162,10 +171,12 @@ class Layer:
                 return store
         raise errors.no_device()
 
-    def create_store(self, base, name, cluster, ratio):
+    def create_store(self, base, name, cluster, *layout):
         """Make a store on a bdev.
 
-        :raises errors.CallError: EINVAL, EEXIST, EPERM, ENOSPC.
+        :param layout: ratio of metadata pages to clusters in per cent,
+            bytes of a page, how the rest is cleared.
+        :raises errors.CallError: EINVAL, EEXIST, EPERM, ENOSPC, ENOMEM.
         """
         if not name or len(name.encode()) >= NAME_MAX:
             raise errors.invalid()
@@ -181,9 +192,17 @@ class Layer:
                    else failed(errno.EINVAL))
         if any(store.name == name for store in self.stores):
             raise errors.exists()
-        store = Store(name, base, cluster, ratio)
-        if store.total < 0 or size < _PAGE:
-            raise failed(errno.ENOSPC if size >= _PAGE else errno.EINVAL)
+        store = Store(name, base, cluster, *layout)
+        if not store.pages or size % _PAGE:
+            raise failed(errno.EINVAL)
+        if base.size < size:
+            raise failed(errno.ENOSPC)
+        if size < store.page:
+            raise failed(errno.EINVAL)
+        if store.total < 0:
+            raise failed(errno.ENOMEM if self.target.release >= 2301
+                         else errno.ENOSPC)
+        store.format()
         kind = bdevs.READ_MANY_WRITE_ONE \
             if self.target.release >= 2305 else bdevs.EXCLUSIVE
         self.target.bdevs.claim(base, "lvol", kind)

@@ -26,8 +26,8 @@ def load(target):
     """Give a target its modules, in the order in which they examine."""
     modules = target.bdevs.modules
     for name, module in (
-            ("error", bdev_error), ("passthru", bdev_passthru),
-            ("delay", bdev_delay), ("split", bdev_split),
-            ("zone_block", bdev_zone_block), ("raid", raid),
-            ("lvol", bdev_lvol), ("nvme", bdev_nvme)):
+            ("zone_block", bdev_zone_block), ("delay", bdev_delay),
+            ("split", bdev_split), ("error", bdev_error), ("raid", raid),
+            ("passthru", bdev_passthru), ("lvol", bdev_lvol),
+            ("nvme", bdev_nvme)):
         modules[name] = module.Module(target)

@@ -22,7 +22,8 @@ def calls(target):
     result = [call for call in map(options.call, (
         "nvmf_set_config", "nvmf_set_max_subsystems", "nvmf_set_crdt"))
         if call]
-    for tgt in layer.tgts.values():
+    # Only of the target that the program made itself.
+    for tgt in list(layer.tgts.values())[:1]:
         for trtype, given in tgt.transports.items():
             result.append({"method": "nvmf_create_transport",
                            "params": {"trtype": trtype, **given}})

@@ -16,6 +16,8 @@ from cyborg_spdk.simulator import errors
 
 _NO_LIMIT = 2 ** 32 - 1
 _MOST_PIECES = 16
+# Taken and then not copied.
+_LOST = ("disable_command_passthru",)
 
 
 def defaults(release):
@@ -71,7 +73,7 @@ class _Checked:
             if self.release >= 2309 else failed
         self.options = defaults(self.release)
         for key in self.options:
-            if params.get(key) is not None:
+            if params.get(key) is not None and key not in _LOST:
                 self.options[key] = params[key]
         if "buf_cache_size" in params and self.release >= 2605:
             self.options["iobuf_small_cache_size"] = \

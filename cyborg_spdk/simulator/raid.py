@@ -12,6 +12,8 @@
 
 """RAID bdevs: base bdevs that come and go (``module/bdev/raid``)."""
 
+import uuid as _uuid
+
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import common
@@ -44,8 +46,12 @@ class Raid:
         self.level = level
         self.strip = strip
         self.slots = [Slot(base) for base in names]
-        self.uuid = uuid or _NULL
-        self.given_uuid = uuid
+        given = uuid if uuid != _NULL else None
+        self.uuid = given or _NULL
+        self.given_uuid = given
+        if superblock and given is None:
+            # It is in the superblocks before the bdev is registered.
+            self.uuid = self.given_uuid = str(_uuid.uuid4())
         self.superblock = superblock
         self.state = "configuring"
         self.fresh = True

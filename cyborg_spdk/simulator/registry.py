@@ -45,6 +45,20 @@ def method(*names):
     return register
 
 
+EARLY = {}
+
+
+def early(*names):
+    """Register a function ``f(target)`` that may refuse a call of methods
+    before the parameters are looked at.
+    """
+    def register(function):
+        for name in names:
+            EARLY[name] = function
+        return function
+    return register
+
+
 class _Pending:
     """The answer comes later."""
 
@@ -79,6 +93,9 @@ class Method:
         self.absent_ok = spec.get("absent_ok", False)
         code, text = spec.get("error") or (errors.INVALID_PARAMS,
                                            "Invalid parameters")
+        if code == "rc":
+            # What the decoder returned is taken for an error number.
+            code, text = -errno.EPERM, os.strerror(errno.EPERM)
         if text.startswith("spdk_strerror"):
             text = os.strerror(errno.EINVAL)
         if "%" in text:
@@ -87,6 +104,7 @@ class Method:
             code = -errno.EINVAL
         self.refusal = (code, text)
         self.function = FUNCTIONS.get(canonical)
+        self.early = EARLY.get(canonical)
 
     def params(self, value):
         """Decode parameters.

@@ -34,8 +34,9 @@ def opal(target, params, request):
 def opal_create(target, params, request):
     """There is no drive to make a locking range on."""
     name = params["nvme_ctrlr_name"]
+    number = errno.ENODEV if params["nsid"] == 1 else errno.EINVAL
     raise errors.internal(f"Failed to create opal vbdev from '{name}': "
-                          + os.strerror(errno.EINVAL))
+                          + os.strerror(number))
 
 
 @registry.method("bdev_opal_get_info")

@@ -36,7 +36,7 @@ def _kind(value):
 def inject_error(target, params, request):
     """Have operations fail; only of crc32c in the module of this name."""
     if params["opcode"] != "crc32c":
-        raise errors.system(1)
+        raise errors.invalid()
     return True
 
 

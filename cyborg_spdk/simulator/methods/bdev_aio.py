@@ -59,6 +59,9 @@ def create(target, params, request):
     if filename is None:
         raise errors.invalid()
     readonly = params.get("readonly", False)
+    if params.get("nowait"):
+        # Only for block devices whose driver can.
+        raise errors.system(errno.EOPNOTSUPP)
     size, own = _measure(filename, readonly)
     block_size = params.get("block_size", 0)
     override = block_size != 0

@@ -45,7 +45,6 @@ class Module:
         target = self.target
         bdev = upper.like("error", f"EE_{base.name}", base)
         bdev.product = "Error Injection Disk"
-        bdev.io.discard("zcopy")
         bdev.uuid = self.bases[base.name] or upper.part_uuid(
             target.release, base, 0, base.num_blocks)
         bdev.specific = lambda: {"error_disk": {"base_bdev": base.name}}

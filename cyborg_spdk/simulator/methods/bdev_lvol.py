@@ -71,7 +71,8 @@ def _create_store(target, params):
     base = target.bdevs.get(params["bdev_name"])
     return _layer(target).create_store(
         base, name, params.get("cluster_sz", 0),
-        params.get("num_md_pages_per_cluster_ratio", 0))
+        params.get("num_md_pages_per_cluster_ratio", 0), page,
+        (params.get("clear_method") or "unmap").lower())
 
 
 @registry.method("bdev_lvol_rename_lvstore")

@@ -13,6 +13,7 @@
 """``bdev_malloc_*`` (``module/bdev/malloc``)."""
 
 import errno
+import signal
 
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
@@ -39,10 +40,6 @@ def _check(target, params):
         raise errors.invalid()
     if params.get("md_size", 0) not in _MD_SIZES:
         raise errors.invalid()
-    if not 0 <= params.get("dif_type", 0) <= 3:
-        raise errors.invalid()
-    if params.get("dif_type", 0) and not params.get("md_size", 0):
-        raise errors.invalid()
     if 2305 <= release < 2405 and params.get("md_size", 0) \
             and not params.get("md_interleave", False):
         # Not with a bdev that takes part in sequences of acceleration.
@@ -66,6 +63,11 @@ def create(target, params, request):
     if name is None:
         name = f"Malloc{layer.counters['Malloc']}"
         layer.counters["Malloc"] += 1
+    if not 0 <= params.get("dif_type", 0) <= 3 or (
+            params.get("dif_type", 0) and not md_size):
+        raise errors.invalid()
+    if not params["block_size"]:
+        target.process.crash(signal.SIGFPE)
     bdev = bdevs.Bdev("malloc", name, block_size, params["num_blocks"], _IO)
     bdev.product = "Malloc disk"
     bdev.uuid = params.get("uuid")

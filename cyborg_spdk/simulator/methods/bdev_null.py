@@ -122,10 +122,13 @@ def resize(target, params, request):
     bdev = target.bdevs.get(params["name"])
     if bdev.module != "null":
         raise errors.CallError(-errno.EINVAL, "Invalid argument")
-    size = params["new_size"] * 2 ** 20
+    size = params["new_size"] * 2 ** 20 % 2 ** 64
     if params["new_size"] < bdev.size // 2 ** 20:
         raise errors.invalid()
     blocks = size // bdev.block_size
+    if blocks < bdev.num_blocks:
+        # The call itself holds it open.
+        raise errors.system(errno.EBUSY)
     if blocks != bdev.num_blocks:
         bdev.num_blocks = blocks
         target.notify("bdev_resize", bdev.name)

@@ -421,6 +421,9 @@ def get_controllers(target, params, request):
                  "bdev_nvme_set_preferred_path")
 def choose_paths(target, params, request):
     """Say how the paths of a bdev are used: all lead to the same here."""
+    if params.get("policy") == "active_passive" \
+            and params.get("selector") is not None:
+        raise errors.internal("spdk_json_decode_object failed")
     bdev = target.bdevs.find(params["name"])
     if bdev is None or bdev.module != "nvme":
         raise errors.no_device()

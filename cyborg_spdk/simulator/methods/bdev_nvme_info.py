@@ -24,6 +24,8 @@ from cyborg_spdk.simulator import registry
 @registry.method("bdev_nvme_get_controller_health_info")
 def health_info(target, params, request):
     """Read the health log of a controller."""
+    if request.params is None:
+        raise errors.internal("Missing device name")
     controller = bdev_nvme.module_of(target).controllers.get(params["name"])
     if controller is None:
         raise errors.internal("Device not found")
@@ -104,13 +106,18 @@ def set_keys(target, params, request):
     return registry.PENDING
 
 
-@registry.method("bdev_nvme_get_path_iostat")
-def path_iostat(target, params, request):
-    """Tell the counters of the paths of a bdev, if they are kept."""
+@registry.early("bdev_nvme_get_path_iostat")
+def paths_counted(target):
+    """Refuse where the paths' counters are not kept."""
     options = target.options.calls["bdev_nvme_set_options"]
     if not options.get("io_path_stat"):
         raise errors.CallError(
             -errno.EPERM, "RPC not enabled if enable_io_path_stat is false")
+
+
+@registry.method("bdev_nvme_get_path_iostat")
+def path_iostat(target, params, request):
+    """Tell the counters of the paths of a bdev."""
     bdev = target.bdevs.get(params["name"])
     if bdev.module != "nvme":
         raise errors.no_device()

@@ -73,7 +73,7 @@ def create(target, params, request):
     power = strip and not strip & (strip - 1)
     if (level == "raid1") == bool(strip) or (level != "raid1"
                                              and not power) \
-            or (level == "raid5f" and release < 2209) \
+            or level == "raid5f" \
             or level not in _MIN_BASES or len(names) < _MIN_BASES[level]:
         raise failed(errno.EINVAL)
     if release < 2305:
@@ -86,6 +86,7 @@ def create(target, params, request):
                     f"to RAID bdev config {name}: "
                     f"{os.strerror(errno.EEXIST)}")
             taken.add(base_name)
+    # The level of five disks is not part of a build unless asked for.
     raid = raid_.Raid(name, level, strip, names, params.get("uuid"),
                 params.get("superblock", False))
     module.raids[name] = raid

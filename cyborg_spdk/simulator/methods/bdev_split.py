@@ -14,6 +14,7 @@
 
 import errno
 import os
+import signal
 
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import common
@@ -53,7 +54,8 @@ class Module:
         else:
             blocks = base.num_blocks // count
         if not blocks:
-            raise errors.invalid()
+            # A real target divides by it.
+            self.target.process.crash(signal.SIGFPE)
         count = min(count, base.num_blocks // blocks)
         if any(f"{base.name}p{number}" in self.target.bdevs.by_name
                for number in range(count)):
@@ -72,8 +74,17 @@ class Module:
         bdev.specific = lambda: {"split": {"base_bdev": base.name,
                                            "offset_blocks": offset}}
         target.bdevs.register(bdev)
-        upper.attach(target, bdev, base)
+        upper.attach(target, bdev, base, lambda: self._gone(base, bdev))
         self.parts[base.name].append(bdev)
+
+    def _gone(self, base, bdev):
+        """Forget a base with its last part."""
+        parts = self.parts.get(base.name, [])
+        if bdev in parts:
+            parts.remove(bdev)
+            if not parts:
+                del self.parts[base.name]
+                self.bases.pop(base.name, None)
 
     def config(self):
         """The calls that make the bdevs again."""

@@ -18,6 +18,7 @@ from cyborg_spdk.simulator import config
 from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.log import LEVELS
+from cyborg_spdk.simulator.methods import bdev_nvme
 from cyborg_spdk.simulator import registry
 
 
@@ -101,17 +102,32 @@ def request_name(target, request):
                  "bdev_raid_set_options", "bdev_nvme_set_options")
 def set_options(target, params, request):
     """Set the options of a part."""
-    if "nvme" in request.method \
-            and target.bdevs.modules["nvme"].controllers:
-        raise errors.not_permitted()
-    target.options.update(request_name(target, request), params)
+    name = request_name(target, request)
+    if name == "bdev_nvme_set_options":
+        _check_nvme(target, params)
+    if name == "bdev_raid_set_options" \
+            and params.get("process_window_size_kb") == 0:
+        raise errors.invalid()
+    target.options.update(name, params)
     return True
+
+
+def _check_nvme(target, params):
+    options = {**target.options.calls["bdev_nvme_set_options"], **params}
+    if (not options["timeout_us"] and options["timeout_admin_us"]) \
+            or options.get("bdev_retry_count", 0) < -1 \
+            or not bdev_nvme.resilient(options):
+        raise errors.invalid()
+    if target.bdevs.modules["nvme"].controllers:
+        raise errors.not_permitted()
 
 
 @registry.method("bdev_nvme_set_hotplug")
 def set_hotplug(target, params, request):
     """Set how NVMe devices are looked for."""
-    target.options.update("bdev_nvme_set_hotplug", params)
+    period = min(params.get("period_us", 0) or 100000, 10000000)
+    target.options.update("bdev_nvme_set_hotplug",
+                          {**params, "period_us": period})
     target.answer_later(request, lambda: True)
     return registry.PENDING
 
@@ -175,11 +191,16 @@ def vmd_enable(target, params, request):
     return True
 
 
-@registry.method("vmd_rescan", "vmd_remove_device")
-def vmd(target, params, request):
-    """Look again, or remove one, if they are looked for at all."""
+@registry.early("vmd_rescan", "vmd_remove_device")
+def vmd_enabled(target):
+    """Refuse where devices behind a VMD are not looked for."""
     if not target.options.vmd:
         raise errors.CallError(-1, "VMD subsystem is disabled")
+
+
+@registry.method("vmd_rescan", "vmd_remove_device")
+def vmd(target, params, request):
+    """Look again, or remove one."""
     if request.method == "vmd_rescan":
         return {"count": 0}
     raise errors.no_device()
@@ -319,6 +340,10 @@ def trace_mask(target, params, request):
     """Switch single trace points of a group."""
     groups = _groups(target)
     name = params["name"]
+    if name == "all":
+        # The mask of all groups is taken for that of the last one, which
+        # need not be there.
+        return True
     if name not in groups or name == "tpoint_group_mask":
         raise errors.invalid_params()
     group = groups[name]

@@ -12,9 +12,28 @@
 
 """``nvmf_*`` methods on targets as a whole and on who is connected."""
 
+from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import nvmf as subsystems
 from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator import wire
+
+
+@decode.decoder("decode_discovery_filter")
+def _discovery_filter(value):
+    """Words with commas between them; each is looked at as far as its
+    length is known, so that more may follow.
+    """
+    if type(value) not in (str, wire.Number):
+        raise decode.Refused
+    words = [word for word in value.split(",") if word]
+    for word in words:
+        if word.startswith("match_any"):
+            if len(words) > 1:
+                raise decode.Refused
+        elif not word.startswith(("transport", "address", "svcid")):
+            raise decode.Refused
+    return str(value)
 
 
 @registry.method("nvmf_subsystem_get_controllers")

@@ -26,15 +26,9 @@ _BUILT = ("TCP",)
 _ADRFAM = {"ipv4": "IPv4", "ipv6": "IPv6", "ib": "IB", "fc": "FC"}
 
 
-def _positive(value):
-    result = decode.DECODERS["uint16"](value)
-    if result == 0:
-        raise decode.Refused
-    return result
-
-
-decode.DECODERS["nvmf_rpc_decode_max_io_qpairs"] = _positive
-decode.DECODERS["nvmf_rpc_decode_max_qpairs"] = _positive
+for _name in ("nvmf_rpc_decode_max_io_qpairs",
+              "nvmf_rpc_decode_max_qpairs"):
+    decode.DECODERS[_name] = decode.DECODERS["uint16"]
 for _name in ("rpc_decode_io_unit_size", "rpc_decode_num_shared_buffers",
               "rpc_decode_buf_cache_size"):
     decode.DECODERS[_name] = decode.DECODERS["uint32"]
@@ -104,6 +98,10 @@ def add_listener(target, params, request):
     """Listen on an address for a subsystem."""
     tgt, subsystem = subsystems.find_subsystem(target, params)
     address = transport_id(params["listen_address"], target)
+    if params.get("secure_channel") and subsystem.allow_any_host \
+            and target.release >= 2305:
+        raise errors.internal("Cannot establish secure channel, when "
+                              "'allow_any_host' is set")
     target.answer_later(request, listen, target, tgt, subsystem, address,
                         params)
     return registry.PENDING
@@ -114,6 +112,8 @@ def listen(target, tgt, subsystem, address, params):
 
     :raises errors.CallError: -32602, for whatever reason.
     """
+    if params.get("sock_impl") not in (None, "posix", "ssl", "uring"):
+        raise errors.invalid_params()
     if subsystem.find_listener(address):
         if target.release >= 2405:
             raise errors.invalid_params()
@@ -216,6 +216,9 @@ def _referral(target, params):
     address = transport_id(params["address"], target)
     if address["trtype"] == "PCIE":
         raise errors.invalid_params()
+    if "adrfam" not in address:
+        address = {"trtype": address["trtype"], "adrfam": "unknown",
+                   **address}
     subnqn = params.get("subnqn")
     if subnqn is not None and len(subnqn.encode()) > 223:
         raise errors.invalid_params("Invalid subsystem NQN")

@@ -29,7 +29,12 @@ _STRANGE = (None, '', 0, -1, 1, 1.5, True, False, [], {}, 'x', 'x' * 300,
 #: Calls that end a target, that never end, or that reach out of it.
 EXCLUDED = frozenset((
     'spdk_kill_instance', 'framework_start_init', 'framework_wait_init',
-    'framework_monitor_context_switch', 'env_dpdk_get_mem_stats'))
+    'framework_monitor_context_switch', 'env_dpdk_get_mem_stats',
+    # What differs between builds and moments, not between states.
+    'rpc_get_methods', 'log_get_flags', 'accel_get_stats',
+    'thread_get_pollers', 'thread_get_io_channels', 'iobuf_get_stats',
+    # Looks for what is there once a second.
+    'bdev_nvme_start_discovery'))
 
 
 class World:
@@ -167,8 +172,12 @@ def _free_name(world, params):
 
 
 def _has_blocks(world, params):
-    return params.get('block_size') not in (0, 0.5)
+    return params.get('block_size') != 0
 
+
+def _divisible(world, params):
+    count = params.get('split_count')
+    return not isinstance(count, int) or count < 1000
 
 def _complete_address(world, params):
     address = params.get('listen_address')
@@ -179,6 +188,9 @@ def _complete_address(world, params):
 HARMFUL = {
     'bdev_passthru_create': (_free_name,),
     'bdev_null_create': (_has_blocks,),
+    'bdev_malloc_create': (lambda world, params: _has_blocks(
+        world, params) or not params.get('md_size'),),
+    'bdev_split_create': (_divisible,),
     'nvmf_subsystem_add_listener': (_complete_address,),
     'nvmf_subsystem_remove_listener': (_complete_address,),
     'nvmf_subsystem_listener_set_ana_state': (_complete_address,),

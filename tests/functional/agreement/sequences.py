@@ -54,7 +54,7 @@ STATE = (
     'iscsi_get_options', 'notify_get_notifications', 'keyring_get_keys',
     'accel_crypto_keys_get', 'bdev_get_iostat')
 SUBSYSTEMS = ('bdev', 'nvmf', 'vhost_blk', 'vhost_scsi', 'iscsi', 'iobuf',
-              'sock', 'accel', 'keyring', 'scheduler', 'vmd')
+              'accel', 'keyring', 'scheduler', 'vmd')
 
 
 class Difference:
