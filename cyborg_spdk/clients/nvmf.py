@@ -18,15 +18,29 @@ from cyborg_spdk.clients import historic
 from cyborg_spdk.clients import nvmf_address
 from cyborg_spdk.clients import nvmf_construct
 from cyborg_spdk.clients import nvmf_subsystem
+from cyborg_spdk.clients import nvmf_target
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
 
 
 class NvmfTgt(nvmf_construct.ConstructSubsystem,
-              nvmf_subsystem.Subsystems, historic.HistoricNvmf,
-              bdev.BdevClient):
+              nvmf_subsystem.Subsystems, nvmf_target.Targets,
+              historic.HistoricNvmf, bdev.BdevClient):
     """Client for ``nvmf_tgt``, or any SPDK application that has NVMe-oF."""
+
+    def __init__(self, client, *, timeout=None, tgt_name=None):
+        """Use a connection.
+
+        :param client: what :func:`cyborg_spdk.rpc.connect` returned.
+        :param timeout: seconds of wall-clock time for each call; None is
+            the connection's own default.
+        :param tgt_name: name of the NVMe-oF target that it is for, where
+            the application has more than one (v19.10).
+        """
+        super().__init__(client, timeout=timeout)
+        if tgt_name is not None:
+            self.tgt_name = self.for_target(tgt_name).tgt_name
 
     def nvmf_get_transports(self, trtype=None):
         """The transports that were created.

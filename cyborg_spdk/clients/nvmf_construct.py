@@ -20,10 +20,15 @@ import logging
 
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import nvmf_address
+from cyborg_spdk.clients import nvmf_properties
 from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
 
 LOG = logging.getLogger(__name__)
+
+# After these there is no subsystem of ours: it was refused, here or by the
+# target, or there was one already.
+_NOT_DONE = (exceptions.InvalidValue, exceptions.RpcError)
 
 
 def words(value, name, separator=None):
@@ -92,18 +97,17 @@ class ConstructSubsystem:
             raise base.taken(
                 'construct_nvmf_subsystem', {'nqn': nqn},
                 f'subsystem {nqn} exists already')
-        whole = {}
         if self._constructs():
-            whole = {'listen_addresses': [nvmf_address.params(one)
-                                          for one in addresses],
-                     'hosts': hosts or None, 'namespaces': spaces or None}
-            addresses, hosts, spaces = [], [], []
+            self._construct_whole(nqn, addresses, hosts, spaces, {
+                'serial_number': serial_number,
+                'allow_any_host': bool(allow_any_host), **options})
+            return nqn
         self._transports_for(addresses)
         created = False
         try:
-            self.nvmf_create_subsystem(
-                nqn, serial_number=serial_number,
-                allow_any_host=bool(allow_any_host), **options, **whole)
+            self.nvmf_create_subsystem(nqn, serial_number=serial_number,
+                                       allow_any_host=bool(allow_any_host),
+                                       **options)
             created = True
             for one in spaces:
                 self.nvmf_subsystem_add_ns(nqn, **one)
@@ -115,10 +119,33 @@ class ConstructSubsystem:
         except BaseException as exc:
             # One that somebody else made since we looked is not ours. But
             # a create whose reply was lost may have been done.
-            if created or not isinstance(exc, exceptions.AlreadyExists):
+            if created or not isinstance(exc, _NOT_DONE):
                 self._undo(nqn)
             raise
         return nqn
+
+    def _construct_whole(self, nqn, addresses, hosts, spaces, properties):
+        """One call for all (until v18.07).
+
+        It may leave the subsystem behind when it fails, where the transport
+        is one that this SPDK has not (lib/event/subsystems/nvmf/nvmf_rpc.c,
+        v18.04 and v18.07). There was none of that name just before.
+        """
+        wanted = nvmf_properties.checked(nqn, **properties)
+        properties = {**properties, **wanted,
+                      'serial_number': wanted['serial_number']
+                      or nvmf_properties.SERIAL_NUMBER}
+        about = f'subsystem {nqn}: a transport that this target has not, ' \
+            'a port in use, or a bdev that does not exist or is claimed'
+        try:
+            self._call('construct_nvmf_subsystem', nqn=nqn, **properties,
+                       _about=about, hosts=hosts or None,
+                       namespaces=spaces or None,
+                       listen_addresses=[nvmf_address.params(one)
+                                         for one in addresses])
+        except BaseException:
+            self._undo(nqn)
+            raise
 
     def create_missing_transports(self, listen):
         """Create those transports that addresses need and that are missing.

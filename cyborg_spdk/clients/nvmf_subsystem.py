@@ -16,6 +16,7 @@ from cyborg_spdk.clients import base
 from cyborg_spdk.clients import nvmf_address
 from cyborg_spdk.clients import nvmf_cause
 from cyborg_spdk.clients import nvmf_namespace
+from cyborg_spdk.clients import nvmf_properties
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
@@ -39,8 +40,16 @@ class Subsystems(nvmf_namespace.Namespaces):
             validate.text('NQN', nqn, validate.NQN_MAX)
             if self.rpc.supports('nvmf_get_subsystems', 'nqn'):
                 params['nqn'] = nqn
+
+        def cause(_exc):
+            # v26.09 answers "Invalid parameters" for an unknown NQN.
+            if nqn not in [one.nqn for one in self.nvmf_get_subsystems()]:
+                return exceptions.NotFound, f'subsystem {nqn} does not exist'
+            return None
+
         found = types.Subsystem.parse_list(self._call(
-            'nvmf_get_subsystems', _about=f'subsystem {nqn}', **params))
+            'nvmf_get_subsystems', _about=nqn and f'subsystem {nqn}',
+            _cause=cause if nqn is not None else None, **params))
         if nqn is not None:
             found = [one for one in found if one.nqn == nqn]
             if not found:
@@ -58,8 +67,8 @@ class Subsystems(nvmf_namespace.Namespaces):
 
     def nvmf_create_subsystem(self, nqn, *, serial_number=None,
                               model_number=None, max_namespaces=None,
-                              allow_any_host=False, exist_ok=False,
-                              **options):
+                              allow_any_host=False, admin_label=None,
+                              exist_ok=False, **options):
         """Create an NVM subsystem without listeners, hosts, namespaces.
 
         :param nqn: its name.
@@ -67,6 +76,8 @@ class Subsystems(nvmf_namespace.Namespaces):
         :param model_number: at most 40 (v19.04).
         :param max_namespaces: highest NSID; None means SPDK's 32.
         :param allow_any_host: let any host connect.
+        :param admin_label: what the discovery log page says of it: 4 to
+            256 printable ASCII characters (v26.09).
         :param exist_ok: do not mind if it exists with these properties.
         :param options: others that the release has: ana_reporting,
             min_cntlid, max_cntlid, passthrough, enable_nssr, ...
@@ -74,26 +85,15 @@ class Subsystems(nvmf_namespace.Namespaces):
         :raises AlreadyExists: it exists and ``exist_ok`` is not set, or
             has other properties.
         """
-        validate.nqn(nqn)
-        if nqn == validate.DISCOVERY_NQN:
-            validate.refuse('NQN', nqn, 'it is that of the discovery '
-                            'subsystem, which SPDK makes itself')
-        if serial_number is not None:
-            validate.printable('serial_number', serial_number,
-                               validate.SERIAL_MAX)
-        if model_number is not None:
-            validate.printable('model_number', model_number,
-                               validate.MODEL_MAX)
-        if max_namespaces is not None:
-            validate.integer('max_namespaces', max_namespaces, 1, 2 ** 32 - 1)
-        wanted = {'serial_number': serial_number,
-                  'model_number': model_number,
-                  'max_namespaces': max_namespaces,
-                  'allow_any_host': bool(allow_any_host)}
+        wanted = nvmf_properties.checked(
+            nqn, serial_number, model_number, max_namespaces, allow_any_host,
+            admin_label, **options)
         method = 'nvmf_create_subsystem'
         if self._constructs():
             method = 'construct_nvmf_subsystem'
-            options.setdefault('listen_addresses', [])
+            options['listen_addresses'] = []
+            options['serial_number'] = serial_number or \
+                nvmf_properties.SERIAL_NUMBER
         self._create(
             method, f'subsystem {nqn}', lambda: self.find_subsystem(nqn),
             {name: (value, lambda one, name=name: getattr(one, name))
@@ -101,7 +101,7 @@ class Subsystems(nvmf_namespace.Namespaces):
             lambda exc: (type(exc), f'subsystem {nqn}: the target has no '
                          'room for another one, or an option is out of '
                          'range'),
-            nqn=nqn, **wanted, **options)
+            nqn=nqn, **{**wanted, **options})
         return nqn
 
     def _constructs(self):

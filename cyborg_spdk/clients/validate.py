@@ -33,6 +33,12 @@ SERIAL_MAX, MODEL_MAX = 20, 40
 TRADDR_MAX = 255
 #: include/spdk/lvol.h: SPDK_LVS_NAME_MAX, SPDK_LVOL_NAME_MAX (64 with it).
 LVOL_NAME_MAX = 63
+#: include/spdk/nvmf.h: NVMF_TGT_NAME_MAX_LENGTH (256 with the NUL).
+TARGET_NAME_MAX = 255
+#: include/spdk/nvmf_spec.h: SPDK_NVMF_ADMIN_LABEL_MIN_LEN, ..._MAX_LEN.
+LABEL_MIN, LABEL_MAX = 4, 256
+#: lib/nvmf/nvmf_internal.h: NVMF_MIN_CNTLID, NVMF_MAX_CNTLID.
+CNTLID_MIN, CNTLID_MAX = 1, 0xffef
 #: lib/vhost/vhost_internal.h: SPDK_VHOST_SCSI_CTRLR_MAX_DEVS.
 VHOST_SCSI_TARGETS = 8
 #: lib/scsi/scsi_internal.h: SPDK_SCSI_DEV_MAX_LUN.
@@ -226,12 +232,17 @@ def nqn(value, name='NQN'):
     return value
 
 
-def printable(name, value, limit):
-    """Printable ASCII of limited length: serial and model numbers.
+def printable(name, value, limit, least=1):
+    """Printable ASCII of limited length: serial and model numbers, labels.
 
     lib/nvmf/subsystem.c, nvmf_valid_ascii_string().
+
+    :param limit: most characters that are accepted.
+    :param least: fewest characters that are accepted.
     """
     text(name, value, limit)
+    if len(value) < least:
+        refuse(name, value, f'give {least} characters at least')
     if not all(' ' <= one <= '~' for one in value):
         refuse(name, value, 'use printable ASCII characters only')
     return value

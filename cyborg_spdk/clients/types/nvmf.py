@@ -106,6 +106,8 @@ class Subsystem(reported.Reported):
     :ivar model_number: since v19.04.
     :ivar max_namespaces: highest NSID that it can have.
     :ivar min_cntlid: since v21.07; so is ``max_cntlid``.
+    :ivar admin_label: what the discovery log page says of it, if one was
+        given (v26.09).
     :ivar namespaces: tuple of :class:`Namespace`.
     """
 
@@ -119,6 +121,7 @@ class Subsystem(reported.Reported):
     max_namespaces: int = reported.number()
     min_cntlid: int = reported.number()
     max_cntlid: int = reported.number()
+    admin_label: str = reported.text()
     namespaces: tuple = reported.array(Namespace.parse)
 
     @property
