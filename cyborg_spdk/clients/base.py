@@ -166,6 +166,15 @@ def taken(method, params, detail):
                                     method, params, detail)
 
 
+def in_use(method, params, detail):
+    """The error for what cannot go because something uses it.
+
+    The parameters are those of :func:`missing`.
+    """
+    return exceptions.Busy(-errno.EBUSY, os.strerror(errno.EBUSY), method,
+                           params, detail)
+
+
 def unsupported(method, params, detail):
     """The error for what SPDK cannot do at all.
 

@@ -158,11 +158,11 @@ class BdevCreate:
         :raises PermissionDenied: another module has claimed the base.
         """
         name = 'EE_' + validate.text('bdev', base_name)
-        self._base_exists('bdev_error_create', base_name, deferred)
+        found = self._base_exists('bdev_error_create', base_name, deferred)
         self._create(
             'bdev_error_create', f'bdev {name!r}',
             lambda: self.find_bdev(name),
-            {'base': ((base_name,), lambda one: one.bases)},
+            {'base': (found and (found.name,), lambda one: one.bases)},
             exist_ok, lambda _exc: self._claimed(base_name),
             base_name=base_name, **options)
         return name
@@ -195,12 +195,14 @@ class BdevCreate:
                             'itself: that would abort the target')
         method = 'bdev_passthru_create'
         bdevs = self.bdev_get_bdevs()
+        found = self._base_exists(method, base_bdev_name, True, bdevs)
         for word in filter(None, (name, options.get('uuid'))):
             taken = next((one for one in bdevs if one.known_as(word)), None)
             if taken is None:
                 continue
             if exist_ok and taken.product_name == 'passthru' and \
-                    taken.bases == (base_bdev_name,) and taken.name == name:
+                    found is not None and taken.name == name and \
+                    taken.bases == (found.name,):
                 return name
             raise base.taken(
                 method, {'name': name},
@@ -214,17 +216,22 @@ class BdevCreate:
             _cause=lambda _exc: self._claimed(base_bdev_name), **options)
 
     def _base_exists(self, method, name, deferred, bdevs=None):
-        if deferred:
-            return
+        """The bdev that another is to stand on.
+
+        :param deferred: whether it may be missing; None is returned then.
+        :param bdevs: all that there are, where they have been read.
+        :raises NotFound: it does not exist.
+        """
         if bdevs is None:
             found = self.find_bdev(name)
         else:
             found = next((one for one in bdevs if one.known_as(name)), None)
-        if found is None:
+        if found is None and not deferred:
             raise base.missing(
                 method, {'base_bdev_name': name},
                 f'base bdev {name!r} does not exist; not sent, since SPDK '
                 'would wait for it')
+        return found
 
     def _claimed(self, name):
         """Cause: a module has claimed the bdev ``name``."""

@@ -14,72 +14,21 @@
 
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import bdev_create
+from cyborg_spdk.clients import bdev_crypto
+from cyborg_spdk.clients import bdev_split
 from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
 
 #: schema.json, bdev_delay_latency_type.
 LATENCIES = ('avg_read', 'p99_read', 'avg_write', 'p99_write')
-#: schema.json, accel_crypto_cipher.
-CIPHERS = ('AES_CBC', 'AES_XTS')
-
 #: vbdev_error_rpc.c; ``corrupt_data`` and ``nomem`` since v22.09.
 IO_TYPES = ('clear', 'read', 'write', 'unmap', 'flush', 'all')
 ERROR_TYPES = ('failure', 'pending', 'corrupt_data', 'nomem')
 
 
-class BdevLayers(bdev_create.BdevCreate):
+class BdevLayers(bdev_split.BdevSplit, bdev_crypto.BdevCrypto,
+                 bdev_create.BdevCreate):
     """Mixed into :class:`~cyborg_spdk.clients.bdev.BdevClient`."""
-
-    def bdev_split_create(self, base_bdev, split_count, *, split_size=None,
-                          deferred=False):
-        """Divide a bdev into parts of equal size.
-
-        :param base_bdev: the bdev to divide; it is claimed.
-        :param split_count: how many parts; SPDK makes fewer if the base
-            has no room for so many of that size.
-        :param split_size: size of a part, whole MiB; None divides all.
-        :param deferred: do not mind if the base does not exist yet.
-        :returns: list of names: ``<base>p0``, ``<base>p1``, ...
-        :raises NotFound: the base does not exist.
-        :raises PermissionDenied: another module has claimed the base.
-        """
-        validate.text('bdev', base_bdev)
-        validate.integer('split_count', split_count, 1, 2 ** 32 - 1)
-        if split_size is not None:
-            split_size = validate.mebibytes('split_size', split_size)
-        self._base_exists('bdev_split_create', base_bdev, deferred)
-        return self._call(
-            'bdev_split_create', base_bdev=base_bdev,
-            split_count=split_count, split_size_mb=split_size,
-            _about=f'parts of bdev {base_bdev!r}',
-            _cause=lambda _exc: self._claimed(base_bdev))
-
-    def bdev_split_delete(self, base_bdev, *, missing_ok=False):
-        """Delete all parts of a bdev.
-
-        SPDK answers "true" for a base that does not exist, so the parts
-        are looked for first.
-
-        :param base_bdev: the bdev that was divided.
-        :param missing_ok: do not mind if it has no parts.
-        :returns: True; False if there were none.
-        :raises NotFound: there were none and ``missing_ok`` is not set.
-        """
-        validate.text('bdev', base_bdev)
-        if not self._parts(base_bdev):
-            if missing_ok:
-                return False
-            raise base.missing(
-                'bdev_split_delete', {'base_bdev': base_bdev},
-                f'bdev {base_bdev!r} does not exist or has no parts')
-        return self._delete(
-            'bdev_split_delete', f'parts of bdev {base_bdev!r}',
-            lambda: not self._parts(base_bdev), missing_ok,
-            base_bdev=base_bdev)
-
-    def _parts(self, base_bdev):
-        return [one for one in self.bdev_get_bdevs()
-                if one.kind.name == 'split' and base_bdev in one.bases]
 
     def bdev_delay_create(self, name, base_bdev_name, *, avg_read_latency,
                           p99_read_latency, avg_write_latency,
@@ -114,12 +63,13 @@ class BdevLayers(bdev_create.BdevCreate):
                 validate.refuse(
                     f'p99_{way}_latency', wanted[f'p99_{way}_latency'],
                     f'it is less than avg_{way}_latency')
-        self._base_exists('bdev_delay_create', base_bdev_name, deferred)
+        found = self._base_exists('bdev_delay_create', base_bdev_name,
+                                  deferred)
         return self._create(
             'bdev_delay_create', f'bdev {name!r}',
             lambda: self.find_bdev(name),
             {'product': ('delay', lambda one: one.product_name),
-             'base': ((base_bdev_name,), lambda one: one.bases),
+             'base': (found and (found.name,), lambda one: one.bases),
              **{key: (value, lambda one, key=key: one.own.get(key))
                 for key, value in wanted.items()}},
             exist_ok, lambda _exc: self._claimed(base_bdev_name),
@@ -144,95 +94,6 @@ class BdevLayers(bdev_create.BdevCreate):
             latency_type=latency_type, latency_us=latency_us,
             _about=f'delay bdev {delay_bdev_name!r}',
             _cause=lambda _exc: self._not_of_kind(delay_bdev_name, 'delay'))
-
-    def bdev_crypto_create(self, name, base_bdev_name, key_name, *,
-                           exist_ok=False, deferred=False):
-        """Create a bdev that encrypts (v23.01; before, keys had no names).
-
-        :param name: its name.
-        :param base_bdev_name: the bdev that it stands on and claims.
-        :param key_name: a key of :meth:`accel_crypto_key_create`.
-        :param exist_ok: do not mind if it exists with these properties.
-        :param deferred: do not mind if the base does not exist yet.
-        :returns: its name.
-        :raises NotFound: the base or the key does not exist.
-        :raises PermissionDenied: another module has claimed the base.
-        """
-        validate.text('bdev', name)
-        validate.text('bdev', base_bdev_name)
-        validate.text('key', key_name)
-        self._base_exists('bdev_crypto_create', base_bdev_name, deferred)
-
-        def cause(_exc):
-            if not self._has_crypto_key(key_name):
-                return exceptions.NotFound, f'key {key_name!r} does not exist'
-            return self._claimed(base_bdev_name)
-
-        return self._create(
-            'bdev_crypto_create', f'bdev {name!r}',
-            lambda: self.find_bdev(name),
-            {'product': ('crypto', lambda one: one.product_name),
-             'base': ((base_bdev_name,), lambda one: one.bases),
-             'key': (key_name, lambda one: one.own.get('key_name'))},
-            exist_ok, cause, name=name, base_bdev_name=base_bdev_name,
-            key_name=key_name) or name
-
-    def accel_crypto_key_create(self, name, cipher, key, *, key2=None,
-                                tweak_mode=None):
-        """Give the target a key to encrypt with (v23.01).
-
-        :param name: name of the key.
-        :param cipher: one of :data:`CIPHERS`.
-        :param key: the key in hexadecimal; never logged nor repeated in
-            an error.
-        :param key2: second key, for AES_XTS.
-        :param tweak_mode: e.g. ``SIMPLE_LBA`` (v23.09).
-        :returns: True.
-        :raises AlreadyExists: there is a key of that name.
-        """
-        validate.text('key name', name)
-        cipher = validate.choice('cipher', cipher, CIPHERS)
-
-        def cause(exc):
-            if self._has_crypto_key(name):
-                return exceptions.AlreadyExists, \
-                    f'key {name!r} exists already'
-            return type(exc), f'key {name!r}: wrong length for {cipher}, ' \
-                'not hexadecimal, or its two halves are equal'
-
-        for what, value in (('key', key), ('key2', key2)):
-            if value is not None and not _is_hexadecimal(value):
-                validate.refuse(what, '***',
-                                'give an even number of hexadecimal digits')
-        return self._call('accel_crypto_key_create', name=name,
-                          cipher=cipher, key=key, key2=key2,
-                          tweak_mode=tweak_mode, _about=f'key {name!r}',
-                          _cause=cause)
-
-    def accel_crypto_key_destroy(self, key_name, *, missing_ok=False):
-        """Take a key away (v23.01).
-
-        :param key_name: its name.
-        :param missing_ok: do not mind if there is none.
-        :returns: True; False if it was not there.
-        :raises NotFound: it was not there and ``missing_ok`` is not set.
-        """
-        validate.text('key name', key_name)
-        return self._delete(
-            'accel_crypto_key_destroy', f'key {key_name!r}',
-            lambda: not self._has_crypto_key(key_name), missing_ok,
-            key_name=key_name)
-
-    def accel_crypto_keys_get(self):
-        """Names of the keys to encrypt with (v23.01), without the keys.
-
-        :returns: list of str.
-        """
-        found = self._call('accel_crypto_keys_get')
-        return [one.get('name') for one in found or ()]
-
-    def _has_crypto_key(self, name):
-        return name in self.accel_crypto_keys_get()
 
     def bdev_error_inject_error(self, name, io_type, error_type, *, num=1):
         """Make an error bdev fail.
@@ -328,10 +189,3 @@ class BdevLayers(bdev_create.BdevCreate):
             return exceptions.NotFound, f'bdev {name!r} is no {kind} bdev ' \
                 f'but a {found.product_name!r}'
         return None
-
-
-def _is_hexadecimal(value):
-    try:
-        return bool(bytes.fromhex(value)) and ' ' not in value
-    except (TypeError, ValueError):
-        return False

@@ -141,9 +141,23 @@ class BdevRaid:
         :param base_bdev: the new member.
         :returns: True.
         :raises NotFound: the RAID bdev or the member does not exist.
+        :raises InvalidParams: the member stands on the RAID bdev: v26.05
+            takes it, and does not end any more.
         """
         validate.text('RAID bdev', raid_bdev)
         validate.text('bdev', base_bdev)
+        method = 'bdev_raid_add_base_bdev'
+        if self.rpc.has(method):
+            bdevs = self.bdev_get_bdevs()
+            member = next((one for one in bdevs
+                           if one.known_as(base_bdev)), None)
+            if member is not None and any(
+                    one.known_as(raid_bdev)
+                    for one in (member, *types.below(member, bdevs))):
+                raise exceptions.InvalidParams(
+                    -32602, 'Invalid parameters', method,
+                    {'raid_bdev': raid_bdev}, f'bdev {base_bdev!r} stands on '
+                    f'RAID bdev {raid_bdev!r} itself; it was not sent')
 
         def cause(exc):
             if self._find_raid(raid_bdev) is None:
@@ -153,8 +167,7 @@ class BdevRaid:
                 type(exc), f'RAID bdev {raid_bdev!r} lacks no member, or '
                 f'{base_bdev!r} does not suit')
 
-        return self._call('bdev_raid_add_base_bdev', raid_bdev=raid_bdev,
-                          base_bdev=base_bdev,
+        return self._call(method, raid_bdev=raid_bdev, base_bdev=base_bdev,
                           _about=f'RAID bdev {raid_bdev!r}', _cause=cause)
 
     def bdev_raid_remove_base_bdev(self, name):

@@ -182,11 +182,58 @@ class Bdevs(fixture.ClientTests):
                          self.tgt.bdev_split_create, 'nosuch', 2)
         self.assertFails(exceptions.NotSupported, parts[1],
                          self.tgt.bdev_delete, parts[0])
+        self.assertEqual(parts, self.tgt.bdev_split_create(
+            base, 2, split_size='4MiB', exist_ok=True))
+        for count in (2, 3):
+            self.assertFails(
+                exceptions.AlreadyExists, [base, '2 parts of 4194304'],
+                self.tgt.bdev_split_create, base, count, split_size='4MiB',
+                exist_ok=count == 3)
         self.assertTrue(self.tgt.bdev_split_delete(base))
         self.assertFalse(self.tgt.find_bdev(base).claimed)
         self.assertFalse(self.tgt.bdev_split_delete(base, missing_ok=True))
         self.assertFails(exceptions.NotFound, base,
                          self.tgt.bdev_split_delete, base)
+
+    def test_split_that_would_end_the_target(self):
+        base, claimed = self.null('4MiB'), self.null()
+        part = self.tgt.bdev_null_create(base + 'p1', '4MiB', 512)
+        odd = self.tgt.bdev_null_create(unique('N'), 3072 * 1024, 1536)
+        above = self.tgt.bdev_passthru_create(unique('P'), claimed)
+        for args, error, words in (
+                ((base, 2, None), exceptions.AlreadyExists,
+                 [part, 'not sent']),
+                ((base, 2 ** 32 - 1, None), exceptions.InvalidValue,
+                 '8192 blocks'),
+                ((base, 1, '8MiB'), exceptions.InvalidValue,
+                 ['8388608', '4194304']),
+                ((odd, 1, '1MiB'), exceptions.InvalidValue,
+                 ['block size 1536']),
+                ((claimed, 2, None), exceptions.PermissionDenied,
+                 [claimed, above])):
+            with self.subTest(args=args):
+                self.assertFails(error, words, self.tgt.bdev_split_create,
+                                 *args[:2], split_size=args[2])
+        waiting = unique('later')
+        self.tgt.bdev_null_create(waiting + 'p0', '4MiB', 512)
+        self.assertFails(exceptions.AlreadyExists, waiting + 'p0',
+                         self.tgt.bdev_split_create, waiting, 1,
+                         deferred=True)
+        # The target is alive, and nothing of that was made.
+        self.assertFalse(self.tgt.find_bdev(base).claimed)
+
+    def test_base_by_another_name(self):
+        base = self.malloc()
+        if not self.tgt.find_bdev(base).aliases:      # until v22.05
+            return
+        uuid = self.tgt.find_bdev(base).uuid
+        # v26.05 ends at a split of a bdev that is called by an alias.
+        parts = self.tgt.bdev_split_create(uuid, 2)
+        self.assertEqual([base + 'p0', base + 'p1'], parts)
+        self.assertTrue(self.tgt.bdev_split_delete(uuid))
+        name = self.tgt.bdev_passthru_create(unique('P'), uuid)
+        self.assertEqual(name, self.tgt.bdev_passthru_create(
+            name, base, exist_ok=True))
 
     def test_delay(self):
         base, name = self.null(), unique('D')

@@ -268,10 +268,21 @@ class Raids(fixture.ClientTests):
         self.tgt.bdev_raid_remove_base_bdev(members[1])
         self.assertFails(exceptions.NotFound, 'nosuch',
                          self.tgt.bdev_raid_remove_base_bdev, 'nosuch')
-        if self.has('bdev_raid_add_base_bdev'):
-            self.assertFails(exceptions.NotFound, 'nosuch',
-                             self.tgt.bdev_raid_add_base_bdev, 'nosuch',
-                             members[1])
+        if not self.has('bdev_raid_add_base_bdev'):
+            return
+        self.assertFails(exceptions.NotFound, 'nosuch',
+                         self.tgt.bdev_raid_add_base_bdev, 'nosuch',
+                         members[1])
+        # v26.05 takes these, and does not end any more.
+        above = self.tgt.bdev_passthru_create(unique('P'), name)
+        for member in (name, above):
+            self.assertFails(exceptions.InvalidParams,
+                             [member, name, 'not sent'],
+                             self.tgt.bdev_raid_add_base_bdev, name, member)
+        if not self.target.simulated:
+            self.tgt.bdev_raid_add_base_bdev(name, members[1])
+            self.assertEqual(set(members),
+                             set(self.tgt.find_bdev(name).bases))
 
 
 target.for_releases(globals(), Lvols)

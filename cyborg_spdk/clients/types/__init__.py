@@ -17,11 +17,14 @@ default, and one that a release adds is only in ``raw``: reading never
 fails because of the release. ``raw`` is the object as it came.
 """
 
+from cyborg_spdk.clients.types.bdevs import alias
 from cyborg_spdk.clients.types.bdevs import Bdev
+from cyborg_spdk.clients.types.bdevs import below
 from cyborg_spdk.clients.types.bdevs import Key
 from cyborg_spdk.clients.types.bdevs import Lvol
 from cyborg_spdk.clients.types.bdevs import LvolStore
 from cyborg_spdk.clients.types.bdevs import Raid
+from cyborg_spdk.clients.types.bdevs import ShallowCopy
 from cyborg_spdk.clients.types.bdevs import Version
 from cyborg_spdk.clients.types.iscsi import AuthGroup
 from cyborg_spdk.clients.types.iscsi import GroupMap
@@ -48,10 +51,10 @@ from cyborg_spdk.clients.types.vhost import ScsiLun
 from cyborg_spdk.clients.types.vhost import ScsiTarget
 from cyborg_spdk.clients.types.vhost import VhostController
 
-__all__ = ['Bdev', 'LvolStore', 'Lvol', 'Raid', 'Key', 'Subsystem',
-           'Namespace', 'ListenAddress', 'Listener', 'AnaState', 'Transport',
-           'Controller', 'QueuePair', 'Referral', 'NvmeController', 'NvmePath',
-           'VhostController',
-           'ScsiTarget', 'ScsiLun', 'ScsiDevice', 'TargetNode', 'IscsiLun',
-           'GroupMap', 'PortalGroup', 'Portal', 'InitiatorGroup',
-           'AuthGroup', 'IscsiConnection', 'Version', 'Reported']
+__all__ = ['Bdev', 'LvolStore', 'Lvol', 'ShallowCopy', 'Raid', 'Key',
+           'Subsystem', 'Namespace', 'ListenAddress', 'Listener', 'AnaState',
+           'Transport', 'Controller', 'QueuePair', 'Referral',
+           'NvmeController', 'NvmePath', 'VhostController', 'ScsiTarget',
+           'ScsiLun', 'ScsiDevice', 'TargetNode', 'IscsiLun', 'GroupMap',
+           'PortalGroup', 'Portal', 'InitiatorGroup', 'AuthGroup',
+           'IscsiConnection', 'Version', 'Reported', 'alias', 'below']

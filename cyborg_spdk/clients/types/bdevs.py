@@ -92,6 +92,35 @@ class Bdev(reported.Reported):
             self.uuid is not None and name == self.uuid)
 
 
+def alias(bdev):
+    """``store/name`` of an lvol; the name of any other :class:`Bdev`."""
+    return next((one for one in bdev.aliases if '/' in one), bdev.name)
+
+
+def below(bdev, bdevs):
+    """All bdevs that one stands on, whatever is between.
+
+    :param bdev: the :class:`Bdev`.
+    :param bdevs: all that there are.
+    :returns: list of :class:`Bdev`, without ``bdev`` unless it stands on
+        itself.
+    """
+    found, todo = [], [bdev]
+    while todo:
+        one = todo.pop()
+        names = [*one.bases, one.own.get('external_snapshot_name')]
+        if one.own.get('base_snapshot'):
+            store = alias(one).partition('/')[0]
+            names.append(f'{store}/{one.own["base_snapshot"]}')
+        for name in filter(None, names):
+            under = next((each for each in bdevs if each.known_as(name)),
+                         None)
+            if under is not None and under not in found:
+                found.append(under)
+                todo.append(under)
+    return found
+
+
 @dataclasses.dataclass(frozen=True)
 class LvolStore(reported.Reported):
     """A store of logical volumes.
@@ -136,6 +165,27 @@ class Lvol(reported.Reported):
     is_clone: bool = reported.flag()
     is_esnap_clone: bool = reported.flag()
     is_degraded: bool = reported.flag()
+
+
+@dataclasses.dataclass(frozen=True)
+class ShallowCopy(reported.Reported):
+    """How far a shallow copy of an lvol is (v24.05).
+
+    :ivar state: ``in progress``, ``complete`` or ``error``.
+    :ivar copied_clusters: how many clusters are copied.
+    :ivar total_clusters: how many there are.
+    :ivar error: why it failed, or None.
+    """
+
+    state: str = reported.text('')
+    copied_clusters: int = reported.number(0)
+    total_clusters: int = reported.number(0)
+    error: str = reported.text()
+
+    @property
+    def is_done(self):
+        """Whether it has ended, well or not."""
+        return self.state in ('complete', 'error')
 
 
 @dataclasses.dataclass(frozen=True)
