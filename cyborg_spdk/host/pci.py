@@ -21,6 +21,8 @@ import re
 import subprocess
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.host import disks
+from cyborg_spdk.host import hugepages
 
 #: Drivers by which SPDK uses a device.
 USER_DRIVERS = ('vfio-pci', 'uio_pci_generic', 'igb_uio')
@@ -30,8 +32,15 @@ _ADDRESS = re.compile(r'[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]')
 # Seconds for setup.sh; it takes well under one.
 _TIMEOUT = 120
 
-# Hexadecimal class of a bridge: binding one would take all behind it.
+# The classes that SPDK has drivers for: storage, and the engines that copy
+# (I/OAT, DSA) among the "other system peripherals".
+_CLASSES = ('0x01', '0x0880')
+
+# A bridge: binding one would take all behind it.
 _BRIDGE = '0x06'
+
+# Not more of what setup.sh says than that, in one error.
+_SAID = 3
 
 
 def check_address(text):
@@ -60,70 +69,47 @@ def driver(address, root='/'):
         return None
 
 
-def users(address, root='/'):
-    """Who uses the disks behind a PCI device.
+def group_mates(address, root='/'):
+    """Devices that the IOMMU cannot tell from one, and that are in its way.
 
     :param address: as :func:`check_address` returns it.
-    :returns: list of str, e.g. ``"nvme0n1p1 is mounted at /"``.
-    :raises ConfigurationError: if there is no such device, or it is a
-        bridge.
+    :returns: list of addresses: of the same group, no bridges, and used by
+        a driver of the kernel. vfio gives a group away only as a whole.
+    """
+    directory = os.path.join(root, 'sys/bus/pci/devices')
+    try:
+        group = os.listdir(os.path.join(directory, address,
+                                        'iommu_group/devices'))
+    except OSError:
+        return []
+    return sorted(
+        other for other in group
+        if other != address
+        and driver(other, root) not in (None, 'pcieport', *USER_DRIVERS))
+
+
+def check_kind(address, root='/'):
+    """Refuse what is not there, or nothing that SPDK could use.
+
+    :param address: as :func:`check_address` returns it.
+    :raises ConfigurationError: it says what the device is.
     """
     device = os.path.join(root, 'sys/bus/pci/devices', address)
     try:
         with open(os.path.join(device, 'class')) as stream:
-            if stream.read().startswith(_BRIDGE):
-                raise exceptions.ConfigurationError(
-                    '[spdk] pci_devices', address,
-                    'that is a bridge; name the device behind it')
+            kind = stream.read().strip()
     except OSError:
         raise exceptions.ConfigurationError(
             '[spdk] pci_devices', address, 'this machine has no such '
             'device; see lspci -D') from None
-    found = []
-    for name in _block_devices(os.path.realpath(device), root):
-        found += _uses(name, root)
-    return found
-
-
-def _block_devices(device, root):
-    """Disks and partitions whose device is behind a PCI device."""
-    base = os.path.join(root, 'sys/class/block')
-    try:
-        names = sorted(os.listdir(base))
-    except OSError:
-        return []
-    return [name for name in names if os.path.realpath(
-        os.path.join(base, name)).startswith(device + os.sep)]
-
-
-def _uses(name, root):
-    base = os.path.join(root, 'sys/class/block', name)
-    with open(os.path.join(base, 'dev')) as stream:
-        number = stream.read().strip()
-    found = [f'{name} is mounted at {path}' for path in
-             _mounted(number, name, root)]
-    try:
-        found += [f'{name} is used by {holder}' for holder in
-                  sorted(os.listdir(os.path.join(base, 'holders')))]
-    except OSError:
-        pass
-    with open(os.path.join(root, 'proc/swaps')) as stream:
-        if any(line.split()[0] == f'/dev/{name}'
-               for line in stream if line.strip()):
-            found.append(f'{name} is swap')
-    return found
-
-
-def _mounted(number, name, root):
-    # mountinfo: id, parent, major:minor, root, mount point, options, ...,
-    # "-", type, source. Some file systems (btrfs) show a number of their
-    # own there, so the source is looked at too.
-    with open(os.path.join(root, 'proc/self/mountinfo')) as stream:
-        for line in stream:
-            fields = line.split()
-            source = fields[fields.index('-') + 2]
-            if fields[2] == number or source == f'/dev/{name}':
-                yield fields[4]
+    if kind.startswith(_BRIDGE):
+        raise exceptions.ConfigurationError(
+            '[spdk] pci_devices', address,
+            'that is a bridge; name the device behind it')
+    if not kind.startswith(_CLASSES):
+        raise exceptions.ConfigurationError(
+            '[spdk] pci_devices', address,
+            f'that is no storage (PCI class {kind}); see lspci -D')
 
 
 def check(addresses, root='/'):
@@ -136,14 +122,20 @@ def check(addresses, root='/'):
     missing = []
     for text in addresses:
         address = check_address(text)
-        used = users(address, root)
-        if used:
-            raise exceptions.ConfigurationError(
-                '[spdk] pci_devices', text, f"it is in use ({used[0]}) and "
-                "is not taken from the kernel; take it out of the list")
-        if driver(address, root) not in USER_DRIVERS:
+        check_kind(address, root)
+        for name in disks.behind(address, root):
+            for used in disks.users(name, root):
+                raise _in_use(address, used)
+        if driver(address, root) not in USER_DRIVERS and \
+                address not in missing:
             missing.append(address)
     return missing
+
+
+def _in_use(address, used):
+    return exceptions.ConfigurationError(
+        '[spdk] pci_devices', address, f"it is in use ({used}) and is not "
+        "taken from the kernel; take it out of the list")
 
 
 def bind(setup_sh, addresses):
@@ -152,28 +144,56 @@ def bind(setup_sh, addresses):
     :param setup_sh: path of SPDK's ``setup.sh``.
     :param addresses: the devices, and no others.
     :returns: list of the addresses that were bound.
-    :raises ConfigurationError: as :func:`check`.
+    :raises ConfigurationError: as :func:`check`, and for a disk that a
+        process has open.
     :raises PrivilegeError: if it did not work; with what setup.sh said.
     """
     wanted = check(addresses)
     if not wanted:
         return []
+    for address in wanted:
+        for used in disks.openers(disks.behind(address)):
+            raise _in_use(address, used)
     try:
         done = subprocess.run(
             [setup_sh, 'config'], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             errors='replace', timeout=_TIMEOUT, check=False, cwd='/',
-            # PCI_WHITELIST up to v21.01, PCI_ALLOWED since.
-            env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C',
-                 'SKIP_HUGE': 'yes', 'PCI_ALLOWED': ' '.join(wanted),
-                 'PCI_WHITELIST': ' '.join(wanted)})
+            env=_environment(wanted))
     except (OSError, subprocess.TimeoutExpired) as exc:
         raise exceptions.PrivilegeError(f"{setup_sh}: {exc}") from None
     left = [a for a in wanted if driver(a) not in USER_DRIVERS]
-    if done.returncode != 0 or left:
-        said = [line for line in done.stdout.splitlines() if line.strip()]
+    if left or done.returncode != 0:
         raise exceptions.PrivilegeError(
             f"{setup_sh} did not bind {', '.join(left or wanted)}: "
-            f"{' | '.join(said[-3:]) or 'it said nothing'}; load vfio-pci "
-            "(modprobe vfio-pci) and look at its messages")
+            + _why_not(done.stdout, left or wanted))
     return wanted
+
+
+def _environment(wanted):
+    """What setup.sh is to do: bind these, and leave huge pages alone.
+
+    ``SKIP_HUGE`` is known since v25.05. The releases before set the number
+    of pages of the default size, up to v22.09 a lower one too: to what there
+    is. ``PCI_ALLOWED`` is known since v21.01, ``PCI_WHITELIST`` before.
+    """
+    size_kb = hugepages.default_size_kb()
+    total = hugepages.pool(size_kb).total if size_kb else 0
+    return {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C',
+            'SKIP_HUGE': 'yes', 'NRHUGE': str(total),
+            'PCI_ALLOWED': ' '.join(wanted),
+            'PCI_WHITELIST': ' '.join(wanted)}
+
+
+def _why_not(output, addresses):
+    """What setup.sh said of devices, and what to do."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    # It also names each device that it was not asked to bind.
+    said = [line for line in lines
+            if any(address in line for address in addresses)] or lines
+    text = ' | '.join(said[-_SAID:]) or 'it said nothing'
+    if 'data@' in text:
+        return (text + "; it sees data on the disk: if nobody needs them, "
+                "wipefs --all it, else bind it at each boot yourself "
+                "(driverctl set-override ADDRESS vfio-pci)")
+    return text + '; look at the messages of the kernel (dmesg)'
