@@ -195,22 +195,25 @@ def available_kb(root='/'):
     return int(match[1]) if match else 0
 
 
-def add(size_kb, node, count, root='/'):
-    """Add pages to a pool; all of them, or none. Needs root.
+def add(size_kb, wanted, root='/'):
+    """Add pages to pools; all of them, or none. Needs root.
 
     :param size_kb: size of one page in KiB.
-    :param node: NUMA node, or None for the whole machine.
-    :param count: how many to add.
-    :returns: how many of them could be had. If that is less than count,
-        they were given back.
+    :param wanted: list of (NUMA node, or None for the whole machine; how
+        many to add).
+    :returns: list of how many of each could be had. If any is less than
+        what was wanted, all were given back.
     """
-    path = os.path.join(pool_path(size_kb, node, root), 'nr_hugepages')
-    before = _number(path)
-    _write(path, before + count)
-    added = _number(path) - before
-    if added < count:
-        _write(path, before)
-    return max(0, added)
+    before, got = [], []
+    for node, count in wanted:
+        path = os.path.join(pool_path(size_kb, node, root), 'nr_hugepages')
+        before.append((path, _number(path)))
+        _write(path, before[-1][1] + count)
+        got.append(max(0, _number(path) - before[-1][1]))
+    if got != [count for _, count in wanted]:
+        for path, number in before:
+            _write(path, number)
+    return got
 
 
 def _write(path, number):
@@ -240,16 +243,12 @@ def prepare(conf, need_mb, call, root='/'):
             _shortage(short, size_kb) + f"the machine has only "
             f"{available_kb(root) // 1024} MiB left: free memory, or lower "
             "memory_mb of the targets")
-    for node, count in short.items():
-        got = call('add_hugepages', size_kb, node, count)
-        if got < count:
-            raise exceptions.HugepageError(
-                _shortage({node: count}, size_kb) + f"only {got} could be "
-                "had (and were given back): memory is short or fragmented; "
-                "free memory, lower memory_mb, or reserve them at boot "
-                f"(hugepagesz={size_kb}K hugepages=N)")
-        done.append(f"reserved {count} huge pages of {size_kb} KiB"
-                    + (f" on NUMA node {node}" if node is not None else ''))
+    if short:
+        got = call('add_hugepages', size_kb, list(short.items()))
+        _check_got(short, got, size_kb)
+    done += [f"reserved {count} huge pages of {size_kb} KiB"
+             + (f" on NUMA node {node}" if node is not None else '')
+             for node, count in short.items()]
     if not mounted:
         path = mount_point(size_kb, root)
         call('mount_hugetlbfs', path, size_kb)
@@ -262,6 +261,17 @@ def prepare(conf, need_mb, call, root='/'):
     return done
 
 
+def _check_got(short, got, size_kb):
+    lacking = [f"{had} of {count}" + _on(node) for (node, count), had
+               in zip(short.items(), got, strict=True) if had < count]
+    if lacking:
+        raise exceptions.HugepageError(
+            _shortage(short, size_kb) + f"only {' and '.join(lacking)} "
+            "could be had (and all were given back): memory is short or "
+            "fragmented; free memory, lower memory_mb, or reserve them at "
+            f"boot (hugepagesz={size_kb}K hugepages=N)")
+
+
 def mount_point(size_kb, root='/'):
     """Where to mount hugetlbfs for a size of page."""
     if size_kb == default_size_kb(root):
@@ -270,9 +280,12 @@ def mount_point(size_kb, root='/'):
 
 
 def _shortage(short, size_kb):
-    parts = [f"{count}" + (f" on node {node}" if node is not None else '')
-             for node, count in short.items()]
+    parts = [f"{count}" + _on(node) for node, count in short.items()]
     return f"{' and '.join(parts)} huge pages of {size_kb} KiB are missing; "
+
+
+def _on(node):
+    return f" on node {node}" if node is not None else ''
 
 
 def _refusal(short, size_kb):

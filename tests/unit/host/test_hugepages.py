@@ -59,11 +59,13 @@ class Machine:
                 out.write(f'hugetlbfs {args[0]} hugetlbfs '
                           f'rw,pagesize={args[1]}K 0 0\n')
             return None
-        size_kb, node, count = args
-        before = hugepages.pool(size_kb, node, self.root).total
-        got = count if self.limit is None else min(count, self.limit)
-        if got == count:
-            self.set(before + got, size_kb, node)
+        size_kb, wanted = args
+        got = [count if self.limit is None else min(count, self.limit)
+               for _, count in wanted]
+        if got == [count for _, count in wanted]:
+            for node, count in wanted:
+                before = hugepages.pool(size_kb, node, self.root).total
+                self.set(before + count, size_kb, node)
         return got
 
 
@@ -144,8 +146,17 @@ class HugepagesTest(unittest.TestCase):
     def test_fragmented(self):
         machine = self.machine(mounted=[('/h', 'rw')])
         machine.limit = 10
-        self.refused(machine, 512, 'only 10 could be had .*given back')
+        self.refused(machine, 512, 'only 10 of 256 could be had .*given back')
         self.assertEqual(0, hugepages.pool(2048, None, self.root).total)
+
+    def test_short_of_memory_on_one_node(self):
+        machine = self.machine(nodes=2, mounted=[('/h', 'rw')])
+        machine.set(100, node=0)
+        machine.limit = 50
+        self.conf.set_override('hugepage_nodes', [0, 1], group='spdk')
+        self.refused(machine, 512, '^28 on node 0 and 128 on node 1 huge '
+                     'pages of 2048 KiB are missing; only 50 of 128 on node '
+                     '1 could be had')
 
     def test_not_managed(self):
         self.conf.set_override('manage_hugepages', False, group='spdk')
@@ -176,7 +187,8 @@ class HugepagesTest(unittest.TestCase):
     def test_add_writes_the_sum(self):
         machine = self.machine()
         machine.set(7)
-        self.assertEqual(5, hugepages.add(2048, None, 5, self.root))
+        self.assertEqual([5], hugepages.add(2048, [(None, 5)],
+                                             self.root))
         self.assertEqual(12, hugepages.pool(2048, None, self.root).total)
 
     def test_a_kernel_without_huge_pages(self):
