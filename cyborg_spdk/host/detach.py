@@ -26,8 +26,9 @@ import sys
 import time
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.host import detached
 
-_HELPER = os.path.join(os.path.dirname(__file__), 'detached.py')
+_HELPER = detached.__file__
 
 # Seconds for fork and exec, or for systemd, on the slowest machine.
 _START_TIMEOUT = 30
@@ -40,11 +41,19 @@ _NOT_INHERITED = ('NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID',
 # Where the tools of systemd are, whatever PATH says.
 _TOOLS = '/usr/bin:/bin'
 
+#: What the name of a target's unit begins with.
+UNIT_PREFIX = 'cyborg-spdk-'
+
 #: There if and only if systemd runs this machine; see sd_booted(3).
 SYSTEMD_RUNS = '/run/systemd/system'
 
 
-def start(argv, log, cwd, gid, unit=None):
+def systemd_runs():
+    """Whether this machine is run by systemd (bool)."""
+    return os.path.isdir(SYSTEMD_RUNS)
+
+
+def start(argv, log, cwd, gid, unit=None, uid=0):
     """Start a program that outlives us.
 
     :param argv: the program's absolute path and its arguments.
@@ -53,11 +62,12 @@ def start(argv, log, cwd, gid, unit=None):
     :param gid: group to run with, or -1 for ours.
     :param unit: name of its transient unit, used where systemd runs and we
         are root.
+    :param uid: user that the unit runs as.
     :returns: :class:`Unit` or :class:`Detached`.
     :raises StartError: if it cannot be executed at all.
     """
-    if unit and os.geteuid() == 0 and os.path.isdir(SYSTEMD_RUNS):
-        return Unit(argv, log, cwd, gid, unit)
+    if unit and os.geteuid() == 0 and systemd_runs():
+        return Unit(argv, log, cwd, gid, unit, uid)
     return Detached(argv, log, cwd, gid)
 
 
@@ -126,7 +136,7 @@ class Detached:
         self._helper.stdout.close()
 
 
-def unit_command(argv, log, cwd, gid, unit):
+def unit_command(argv, log, cwd, gid, unit, uid=0):
     """The command that starts a program as a transient unit of systemd.
 
     :returns: list of str. ``Type=exec`` and ``append:`` need systemd 240.
@@ -143,8 +153,11 @@ def unit_command(argv, log, cwd, gid, unit):
     ]
     if gid != -1:
         properties.append(f'Group={gid}')
+    if uid:
+        properties.append(f'User={uid}')
     command = [_tool('systemd-run'), '--no-ask-password',
-               f'--unit={unit}', f'--description=SPDK target {unit}']
+               f'--unit={unit}', '--description=SPDK target '
+               + unit.removeprefix(UNIT_PREFIX)]
     command += [f'--property={name}' for name in properties]
     # systemd would put variables in.
     return command + ['--', *(part.replace('$', '$$') for part in argv)]
@@ -156,26 +169,30 @@ class Unit:
     :ivar pid: its process id.
     """
 
-    def __init__(self, argv, log, cwd, gid, unit):
+    def __init__(self, argv, log, cwd, gid, unit, uid=0):
         self._unit = f'{unit}.service'
         # What failed before would keep the name.
         _systemctl('reset-failed', self._unit)
-        if os.path.exists(log):
-            os.rename(log, log + '.1')
+        # systemd itself would make one that is root's.
+        os.close(detached.open_log(log))
         try:
             done = subprocess.run(
-                unit_command(argv, log, cwd, gid, unit),
+                unit_command(argv, log, cwd, gid, unit, uid),
                 stdin=subprocess.DEVNULL, capture_output=True, text=True,
                 timeout=_START_TIMEOUT, check=False)
         except (OSError, subprocess.TimeoutExpired) as exc:
             raise exceptions.StartError(
                 unit, f'systemd-run: {exc}') from None
         if done.returncode != 0:
-            raise exceptions.StartError(
-                unit, 'systemd-run: ' + ' '.join(done.stderr.split()),
-                exit_code=done.returncode)
+            raise exceptions.StartError(unit, self._why_not(done.stderr))
         # 0 if it has ended already.
         self.pid = int(self._show().get('MainPID', 0))
+
+    def _why_not(self, said):
+        if self._show().get('ActiveState') in ('active', 'deactivating'):
+            return (f'a unit {self._unit} runs already, and does not serve '
+                    f'this target; systemctl stop {self._unit}')
+        return 'systemd-run: ' + ' '.join(said.split())
 
     def _show(self):
         output = _systemctl(

@@ -44,14 +44,23 @@ _UMASK = 0o117
 _INTERVAL = 0.01
 
 
-def _log(path):
-    """The log, anew; what was there is kept as the one before."""
+def open_log(path):
+    """The log, anew; what was there is kept as the one before.
+
+    :param path: the log. Made by root, it belongs to the owner of its
+        directory.
+    :returns: its file descriptor.
+    """
     try:
         os.rename(path, path + '.1')
     except FileNotFoundError:
         pass
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-                   | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL
+                     | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    if os.geteuid() == 0:
+        owner = os.stat(os.path.dirname(path))
+        os.fchown(output, owner.st_uid, owner.st_gid)
+    return output
 
 
 def _say(text):
@@ -72,10 +81,7 @@ def _start(log, cwd, gid, argv):
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    output = _log(log)
-    owner = os.stat(os.path.dirname(log))
-    if os.geteuid() == 0:
-        os.fchown(output, owner.st_uid, owner.st_gid)
+    output = open_log(log)
     return subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         cwd=cwd, start_new_session=True, umask=_UMASK,

@@ -16,7 +16,6 @@ Nothing is changed. A check is a generator of findings; an error that it
 raises is a finding too.
 """
 
-import collections
 import importlib.metadata
 import os
 import resource
@@ -30,20 +29,18 @@ from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import cores as cpu
 from cyborg_spdk.host import detach
+from cyborg_spdk.host import doctor_pci
+from cyborg_spdk.host import finding
 from cyborg_spdk.host import hugepages
 from cyborg_spdk.host import installation as spdk
 from cyborg_spdk.host import paths
-from cyborg_spdk.host import pci
 from cyborg_spdk.host import process
 from cyborg_spdk.host import starting
 from cyborg_spdk.host import survey
 
-OK, NOTE, WARNING, FAILURE = 'ok', 'note', 'warning', 'failure'
-
-#: One thing found. ``level`` is one of the constants above, ``target`` the
-#: target that it is about, or None for the whole machine.
-Finding = collections.namedtuple(
-    'Finding', 'check level text remedy target', defaults=('', None))
+OK, NOTE, WARNING, FAILURE = (finding.OK, finding.NOTE, finding.WARNING,
+                              finding.FAILURE)
+Finding = finding.Finding
 
 #: Least release of Python.
 PYTHON = (3, 10)
@@ -340,32 +337,8 @@ def privilege(machine):
     from cyborg_spdk.host import privileged
     # Adding no page changes nothing, and shows that it could.
     privileged.call(machine.conf, 'add_hugepages',
-                    hugepages.chosen_size_kb(machine.conf), None, 0)
+                    hugepages.chosen_size_kb(machine.conf), [])
     yield Finding('privilege', OK, f'user {os.geteuid()}, by privsep-helper')
-
-
-def iommu(machine):
-    try:
-        groups = len(os.listdir('/sys/kernel/iommu_groups'))
-    except OSError:
-        groups = 0
-    wanted = bool(machine.conf.spdk.pci_devices)
-    if groups:
-        yield Finding('iommu', OK, f'{groups} groups')
-    else:
-        yield Finding(
-            'iommu', WARNING if wanted else NOTE, 'there is no IOMMU',
-            'switch it on in the firmware and with intel_iommu=on or '
-            'amd_iommu=on; needed only for PCI devices')
-    loaded = os.path.isdir('/sys/bus/pci/drivers/vfio-pci')
-    if loaded:
-        yield Finding('vfio', OK, 'vfio-pci is loaded')
-    else:
-        yield Finding('vfio', WARNING if wanted else NOTE,
-                      'vfio-pci is not loaded', 'modprobe vfio-pci; needed '
-                      'only for PCI devices')
-    for address in pci.check(machine.conf.spdk.pci_devices):
-        yield Finding('pci devices', OK, f'{address} will be bound')
 
 
 def limits(machine):
@@ -375,12 +348,20 @@ def limits(machine):
                       'LimitNOFILE: each connection of a host needs one')
     else:
         yield Finding('limits', OK, 'open files')
+    # A target of root is not limited, nor is a unit of systemd.
     memlock = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
-    if os.geteuid() != 0 and machine.conf.spdk.pci_devices and \
-            memlock != resource.RLIM_INFINITY:
+    if os.geteuid() != 0 and memlock != resource.RLIM_INFINITY and \
+            machine.conf.spdk.pci_devices and _own(machine) and \
+            not starting.helper_makes_units(machine.conf):
         yield Finding('limits', WARNING, f'{memlock} bytes of locked memory',
                       'set LimitMEMLOCK=infinity: vfio locks the memory of '
                       'the target')
+
+
+def _own(machine):
+    """Targets that run as who starts them, whoever that is."""
+    return [target for target in machine.to_start()
+            if machine.simulated or target.no_huge]
 
 
 def directories(machine):
@@ -459,12 +440,20 @@ def _can_listen(machine, target):
 
 
 def manager(machine):
-    if os.path.isdir(detach.SYSTEMD_RUNS) and not machine.simulated:
+    own = ', '.join(target.name for target in _own(machine))
+    if not detach.systemd_runs():
+        yield Finding('manager', OK, 'targets are detached by a double fork')
+    elif os.geteuid() == 0 or not own or \
+            starting.helper_makes_units(machine.conf):
         yield Finding('manager', OK, 'targets are transient units of '
                       'systemd')
     else:
-        yield Finding('manager', OK, 'targets are detached by a double fork')
+        yield Finding('manager', WARNING, f'{own}: detached by a double '
+                      'fork, and stopped with the service that starts it',
+                      'set [spdk] privsep_helper_command, or KillMode=process '
+                      'in the unit of the agent')
 
 
 CHECKS = (python, cyborg, installation, cpu_flags, cores, memory, privilege,
-          iommu, limits, directories, sockets, manager)
+          doctor_pci.iommu, doctor_pci.devices, limits, directories, sockets,
+          manager)

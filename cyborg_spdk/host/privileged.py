@@ -147,14 +147,17 @@ def _check_number(what, *values):
 
 
 @context.entrypoint
-def add_hugepages(size_kb, node, count):
+def add_hugepages(size_kb, wanted):
     """Add huge pages; see :func:`cyborg_spdk.host.hugepages.add`."""
-    _check_number('number of huge pages', size_kb, count,
-                  *([] if node is None else [node]))
-    hugepages.pool(size_kb, node)
-    if count * size_kb > hugepages.available_kb():
-        return 0
-    return hugepages.add(size_kb, node, count)
+    _check_number('number of huge pages', size_kb)
+    for node, count in wanted:
+        _check_number('number of huge pages', count,
+                      *([] if node is None else [node]))
+        hugepages.pool(size_kb, node)
+    if sum(count for _, count in wanted) * size_kb > \
+            hugepages.available_kb():
+        return [0 for _ in wanted]
+    return hugepages.add(size_kb, wanted)
 
 
 @context.entrypoint
@@ -257,16 +260,27 @@ def _check_arguments(arguments):
 _started = {}
 
 
+def _check_user(uid, gid):
+    """A target runs as root, or as who has called for the helper."""
+    if not isinstance(gid, int):
+        raise exceptions.PrivilegeError(f"{gid!r} is no group")
+    _check_number('user', uid)
+    if uid != 0 and (str(uid) != os.environ.get('SUDO_UID') or gid != -1):
+        raise exceptions.PrivilegeError(
+            f"nothing is started as user {uid} and group {gid}: not who has "
+            "called sudo")
+
+
 @context.entrypoint
-def start_target(argv, log, cwd, gid, unit):
-    """Start a target as root; see :func:`cyborg_spdk.host.detach.start`.
+def start_target(argv, log, cwd, gid, unit, uid=0):
+    """Start a target; see :func:`cyborg_spdk.host.detach.start`.
 
     :returns: its pid (int), or why it could not be started (str).
     """
-    check_program(argv[0], list(spdk_conf.APPLICATIONS))
+    _check_user(uid, gid)
+    if uid == 0:
+        check_program(argv[0], list(spdk_conf.APPLICATIONS))
     _check_arguments(argv[1:])
-    if not isinstance(gid, int):
-        raise exceptions.PrivilegeError(f"{gid!r} is no group")
     if not re.fullmatch(r'[a-z0-9_-]+', unit):
         raise exceptions.PrivilegeError(f"{unit!r} is no name of a unit")
     for path in (os.path.dirname(log), cwd):
@@ -279,7 +293,7 @@ def start_target(argv, log, cwd, gid, unit):
     if not log.endswith('.log'):
         raise exceptions.PrivilegeError(f"{log} is no log")
     try:
-        program = detach.start(list(argv), log, cwd, gid, unit)
+        program = detach.start(list(argv), log, cwd, gid, unit, uid)
     except exceptions.StartError as exc:
         return exc.reason
     _started[program.pid] = program

@@ -287,18 +287,26 @@ def _program(conf, target, installation, argv, log):
     """Start the program, as root if it needs to be.
 
     A target in huge pages does, and the simulator does not. One without
-    huge pages runs as who starts it.
+    huge pages runs as who starts it; where systemd runs the machine, the
+    helper makes it a unit of its own too, if there is a helper.
     """
+    uid, gid = os.geteuid(), socket_gid(conf)
+    as_root = uid == 0 or not (installation.simulated or target.no_huge)
     arguments = (argv, log, os.path.realpath(conf.spdk.state_path),
-                 socket_gid(conf), f'cyborg-spdk-{target.name}')
-    if os.geteuid() == 0 or installation.simulated or target.no_huge:
-        if os.geteuid() != 0:
-            arguments = arguments[:3] + (-1,) + arguments[4:]
-        try:
-            return detach.start(*arguments)
-        except exceptions.StartError as exc:
-            raise exceptions.StartError(target.name, exc.reason) from None
-    return _AsRoot(_privileged(conf), target.name, *arguments)
+                 gid if as_root else -1,
+                 f'{detach.UNIT_PREFIX}{target.name}',
+                 0 if as_root else uid)
+    if uid != 0 and (as_root or helper_makes_units(conf)):
+        return _AsRoot(_privileged(conf), target.name, *arguments)
+    try:
+        return detach.start(*arguments)
+    except exceptions.StartError as exc:
+        raise exceptions.StartError(target.name, exc.reason) from None
+
+
+def helper_makes_units(conf):
+    """Whether an unprivileged user can have units of systemd (bool)."""
+    return detach.systemd_runs() and bool(conf.spdk.privsep_helper_command)
 
 
 def socket_gid(conf):

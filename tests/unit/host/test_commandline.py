@@ -91,10 +91,10 @@ class BuildTest(unittest.TestCase):
 
 class UnitCommandTest(unittest.TestCase):
 
-    def command(self, *argv, gid=-1):
+    def command(self, *argv, gid=-1, uid=0):
         return detach.unit_command(
             list(argv), '/run/x/nvmf.log', '/var/lib/x', gid,
-            'cyborg-spdk-nvmf')
+            'cyborg-spdk-nvmf', uid)
 
     def test_under_systemd(self):
         command = self.command('/opt/nvmf_tgt', '-r', '/run/x.sock', gid=7)
@@ -103,10 +103,15 @@ class UnitCommandTest(unittest.TestCase):
         self.assertEqual(['/opt/nvmf_tgt', '-r', '/run/x.sock'],
                          command[where + 1:])
         for option in ('--unit=cyborg-spdk-nvmf', '--property=Type=exec',
+                       '--description=SPDK target nvmf',
                        '--property=Group=7', '--property=SendSIGKILL=no',
                        '--property=WorkingDirectory=/var/lib/x',
                        '--property=StandardError=append:/run/x/nvmf.log'):
             self.assertIn(option, command[:where])
+
+    def test_as_a_user(self):
+        self.assertIn('--property=User=7', self.command('/x', uid=7))
+        self.assertNotIn('--property=User=0', self.command('/x'))
 
     def test_systemd_puts_no_variables_in(self):
         self.assertEqual('--x=$${HOME}',

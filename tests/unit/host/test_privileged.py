@@ -34,14 +34,14 @@ class ValidationTest(unittest.TestCase):
         privileged.context.set_client_mode(False)
 
     def refused(self, pattern, function, *arguments,
-                error=exceptions.PrivilegeError):
+                error=exceptions.PrivilegeError, **named):
         with self.assertRaisesRegex(error, pattern):
-            function(*arguments)
+            function(*arguments, **named)
 
-    def start(self, *argv, log=None, cwd=None, gid=-1, unit='x'):
+    def start(self, *argv, log=None, cwd=None, gid=-1, unit='x', uid=0):
         return privileged.start_target(
             list(argv), log or os.path.join(self.top, 'x.log'),
-            cwd or self.top, gid, unit)
+            cwd or self.top, gid, unit, uid)
 
     def test_programs(self):
         for path in ('/bin/sh', 'nvmf_tgt', '/usr/bin/nvmf_tgt.sh', None):
@@ -53,6 +53,20 @@ class ValidationTest(unittest.TestCase):
             pass
         os.chmod(path, 0o777)
         self.refused('can be written by others than root', self.start, path)
+
+    def test_users(self):
+        for uid, gid in ((4242, -1), (-1, -1), ('0', -1), (0, '7')):
+            with self.subTest(uid=uid, gid=gid):
+                self.refused('is no user|is no group|nothing is started as '
+                             'user 4242', self.start, '/bin/true', uid=uid,
+                             gid=gid)
+        self.addCleanup(os.environ.pop, 'SUDO_UID', None)
+        os.environ['SUDO_UID'] = '4242'
+        self.refused('user 4242 and group 0', self.start, '/bin/true',
+                     uid=4242, gid=0)
+        # It would run as who has asked, who can do that himself.
+        self.refused("'/x' is no name of a unit", self.start, '/bin/true',
+                     uid=4242, unit='/x')
 
     def test_arguments(self):
         for argument in ('--env-context=-d/tmp/x.so', '-f', '-f/etc/passwd',
@@ -79,20 +93,20 @@ class ValidationTest(unittest.TestCase):
                      error=exceptions.HugepageError)
 
     def test_numbers_of_pages(self):
-        for arguments in ((2048, None, -1), ('2048', None, 1),
-                          (2048, None, 1.5), (2048, -1, 1),
-                          (2048, None, True)):
+        for arguments in ((2048, [(None, -1)]), ('2048', [(None, 1)]),
+                          (2048, [(None, 1.5)]), (2048, [(-1, 1)]),
+                          (2048, [(None, 1), (0, True)])):
             with self.subTest(arguments):
                 self.refused('is no number of huge pages',
                              privileged.add_hugepages, *arguments)
         self.refused('hugepage_size_kb 7', privileged.add_hugepages, 7,
-                     None, 1, error=exceptions.HugepageError)
+                     [(None, 1)], error=exceptions.HugepageError)
 
     def test_more_pages_than_there_is_memory_are_not_tried(self):
         sizes = privileged.hugepages.sizes_kb()
         if sizes:
-            self.assertEqual(0, privileged.add_hugepages(
-                sizes[0], None, 1 << 40))
+            self.assertEqual([0], privileged.add_hugepages(
+                sizes[0], [(None, 1 << 40)]))
 
     def test_signals(self):
         self.refused('signal 1 is not sent', privileged.signal_target,
