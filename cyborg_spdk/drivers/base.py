@@ -28,6 +28,7 @@ from cyborg_spdk.drivers import entries
 from cyborg_spdk.drivers import firmware
 from cyborg_spdk.drivers import hostname
 from cyborg_spdk.drivers import inventory
+from cyborg_spdk.drivers import laststate
 from cyborg_spdk.drivers import placement
 from cyborg_spdk.drivers import reading
 from cyborg_spdk.drivers import report
@@ -35,6 +36,7 @@ from cyborg_spdk.drivers import saving
 from cyborg_spdk.drivers import starting
 from cyborg_spdk.drivers import stats
 from cyborg_spdk.drivers import units
+from cyborg_spdk.drivers import validate
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
 from cyborg_spdk import rpc
@@ -86,8 +88,7 @@ class SpdkDriver(driver.GenericDriver):
         self._conditions = conditions.Conditions()
         self._placement = placement.Placement()
         self._hostname = hostname.HostName(self._placement)
-        self._reporter = report.Reporter(self.NAME, self._placement,
-                                         self._conditions)
+        self._reporter = report.Reporter(self._placement, self._conditions)
         self._starter = starting.Starter(CONF)
         self._saver = saving.Saver(CONF, self._conditions)
         targets = self._targets()
@@ -116,11 +117,14 @@ class SpdkDriver(driver.GenericDriver):
         host = self._hostname.get(filter(None, (
             self._reporter.remembered(directory, survey.target.name)
             for survey in surveys)))
-        devices = [self._device(directory, host, survey)
+        names, kinds = self._named()
+        # First: what they give up here may be in a device below next time.
+        former = self._former(directory, host, kinds, names)
+        devices = [self._device(directory, host, survey, names)
                    for survey in surveys]
         # What starting and reading at once has saved.
         LOG.debug('%s: %s', self.NAME, tasks.summary())
-        return devices + self._former(directory, host)
+        return devices + former
 
     def survey(self, start_wait=START_WAIT):
         """Read all targets, starting those that do not run. Never raises.
@@ -225,7 +229,9 @@ class SpdkDriver(driver.GenericDriver):
 
     def _target(self, name, addresses):
         target = spdk_conf.target(CONF, self.KIND, name)
-        other = addresses.setdefault(target.rpc_address, name)
+        # Else each unit would be refused, and what is free taken away.
+        validate.symbol(f'[{name}] resource_class', target.resource_class)
+        other = addresses.setdefault(laststate.address(target), name)
         if other != name:
             raise exceptions.ConfigurationError(
                 f'[{name}] rpc_address', target.rpc_address,
@@ -263,22 +269,43 @@ class SpdkDriver(driver.GenericDriver):
         return reading.read(client, self.KIND,
                             min(CONF.spdk.rpc_timeout, READ_WAIT))
 
-    def _device(self, directory, host, survey):
+    def _named(self):
+        """The targets that have a driver, and whose former ones are ours.
+
+        Cyborg takes away all devices of a driver that is disabled, and if
+        one is allocated, it fails, and so does the report of the whole
+        host. So the first of our drivers looks after what those that are
+        not enabled have left.
+
+        :returns: pair: set of names of targets, set of kinds.
+        """
+        enabled = getattr(CONF.agent, 'enabled_drivers', ())
+        ours = [kind for name in enabled for kind in spdk_conf.KINDS
+                if name == inventory.driver_name(kind)]
+        if self.KIND not in ours:
+            # Used by itself, not by the agent.
+            ours = list(spdk_conf.KINDS)
+        names = {name for kind in ours
+                 for name in CONF.spdk[f'{kind}_targets']}
+        kinds = {self.KIND}
+        if ours[0] == self.KIND:
+            kinds |= set(spdk_conf.KINDS) - set(ours)
+        return names, kinds
+
+    def _device(self, directory, host, survey, names):
         if survey.error is None:
             try:
                 return self._reporter.device(
                     directory, CONF.spdk.max_new_units, host, survey.target,
-                    survey.contents)
+                    survey.contents, names)
             except Exception:
                 LOG.exception('%s: Cyborg keeps what it has of this target',
                               survey.target.name)
         return inventory.stub(host, survey.target)
 
-    def _former(self, directory, host):
-        names = {name for kind in spdk_conf.KINDS
-                 for name in CONF.spdk[f'{kind}_targets']}
+    def _former(self, directory, host, kinds, names):
         try:
-            return self._reporter.former(directory, host, self.KIND, names)
+            return self._reporter.former(directory, host, kinds, names)
         except Exception:
             LOG.exception('targets that are configured no more')
             return []

@@ -31,16 +31,21 @@ VENDOR = 'SPDK'
 _LONG = ('uuids', 'listeners')
 
 
-def device(host, target, driver, planned, facts):
+def driver_name(kind):
+    """Name of the entry point of the driver for a kind of target."""
+    return f'spdk_{kind}_driver'
+
+
+def device(host, target, planned, facts):
     """The device of a target that could be read.
 
     :param host: resource provider name of the host.
     :param target: :class:`~cyborg_spdk.conf.Target`.
-    :param driver: name of the driver's entry point.
     :param planned: dict of entries by name.
     :param facts: dict for the board info.
     :returns: ``DriverDevice``.
     """
+    driver = driver_name(target.kind)
     return _device(host, target, facts, [
         _deployable(entry, driver) for entry in planned.values()], False)
 

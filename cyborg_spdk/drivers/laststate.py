@@ -27,6 +27,7 @@ import time
 from cyborg_spdk.drivers import entries
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import paths
+from cyborg_spdk import rpc
 
 _VERSION = 1
 
@@ -44,6 +45,8 @@ class State:
         name: what the last report had.
     :ivar dropped: the same for what the last reports left out, until
         Placement has forgotten it.
+    :ivar address: where it listens, as :func:`address` spells it; empty if
+        that is not known.
     """
 
     host: str
@@ -51,6 +54,20 @@ class State:
     application: str
     reported: dict = dataclasses.field(default_factory=dict)
     dropped: dict = dataclasses.field(default_factory=dict)
+    address: str = ''
+
+
+def address(target):
+    """One spelling of where a target listens.
+
+    :param target: :class:`~cyborg_spdk.conf.Target`.
+    :returns: str; of two targets it is the same if they are one process, as
+        far as can be seen from here.
+    :raises InvalidAddress: if it cannot be parsed.
+    """
+    found = rpc.parse_address(target.rpc_address)
+    return os.path.realpath(found.path) if found.scheme == 'unix' \
+        else str(found)
 
 
 def path(directory, target):
@@ -147,6 +164,7 @@ def _set_aside(name, reason):
 def _encode(state):
     return {'version': _VERSION, 'host': state.host,
             'kind': state.kind, 'application': state.application,
+            'address': state.address,
             'reported': [dataclasses.asdict(entry)
                          for entry in state.reported.values()],
             'dropped': [dataclasses.asdict(entry)
@@ -156,11 +174,13 @@ def _encode(state):
 def _decode(value):
     if value['version'] != _VERSION:
         raise ValueError(f'version {value["version"]!r}')
-    texts = [value[name] for name in ('host', 'kind', 'application')]
+    # The first releases had no address.
+    texts = [value[name] for name in ('host', 'kind', 'application')] + [
+        value.get('address', '')]
     if not all(isinstance(text, str) for text in texts):
         raise ValueError('a name is no text')
-    return State(*texts, reported=_entries(value['reported']),
-                 dropped=_entries(value['dropped']))
+    return State(*texts[:3], reported=_entries(value['reported']),
+                 dropped=_entries(value['dropped']), address=texts[3])
 
 
 def _entries(value):

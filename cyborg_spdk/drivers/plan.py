@@ -42,7 +42,7 @@ class Unknown(Exception):
     """Raised by the questions when there is no answer."""
 
 
-def make(found, reported, dropped, max_new, ask):
+def make(found, reported, dropped, max_new, ask, *, first=False):
     """Decide what to report for one target that could be read.
 
     :param found: dict by name of the entries that the target has now.
@@ -55,10 +55,13 @@ def make(found, reported, dropped, max_new, ask):
         providers in Placement, and ``allocated(name)``: bool; both raise
         :exc:`Unknown` if Placement cannot be asked. ``optional`` is true if
         there is no Placement to ask by configuration.
+    :param first: whether Placement is to be asked although nothing has
+        changed: what the last report had may have gone since, all of it
+        where the driver was disabled for a while.
     :returns: :class:`Plan`.
     """
     known = None
-    if reported is None or set(found) != set(reported) or dropped:
+    if first or reported is None or set(found) != set(reported) or dropped:
         try:
             known = ask.known()
         except Unknown:
@@ -76,7 +79,14 @@ def make(found, reported, dropped, max_new, ask):
                                'Placement are unknown here, the first is '
                                f'{held[0]}')
         # What the last report told of first, and has not got through yet.
-        max_new = max(1, max_new - len(set(before) & set(found) - known))
+        told = [name for name in found
+                if name in before and name not in known]
+        if first:
+            before = {name: entry for name, entry in before.items()
+                      if name not in told[max_new:]}
+            max_new = max(0, max_new - len(told))
+        else:
+            max_new = max(1, max_new - len(told))
     for name, entry in found.items():
         if name in before:
             _add_reported(plan, name, entry, before[name], ask)

@@ -23,13 +23,13 @@ from cyborg_spdk.drivers import plan
 from cyborg_spdk import exceptions
 
 
-def nobody(kind, name, application=''):
+def nobody(kind, name, application='', address=''):
     """A target of which no more is known than what a report needs.
 
     :returns: :class:`~cyborg_spdk.conf.Target`.
     """
     return conf.Target(
-        name=name, kind=kind, application=application, rpc_address='',
+        name=name, kind=kind, application=application, rpc_address=address,
         start=False, core_mask=None, memory_mb=0, no_huge=False,
         interrupt_mode=False, config_file=None, save_config=False,
         extra_args=(), resource_class='')
@@ -66,25 +66,25 @@ class _Ask:
 
 
 class Reporter:
-    """Makes the devices of one driver, and remembers what it said.
+    """Makes devices, and remembers what it said.
 
-    :param driver: name of the driver's entry point.
     :param service: :class:`~cyborg_spdk.drivers.placement.Placement`.
     :param conditions: :class:`~cyborg_spdk.drivers.conditions.Conditions`.
     """
 
-    def __init__(self, driver, service, conditions):
-        self._driver = driver
+    def __init__(self, service, conditions):
         self._placement = service
         self._conditions = conditions
         self._states = {}
+        # Targets of which Placement has been asked in this process.
+        self._checked = set()
 
     def remembered(self, directory, target):
         """The name of the host in the last report of a target, or None."""
         state = self._state(directory, target)
         return state.host if state else None
 
-    def device(self, directory, max_new, host, target, contents):
+    def device(self, directory, max_new, host, target, contents, names):
         """The device to report for a target that could be read.
 
         :param directory: ``[spdk] state_path``.
@@ -92,20 +92,50 @@ class Reporter:
         :param host: resource provider name of the host.
         :param target: :class:`~cyborg_spdk.conf.Target`.
         :param contents: what the target said.
+        :param names: see :meth:`former`.
         :returns: ``DriverDevice``; a stub if Cyborg's picture has to stay
             as it is.
         """
         found, bad = entries.of_units(host, target, [
             unit for unit in contents.units if unit.bdev])
         self._tell_bad(target.name, bad)
+        found = self._without_former(directory, host, target, names, found)
         planned = self._plan(directory, max_new, host, target.name, found)
         if planned.frozen:
             return inventory.stub(host, target)
         self._remember(directory, target, host, planned)
-        return inventory.device(host, target, self._driver,
-                                planned.entries, contents.facts)
+        return inventory.device(host, target, planned.entries,
+                                contents.facts)
 
-    def former(self, directory, host, kind, names):
+    def _without_former(self, directory, host, target, names, found):
+        """What is not in the report under a name that the target had.
+
+        There it stays until it is free; under both it would be given away
+        twice.
+        """
+        had = set()
+        for _name, state in self._former(directory, host, names):
+            if state.kind == target.kind and \
+                    state.address == laststate.address(target):
+                had |= {entry.handle for entry in (
+                    *state.reported.values(), *state.dropped.values())}
+        left = {name: entry for name, entry in found.items()
+                if entry.handle not in had}
+        number = len(found) - len(left)
+        self._conditions.tell(
+            target.name, 'renamed', f'{number} units are still reported '
+            'under the name that it had; they come under this one when they '
+            'are free' if number else None)
+        return left
+
+    def _former(self, directory, host, names):
+        """Pairs of name and state of the targets that are gone."""
+        for name in laststate.targets(directory):
+            state = None if name in names else self._state(directory, name)
+            if state is not None and state.host == host:
+                yield name, state
+
+    def former(self, directory, host, kinds, names):
         """Devices of targets that the configuration has no more.
 
         Such a target is not touched, but what is allocated of it stays
@@ -113,21 +143,22 @@ class Reporter:
 
         :param directory: ``[spdk] state_path``.
         :param host: resource provider name of the host.
-        :param kind: kind of the targets.
-        :param names: names of all targets, of any kind, that are configured.
+        :param kinds: kinds of the targets.
+        :param names: names of all targets, of any kind, that are configured
+            and have a driver.
         :returns: list of ``DriverDevice``.
         """
         found = []
-        for name in laststate.targets(directory):
-            state = None if name in names else self._state(directory, name)
-            if state is None or (state.host, state.kind) != (host, kind):
+        for name, state in self._former(directory, host, names):
+            if state.kind not in kinds:
                 continue
-            target = nobody(kind, name, state.application)
+            target = nobody(state.kind, name, state.application,
+                            state.address)
             planned = self._plan(directory, 0, host, name, {})
             if state.reported or state.dropped or planned.frozen:
                 self._remember(directory, target, host, planned)
                 found.append(inventory.device(
-                    host, target, self._driver, planned.entries, {}))
+                    host, target, planned.entries, {}))
             else:
                 # The last report had an empty device. Without one, Cyborg
                 # takes away what is left.
@@ -141,7 +172,10 @@ class Reporter:
             state = None
         ask = _Ask(self._placement, host, target)
         planned = plan.make(found, state.reported if state else None,
-                            state.dropped if state else {}, max_new, ask)
+                            state.dropped if state else {}, max_new, ask,
+                            first=target not in self._checked)
+        if ask.reason is None:
+            self._checked.add(target)
         self._tell_plan(target, planned, ask)
         return planned
 
@@ -161,6 +195,7 @@ class Reporter:
         path = laststate.path(directory, target.name)
         state = laststate.State(
             host=host, kind=target.kind, application=target.application,
+            address=target.rpc_address and laststate.address(target),
             reported=planned.entries, dropped=planned.dropped)
         if state == self._states.get(path):
             return

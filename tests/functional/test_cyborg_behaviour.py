@@ -100,8 +100,8 @@ class ReportCase(testtools.TestCase):
             self.names[number - 1]: dataclasses.replace(
                 self.entries[self.names[number - 1]], **changes)
             for number in numbers}
-        return inventory.device(self.host.name, target(),
-                                'spdk_nvmf_driver', planned, facts or {})
+        return inventory.device(self.host.name, target(), planned,
+                                facts or {})
 
     def report(self, *devices):
         self.cloud.conductor.report_data(self.cloud.context, self.host.name,
@@ -264,7 +264,7 @@ class LimitsTest(ReportCase):
         self.assertEqual(200, len(name))
         entry = entries.Entry(name, handle, RC, ('CUSTOM_' + 'X' * 248,))
         self.report(inventory.device(
-            self.host.name, target(), 'spdk_nvmf_driver', {name: entry}, {}))
+            self.host.name, target(), {name: entry}, {}))
         self.assertEqual([name], list(self.host.providers()))
         self.assertEqual(list(entry.traits),
                          self.host.providers()[name]['traits'])
@@ -272,7 +272,7 @@ class LimitsTest(ReportCase):
     def test_a_longer_name_is_not_taken(self):
         name = 'x' * 201
         self.report(inventory.device(
-            self.host.name, target(), 'spdk_nvmf_driver',
+            self.host.name, target(),
             {name: entries.Entry(name, '{"a":"b"}', RC, ())}, {}))
         self.assertEqual({}, self.host.providers())
 

@@ -13,9 +13,10 @@
 """The rules of a report, kept under any sequence of events.
 
 Random histories of two hosts in one cloud: units come, go and change,
-targets go down and come back with other contents, agents restart, state
-files get lost, instances take and give back accelerators. Every report goes
-through Cyborg's conductor into Cyborg's database and Placement.
+targets go down and come back with other contents, agents restart, drivers
+are disabled and enabled, state files get lost, instances take and give back
+accelerators. Every report goes through Cyborg's conductor into Cyborg's
+database and Placement.
 
 ``CYBORG_SPDK_TEST_SEED`` repeats a run (its seed is printed, and said by the
 failure), ``CYBORG_SPDK_TEST_EXAMPLES`` sets the number of
@@ -118,6 +119,13 @@ class History(stateful.RuleBasedStateMachine):
         self._damage(node, names[pick % len(names)], damage)
         node.restart()
 
+    @stateful.rule(number=_NODES, pick=_PICKS)
+    def a_driver_alone_is_enabled_or_all_are(self, number, pick):
+        node = self.nodes[number]
+        kinds = sorted(node.kinds)
+        node.enabled = None if node.enabled else [kinds[pick % len(kinds)]]
+        node.restart()
+
     @staticmethod
     def _damage(node, name, damage):
         path = node.path('state', f'report-{name}.json')
@@ -185,7 +193,8 @@ class History(stateful.RuleBasedStateMachine):
     def _report(self, number):
         node = self.nodes[number]
         down = {name for name, puppet in node.puppets.items()
-                if not puppet.up}
+                if not puppet.up and puppet.kind in (
+                    node.enabled or node.kinds)}
         before = {name: names for name, names in self._devices(node).items()
                   if name in down}
         node.report()
@@ -231,6 +240,8 @@ class History(stateful.RuleBasedStateMachine):
         for consumer in list(self.held):
             self._free(consumer)
         for number, node in enumerate(self.nodes):
+            node.enabled = None
+            node.restart()
             for puppet in node.puppets.values():
                 if not puppet.up:
                     puppet.start()

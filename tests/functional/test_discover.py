@@ -197,6 +197,13 @@ class BadInputTest(DiscoverTest):
         self.assertIn('nvmf_tgd', self.discover(
             'spdk_nvmf.application=nvmf_tgd'))
 
+    def test_values_that_are_out_of_range(self):
+        message = self.discover('spdk.max_new_units=0')
+        self.assertIn('spdk.max_new_units=0', message)
+        self.assertIn('greater than or equal to 1', message)
+        self.assertIn('[spdk_nvmf] resource_class', self.discover(
+            'spdk_nvmf.resource_class=SSD'))
+
     def test_driver_that_is_not_installed(self):
         message = self.refused('discover', '--driver', 'spdk_nvme_driver')
         self.assertIn("'spdk_nvme_driver'", message)

@@ -33,8 +33,7 @@ class InventoryTest(testtools.TestCase):
                                test_entries.unit(nsid='2')])
 
     def device(self, **facts):
-        return inventory.device('h', self.target, 'spdk_nvmf_driver',
-                                self.entries, facts)
+        return inventory.device('h', self.target, self.entries, facts)
 
     def test_every_field_of_every_object_is_set(self):
         waiting = [self.device(version='v26.05'),

@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+import json
 import os
 import stat
 
@@ -34,7 +36,7 @@ class LastStateTest(testtools.TestCase):
         names = list(good)
         self.state = laststate.State(
             'h', 'nvmf', 'nvmf_tgt', {name: good[name] for name in names[:2]},
-            {name: good[name] for name in names[2:]})
+            {name: good[name] for name in names[2:]}, '/run/x.sock')
 
     def test_comes_back_as_it_was(self):
         laststate.save(self.path, self.state)
@@ -42,6 +44,29 @@ class LastStateTest(testtools.TestCase):
         self.assertEqual(['report-spdk_nvmf.json'],
                          os.listdir(self.directory))
         self.assertEqual(0, stat.S_IMODE(os.stat(self.path).st_mode) & 0o007)
+
+    def test_a_file_of_the_first_release(self):
+        """It has no address."""
+        laststate.save(self.path, self.state)
+        with open(self.path) as source:
+            value = json.load(source)
+        del value['address']
+        with open(self.path, 'w') as out:
+            json.dump(value, out)
+        state, message = laststate.load(self.path)
+        self.assertIsNone(message)
+        self.assertEqual(dataclasses.replace(self.state, address=''), state)
+
+    def test_one_spelling_of_an_address(self):
+        link = os.path.join(self.directory, 'link')
+        os.symlink('/run/x.sock', link)
+        for text, expected in (
+                ('unix:/run/x.sock', '/run/x.sock'), (link, '/run/x.sock'),
+                ('tcp://[::1]', 'tcp://[::1]:5260'),
+                ('ssh://h/run/x.sock', 'ssh://h/run/x.sock')):
+            self.assertEqual(expected, laststate.address(
+                dataclasses.replace(test_entries.target(),
+                                    rpc_address=text)))
 
     def test_the_directory_is_made(self):
         path = laststate.path(os.path.join(self.directory, 'a'), 't')

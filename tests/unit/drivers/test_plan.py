@@ -82,6 +82,25 @@ class PlanTest(testtools.TestCase):
         # At least one goes on, or one bad unit would stop all behind it.
         self.assertEqual(7, len(reported))
 
+    def test_what_placement_has_lost_comes_in_a_few_at_a_time(self):
+        """As when the driver was disabled, and is enabled again."""
+        planned = plan.make(self.all, self.all, {}, 4, Ask(), first=True)
+        self.assertEqual(self.names[:4], list(planned.entries))
+        self.assertEqual((5, {}), (planned.waiting, planned.dropped))
+        planned = plan.make(self.all, planned.entries, {}, 4,
+                            Ask(known=self.names[:4]))
+        self.assertEqual(self.names[:8], list(planned.entries))
+
+    def test_the_first_time_placement_is_asked(self):
+        ask = Ask(known=self.some(1, 2))
+        planned = plan.make(self.some(1, 2), self.some(1, 2), {}, 1, ask,
+                            first=True)
+        self.assertEqual(self.some(1, 2), planned.entries)
+        self.assertEqual(['known'], ask.asked)
+        planned = plan.make(self.some(1, 2), self.some(1, 2), {}, 1,
+                            Ask(answers=False), first=True)
+        self.assertEqual(self.some(1, 2), planned.entries)
+
     def test_gone_and_free_is_left_out(self):
         planned = plan.make(self.some(1), self.some(1, 2), {}, 50,
                             Ask(known=self.some(1, 2)))
