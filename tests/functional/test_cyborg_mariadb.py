@@ -44,6 +44,9 @@ class MariadbTest(unittest.TestCase):
     def test_behaviour(self):
         self.run_module('tests.functional.test_cyborg_behaviour')
 
+    def test_operator(self):
+        self.run_module('tests.functional.test_cyborg_operator')
+
     def test_histories(self):
         examples = os.environ.get('CYBORG_SPDK_TEST_EXAMPLES', '2')
         self.run_module('tests.functional.test_cyborg_properties',
