@@ -32,6 +32,7 @@ from tests.functional.fixtures.nvme import initiator
 from tests.functional.fixtures.nvme import server
 from tests.functional.fixtures.nvme import subsystem
 from tests.functional.fixtures import targets
+from tests.functional import test_drivers_cli as cli_tests
 
 _REAL = os.environ.get(targets.SPDK_DIR)
 _MIB = 1 << 20
@@ -239,7 +240,7 @@ class UpdateTest(ControllerCase):
             one.let_none_in = False
 
 
-class BackendTest(ControllerCase):
+class BackendTest(cli_tests.CommandCase, ControllerCase):
     """A namespace on a disk that SPDK has by NVMe."""
 
     def setUp(self):
@@ -271,6 +272,20 @@ class BackendTest(ControllerCase):
         self.assertGreater(rates['read_latency_us'], 0)
         self.assertIsNone(initiator.read(self.port, OWN, 1, 8,
                                          host='nqn.2016-06.io.spdk:other'))
+
+    def test_commands(self):
+        out, _err = self.succeed('topology', '-t', 'spdk_nvmf')
+        self.assertIn(OWN, out)
+        self.assertRegex(out, 'fwn1.*NVMe|NVMe.*fwn1|nvme.*fwn1|fwn1.*nvme')
+        out, _err = self.succeed('bdev', 'list', 'fwn1', '-t', 'spdk_nvmf',
+                                 '-f', 'json')
+        row, = json.loads(out)
+        self.assertEqual(('nvme', 4 * _MIB, 512, True), (
+            row['Kind'], row['Size'], row['Block size'], row['Claimed']))
+        out, _err = self.succeed('discover', '--driver', 'spdk_nvmf_driver',
+                                 '-f', 'json')
+        row, = json.loads(out)
+        self.assertIn('CUSTOM_SPDK_BACKEND_NVME', row['Traits'])
 
     def test_health(self):
         health = self.target.bdev_nvme_get_controller_health_info('fw')
