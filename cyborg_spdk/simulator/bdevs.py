@@ -88,11 +88,16 @@ class Bdev:
         self.on_destroy = None
         self.reads = 0
         self.written = self.unmapped = (0, 0)
+        self.limiting = False
         self.histogram = False
+        self.histogram_opc = None
+        self.histogram_range = None
         self.period = 0
         self.channel = False
         self.base_bdevs = ()
         self.zoned = None
+        self.holders = set()
+        self.gone = None
 
     @property
     def size(self):
@@ -232,6 +237,9 @@ class Layer:
         self.target.post(self._gone, bdev, done)
 
     def _gone(self, bdev, done):
+        if bdev.holders:
+            bdev.gone = done
+            return
         for name in [bdev.name, *bdev.aliases]:
             if self.by_name.get(name) is bdev:
                 del self.by_name[name]
@@ -242,6 +250,12 @@ class Layer:
             bdev.on_destroy(bdev)
         if done:
             done()
+
+    def let_go(self, bdev, holder):
+        """End what kept a bdev from going."""
+        bdev.holders.discard(holder)
+        if bdev.removing and not bdev.holders:
+            self.target.post(self._gone, bdev, bdev.gone)
 
     def rename_alias(self, bdev, old, new):
         """Replace one alias by another."""

@@ -58,7 +58,11 @@ def _iobuf(target):
 
 
 def _accel(target):
-    return _options(target, "accel_set_options")
+    injected = [
+        {"method": "accel_error_inject_error", "params": {
+            "opcode": name, **error}}
+        for name, error in target.options.accel_errors.items()]
+    return _options(target, "accel_set_options") + injected
 
 
 def _keyring(target):
@@ -106,8 +110,10 @@ def _extras(release, bdev):
                           key: value for key, value in bdev.qos.items()
                           if value}}})
     if bdev.histogram and release >= 2405:
-        calls.append({"method": "bdev_enable_histogram",
-                      "params": {"name": bdev.name, "enable": True}})
+        params = {"name": bdev.name, "enable": True}
+        if bdev.histogram_opc is not None:
+            params["opc"] = bdev.histogram_opc
+        calls.append({"method": "bdev_enable_histogram", "params": params})
     return calls
 
 

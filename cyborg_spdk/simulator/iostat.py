@@ -21,14 +21,19 @@ _KINDS = (("read", "read"), ("written", "write"), ("unmapped", "unmap"),
           ("copied", "copy"))
 
 
-def in_use(release, bdev):
-    """Whether somebody holds an I/O channel of the bdev all the time."""
+def in_use(target, bdev):
+    """Whether somebody holds an I/O channel of the bdev all the time: of
+    itself, or of one on top of it.
+    """
     holders = ["lvol", "NVMe-oF Target"]
-    if release >= 2305:
+    if target.release >= 2305:
         holders.append("raid")
-    if any(bdev.qos.values()) or bdev.channel:
+    if bdev.channel:
         return True
-    return bdev.claim is not None and bdev.claim[1] in holders
+    if bdev.claim is not None and bdev.claim[1] in holders:
+        return True
+    return any(bdev in upper.base_bdevs and in_use(target, upper)
+               for upper in target.bdevs.list if upper.base_bdevs)
 
 
 def describe(target, bdev):

@@ -38,6 +38,11 @@ def _mask_pages(bits, page):
     return -(-(_MASK_HEADER + -(-bits // 8)) // page)
 
 
+def keeps(bdev):
+    """Tell whether a bdev keeps what is written: null bdevs do not."""
+    return bdev.module != "null" and all(map(keeps, bdev.base_bdevs))
+
+
 class Store:
     """A store of logical volumes on a bdev."""
 
@@ -116,6 +121,7 @@ class Lvol:
         self.allocated = 0 if thin else clusters
         self.parent = None
         self.external = None
+        self.degraded = False
         self.read_only = False
         self.frozen = False
         self.bdev = None
@@ -193,7 +199,7 @@ class Layer:
         if any(store.name == name for store in self.stores):
             raise errors.exists()
         store = Store(name, base, cluster, *layout)
-        if not store.pages or size % _PAGE:
+        if not store.pages or size % _PAGE or not keeps(base):
             raise failed(errno.EINVAL)
         if base.size < size:
             raise failed(errno.ENOSPC)
@@ -229,13 +235,19 @@ class Layer:
                       if other.parent is lvol]:
             clone.parent = lvol.parent
             clone.allocated = max(clone.allocated, lvol.allocated)
-        if not lvol.bdev.removing:
+        if lvol.bdev is None:
+            if done:
+                self.target.post(done)
+        elif not lvol.bdev.removing:
             self.target.bdevs.unregister(lvol.bdev, done)
 
     def add(self, lvol):
         """Make a volume known, with its bdev."""
         store, target = lvol.store, self.target
         store.write(2)
+        if lvol.degraded:
+            store.lvols.append(lvol)
+            return
         bdev = bdevs.Bdev(
             "lvol", lvol.uuid, store.block_size,
             lvol.clusters * store.cluster // store.block_size,

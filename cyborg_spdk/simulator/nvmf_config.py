@@ -91,6 +91,8 @@ def _create(target, subsystem):
 
 
 def _hosts(subsystem):
+    if subsystem.discovery:
+        return []
     return [{"method": "nvmf_subsystem_add_host",
              "params": {"nqn": subsystem.nqn, "host": host, **keys}}
             for host, keys in reversed(subsystem.hosts.items())]

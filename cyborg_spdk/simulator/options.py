@@ -34,6 +34,7 @@ class Options:
         self.target = target
         self.facts = copy.deepcopy(
             releases.data("facts")["releases"][target.release.recorded])
+        self._of_program()
         self.calls = self.facts["config"]
         self.log_flags = self.facts["log_get_flags"]
         self.scheduler = self.facts["framework_get_scheduler"]
@@ -42,8 +43,20 @@ class Options:
         self.crypto_keys = {}
         self.fsdevs = {}
         self.vmd = False
+        self.accel_errors = {}
         self.fsdev_options = {"fsdev_io_pool_size": 65535,
                               "fsdev_io_cache_size": 256}
+
+    def _of_program(self):
+        """Take what is told otherwise by other programs than nvmf_tgt."""
+        own = self.facts.get("programs", {}).get(self.target.app)
+        if own is None:
+            return
+        groups = self.facts["trace_get_tpoint_group_mask"]
+        self.facts.update(own)
+        self.facts["trace_get_tpoint_group_mask"] = {
+            name: groups[name] if group is None else group for name, group
+            in own["trace_get_tpoint_group_mask"].items()}
 
     def subsystems(self):
         """The reply of ``framework_get_subsystems``."""

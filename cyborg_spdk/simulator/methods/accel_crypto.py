@@ -41,19 +41,16 @@ def create(target, params, request):
     cipher = params["cipher"]
     xts = cipher == "AES_XTS"
     given = [params["key"], params.get("key2")]
-    good = cipher in ("AES_XTS", "AES_CBC") and _HEX.match(given[0])
-    if xts:
-        good = good and given[1] and _HEX.match(given[1]) \
-            and len(given[0]) == len(given[1]) \
-            and given[0].lower() != given[1].lower()
-    elif given[1] is not None:
-        good = False
+    # All that the software module can.
+    good = xts and given[1] and all(map(_HEX.match, given)) \
+        and len(given[0]) == len(given[1]) \
+        and given[0].lower() != given[1].lower()
     if not good or params["name"] in keys:
         number = errno.EEXIST if good else errno.EINVAL
         raise _failed(target, f"failed to create DEK, rc -{number}")
     keys[params["name"]] = {
         "name": params["name"], "cipher": cipher, "key": given[0],
-        **({"key2": given[1]} if xts else {}),
+        "key2": given[1],
         "tweak_mode": params.get("tweak_mode", "SIMPLE_LBA")}
     return True
 

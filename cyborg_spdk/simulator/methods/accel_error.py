@@ -37,6 +37,14 @@ def inject_error(target, params, request):
     """Have operations fail; only of crc32c in the module of this name."""
     if params["opcode"] != "crc32c":
         raise errors.invalid()
+    count = params.get("count", 2 ** 64 - 1)
+    injected = target.options.accel_errors
+    if params["type"] == "disable" or not count:
+        injected.pop(params["opcode"], None)
+    else:
+        injected[params["opcode"]] = {
+            "type": params["type"], "count": count,
+            "interval": params.get("interval", 0)}
     return True
 
 

@@ -12,7 +12,6 @@
 
 """``bdev_*`` methods of the block device layer (``lib/bdev/bdev_rpc.c``)."""
 
-import base64
 import errno
 import os
 
@@ -115,7 +114,7 @@ def get_iostat(target, params, request):
     else:
         # A bdev that is in use on a thread answers one message later.
         chosen.sort(
-            key=lambda bdev: iostat.in_use(target.release, bdev))
+            key=lambda bdev: iostat.in_use(target, bdev))
         reply["bdevs"] = [iostat.describe(target, bdev) for bdev in chosen]
     if reset == "all":
         for bdev in chosen:
@@ -127,6 +126,8 @@ def get_iostat(target, params, request):
 @registry.method("bdev_reset_iostat")
 def reset_iostat(target, params, request):
     """Zero the counters of a bdev or of all."""
+    if params.get("mode") == "none":
+        return True
     chosen = list(target.bdevs)
     if params.get("name") is not None:
         chosen = [target.bdevs.get(params["name"])]
@@ -144,6 +145,9 @@ def set_qos_limit(target, params, request):
               if params.get(name, _NO_LIMIT) != _NO_LIMIT}
     if not limits:
         raise errors.CallError(-errno.EINVAL, "No rate limits specified")
+    if bdev.limiting and not bdev.openers:
+        raise errors.invalid_params("Failed to configure rate limit: "
+                                    + os.strerror(errno.EAGAIN))
     for name, value in limits.items():
         # Rounded up as lib/bdev does: I/O per second in steps of 1,000.
         if name == "rw_ios_per_sec" and value % 1000:
@@ -151,6 +155,9 @@ def set_qos_limit(target, params, request):
         if name != "rw_ios_per_sec":
             value = min(value, _MOST_MBYTES)
         bdev.qos[name] = value
+    # Without anybody who has it open, v26.05 never ends to switch it on.
+    bdev.limiting = target.release >= 2605 and not bdev.openers \
+        and any(bdev.qos.values())
     target.answer_later(request, lambda: True)
     return registry.PENDING
 
@@ -160,46 +167,6 @@ def set_qd_sampling_period(target, params, request):
     """Sample the queue depth of a bdev."""
     target.bdevs.get(params["name"]).period = params["period"]
     return True
-
-
-@decode.decoder("rpc_decode_bdev_histogram_borders")
-def _borders(value):
-    return decode.array(value, decode.DECODERS["uint64"])
-
-
-@registry.method("bdev_enable_histogram")
-def enable_histogram(target, params, request):
-    """Begin or end to count latencies in buckets."""
-    bdev = target.bdevs.get(params["name"])
-    if params.get("opc") is not None \
-            and params["opc"] not in bdevs.io_type_names(2601):
-        raise errors.internal("Invalid Io type")
-    bdev.histogram = params["enable"]
-    target.answer_later(request, lambda: True)
-    return registry.PENDING
-
-
-def _buckets(ranges):
-    """Empty buckets: 128 numbers of 64 bits for each range."""
-    return base64.b64encode(bytes(ranges * 128 * 8)).decode()
-
-
-@registry.method("bdev_get_histogram")
-def get_histogram(target, params, request):
-    """Tell the buckets; nothing is ever in them here."""
-    bdev = target.bdevs.get(params["name"])
-    if target.release >= 2605:
-        if not bdev.histogram:
-            raise errors.system(errno.ENOMEM)
-        # Buckets of 2^5 to 2^27 ticks, 128 each.
-        reply = {"histogram": _buckets(27 - 5 + 1), "granularity": 7,
-                 "min_range": 5, "max_range": 27,
-                 "tsc_rate": target.tick_rate}
-    else:
-        reply = {"histogram": _buckets(64 - 7 + 1), "bucket_shift": 7,
-                 "tsc_rate": target.tick_rate}
-    target.answer_later(request, lambda: reply)
-    return registry.PENDING
 
 
 @registry.method("bdev_examine")

@@ -92,6 +92,8 @@ def rename_lvstore(target, params, request):
                 raise lvol.failed(errno.EEXIST)
             store.name = new
             for volume in store.lvols:
+                if volume.bdev is None:
+                    continue
                 target.bdevs.rename_alias(
                     volume.bdev, f"{old}/{volume.name}", volume.alias)
         return True
@@ -162,7 +164,7 @@ def get_lvols(target, params, request):
                     "is_snapshot": volume.frozen,
                     "is_clone": volume.parent is not None,
                     "is_esnap_clone": volume.external is not None,
-                    "is_degraded": False}
+                    "is_degraded": volume.degraded}
             if target.release >= 2405:
                 info["num_allocated_clusters"] = volume.allocated
             info["lvs"] = {"name": store.name, "uuid": store.uuid}
@@ -275,6 +277,11 @@ def clone_bdev(target, params, request):
         volume = lvol.Lvol(store, params["clone_name"],
                            bdev.size // store.cluster, True)
         volume.external = bdev.uuid
+        if bdev.claim is None:
+            bdev.claim = (bdevs.READ_MANY_WRITE_NONE, "lvol")
+        elif bdev.claim[0] != bdevs.READ_MANY_WRITE_NONE:
+            # Not to be had: the volume is there without a bdev.
+            volume.degraded = True
         layer.add(volume)
         return volume.uuid
 

@@ -365,10 +365,26 @@ def _attach(target, request, name, address, subnqn, params):
     request.result([bdev.name for bdev in controller.bdevs])
 
 
+def _parsed(params):
+    """Refuse parts of a path that cannot be read."""
+    for key, size in (("trtype", 33), ("adrfam", 0)):
+        value = params.get(key)
+        if value is not None and (
+                len(value) >= size if size else value.lower() not in (
+                    "ipv4", "ipv6", "ib", "fc", "intra_host")):
+            raise errors.CallError(-errno.EINVAL,
+                                   f"Failed to parse {key}: {value}")
+    for key, size in (("traddr", 257), ("trsvcid", 33), ("subnqn", 224),
+                      ("hostaddr", 257), ("hostsvcid", 33)):
+        _too_long(key, params.get(key), size)
+
+
 @registry.method("bdev_nvme_detach_controller")
 def detach_controller(target, params, request):
     """Detach a controller, or one of its paths."""
     module = module_of(target)
+    if target.release >= 2301:
+        _parsed(params)
     controller = module.controllers.get(params["name"])
     if controller is None:
         if params["name"] in module.leaving:
@@ -424,6 +440,8 @@ def choose_paths(target, params, request):
     if params.get("policy") == "active_passive" \
             and params.get("selector") is not None:
         raise errors.internal("spdk_json_decode_object failed")
+    if params.get("rr_min_io") == 0:
+        raise errors.invalid()
     bdev = target.bdevs.find(params["name"])
     if bdev is None or bdev.module != "nvme":
         raise errors.no_device()

@@ -48,19 +48,26 @@ class Module:
         """
         count, size_mb = self.bases[base.name]
         if size_mb:
-            if size_mb * _MIB % base.block_size:
+            size = size_mb * _MIB % 2 ** 64
+            if size % base.block_size:
                 raise errors.invalid()
-            blocks = size_mb * _MIB // base.block_size
+            blocks = size // base.block_size
         else:
             blocks = base.num_blocks // count
         if not blocks:
             # A real target divides by it.
             self.target.process.crash(signal.SIGFPE)
         count = min(count, base.num_blocks // blocks)
+        if count and base.claim is not None:
+            # The first part would claim it.
+            raise errors.system(errno.ENOMEM)
         if any(f"{base.name}p{number}" in self.target.bdevs.by_name
                for number in range(count)):
             raise errors.system(errno.ENOMEM)
         self.parts[base.name] = []
+        if not count:
+            # Opened, and nobody there to be told that it goes.
+            base.holders.add("split")
         for number in range(count):
             self._part(base, number, number * blocks, blocks)
         if count:
@@ -115,9 +122,6 @@ def create(target, params, request):
     if base is None or base.removing:
         return []
     try:
-        if base.claim is not None:
-            # Only the first part would claim it.
-            raise errors.system(errno.ENOMEM)
         module.make(base)
     except errors.CallError as exc:
         del module.bases[name]
@@ -133,6 +137,9 @@ def delete(target, params, request):
     if name not in module.bases:
         raise errors.system(2, errors.INVALID_PARAMS)
     del module.bases[name]
+    base = target.bdevs.find(name)
+    if base is not None:
+        target.bdevs.let_go(base, "split")
     for bdev in module.parts.pop(name, ()):
         if bdev in target.bdevs.list and not bdev.removing:
             target.bdevs.unregister(bdev)

@@ -45,7 +45,7 @@ class Module:
         try:
             if base.zoned:
                 raise errors.exists()
-            size = 1 << (entry["capacity"] - 1).bit_length()
+            size = max(2, 1 << (entry["capacity"] - 1).bit_length())
             if size >= 1 << 64:
                 raise errors.invalid()
         except errors.CallError:

@@ -64,11 +64,13 @@ def set_scheduler(target, params, request):
     options.scheduler["scheduler_name"] = name
     if options.scheduler["scheduler_period"] == 0:
         options.scheduler["scheduler_period"] = 1000000
+    if params.get("period"):
+        options.scheduler["scheduler_period"] = params["period"]
     call = options.calls["framework_set_scheduler"]
     call["name"] = name
-    if "period" in params:
-        options.scheduler["scheduler_period"] = params["period"]
-        call["period"] = params["period"]
+    period = options.scheduler["scheduler_period"]
+    if period:
+        call["period"] = period % 2 ** 32
     return True
 
 
@@ -341,9 +343,8 @@ def trace_mask(target, params, request):
     groups = _groups(target)
     name = params["name"]
     if name == "all":
-        # The mask of all groups is taken for that of the last one, which
-        # need not be there.
-        return True
+        # Of the mask of all groups the highest bit is taken.
+        name = list(groups)[-1]
     if name not in groups or name == "tpoint_group_mask":
         raise errors.invalid_params()
     group = groups[name]

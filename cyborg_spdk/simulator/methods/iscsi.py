@@ -243,6 +243,10 @@ def _add_secret(tag, secrets, item):
         raise errors.invalid_params(
             f"Could not add secret to auth group ({tag}), "
             f"{os.strerror(errno.EEXIST)}")
+    if item.get("muser") is not None and item.get("msecret") is None:
+        raise errors.invalid_params(
+            f"Could not add secret to auth group ({tag}), "
+            f"{os.strerror(errno.EINVAL)}")
     secrets.append(_secret(item))
 
 

@@ -68,7 +68,7 @@ def create_blk(target, params, request):
     layer = target.vhost
     name = params["ctrlr"]
     transport = params.get("transport", "vhost_user_blk")
-    if transport not in ("vhost_user_blk", "vfio_user_blk"):
+    if transport != "vhost_user_blk":
         raise errors.invalid(_CODE)
     bdev = target.bdevs.find(params["dev_name"])
     if bdev is None or bdev.removing:
@@ -158,7 +158,7 @@ def remove_target(target, params, request):
     if number >= vhost.SCSI_TARGETS:
         raise errors.invalid(_CODE)
     if number not in controller.targets:
-        raise errors.no_device(_CODE)
+        raise errors.system(errno.EBUSY, _CODE)
     layer.remove_target(controller, number)
     target.answer_later(request, lambda: True)
     return registry.PENDING

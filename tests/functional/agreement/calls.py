@@ -33,6 +33,7 @@ EXCLUDED = frozenset((
     # What differs between builds and moments, not between states.
     'rpc_get_methods', 'log_get_flags', 'accel_get_stats',
     'thread_get_pollers', 'thread_get_io_channels', 'iobuf_get_stats',
+    'thread_get_stats', 'framework_get_reactors',
     # Looks for what is there once a second.
     'bdev_nvme_start_discovery'))
 
@@ -50,6 +51,7 @@ class World:
         self.release = releases.Release(release)
         self.methods = [name for name in methods if name not in EXCLUDED]
         self.bdevs = []
+        self.blocks = {}
         self.lvols = []
         self.uuids = []
         self.stores = []
@@ -57,6 +59,8 @@ class World:
     def learn(self, bdevs):
         """Take over a reply of ``bdev_get_bdevs``."""
         self.bdevs = [bdev['name'] for bdev in bdevs]
+        self.blocks = {name: bdev['num_blocks'] for bdev in bdevs
+                       for name in (bdev['name'], *bdev['aliases'])}
         self.uuids = [bdev['uuid'] for bdev in bdevs if 'uuid' in bdev]
         self.lvols = [bdev['name'] for bdev in bdevs
                       if 'lvol' in bdev['driver_specific']]
@@ -176,8 +180,11 @@ def _has_blocks(world, params):
 
 
 def _divisible(world, params):
-    count = params.get('split_count')
-    return not isinstance(count, int) or count < 1000
+    # A part without a block is divided by; see a bdev's num_blocks.
+    count, size = params.get('split_count'), params.get('split_size_mb')
+    blocks = world.blocks.get(params.get('base_bdev'), 0)
+    return not isinstance(count, int) or (
+        count <= blocks and (not size or size in (1, 2, 4)))
 
 def _complete_address(world, params):
     address = params.get('listen_address')

@@ -1,0 +1,97 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``bdev_*_histogram*``: latencies in buckets, in which nothing ever is."""
+
+import base64
+import errno
+
+from cyborg_spdk.simulator import bdevs
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import registry
+
+_GRANULARITY = 7
+_MIN_NSEC = 1000
+_MAX_NSEC = 120_000_000_000
+
+
+@registry.method("bdev_enable_histogram")
+def enable_histogram(target, params, request):
+    """Begin or end to count latencies in buckets."""
+    bdev = target.bdevs.get(params["name"])
+    opc = params.get("opc")
+    if opc is not None and opc not in bdevs.io_type_names(2601):
+        raise errors.internal("Invalid Io type")
+    bdev.histogram = params["enable"]
+    bdev.histogram_opc = opc
+    granularity = params.get("granularity", _GRANULARITY)
+
+    def place(name, default):
+        # Multiplied in 64 bits, with what is lost.
+        product = params.get(name, default) * target.tick_rate % 2 ** 64
+        return product // 10 ** 9
+
+    low, high = (place("min_nsec", _MIN_NSEC), place("max_nsec", _MAX_NSEC))
+    bdev.histogram_range = None
+    if low < high:
+        bdev.histogram_range = (granularity, _range(low, granularity),
+                                _range(high - 1, granularity))
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+def _range(ticks, granularity):
+    """In which range of buckets a number of ticks is."""
+    return max(0, ticks.bit_length() - granularity)
+
+
+def _buckets(number):
+    """That many empty buckets, of 64 bits each."""
+    return base64.b64encode(bytes(number * 8)).decode()
+
+
+def _ranges(target, name):
+    """Granularity, first and last range of a bdev's histogram.
+
+    :raises errors.CallError: ENODEV, or ENOMEM where there is none.
+    """
+    bdev = target.bdevs.get(name)
+    if bdev.histogram_range is None:
+        raise errors.system(errno.ENOMEM)
+    return bdev.histogram_range
+
+
+@registry.method("bdev_get_histogram")
+def get_histogram(target, params, request):
+    """Tell the buckets."""
+    if target.release >= 2605:
+        granularity, low, high = _ranges(target, params["name"])
+        reply = {"histogram": _buckets((high - low + 1) << granularity),
+                 "granularity": granularity, "min_range": low,
+                 "max_range": high, "tsc_rate": target.tick_rate}
+    else:
+        target.bdevs.get(params["name"])
+        reply = {"histogram": _buckets((64 - 7 + 1) << 7),
+                 "bucket_shift": 7, "tsc_rate": target.tick_rate}
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING
+
+
+@registry.method("bdev_get_histogram_borders")
+def get_histogram_borders(target, params, request):
+    """Tell how many latencies are up to each border, and how many in all."""
+    borders = params["borders"]
+    if not borders:
+        return get_histogram(target, params, request)
+    _ranges(target, params["name"])
+    reply = {"borders_count": [0] * (len(borders) + 1)}
+    target.answer_later(request, lambda: reply)
+    return registry.PENDING
