@@ -24,6 +24,7 @@ from cyborg_spdk import exceptions
 from cyborg_spdk.host import backoff
 from cyborg_spdk.host import installation as spdk
 from cyborg_spdk.host import locks
+from cyborg_spdk.host import logs
 from cyborg_spdk.host import paths
 from cyborg_spdk.host import process
 from cyborg_spdk.host import readiness
@@ -166,7 +167,7 @@ def _await(conf, target, found):
         time.sleep(seconds)
         return not found.alive()
 
-    starting.trim_log(starting.log_path(conf, target))
+    logs.trim(logs.path(conf, target))
     patience = conf.spdk.start_timeout
     if process.age(found) > patience:
         # It is not starting: it answers at once, or not at all.
@@ -184,7 +185,7 @@ def _await(conf, target, found):
             'log, or stop it') from None
     raise exceptions.StartError(
         target.name, f'process {found.pid} ended while it was waited for',
-        log_tail=starting.log_tail(starting.log_path(conf, target)))
+        log_tail=logs.tail(logs.path(conf, target)))
 
 
 def stop(conf, target, *, kill=False, hold=False):

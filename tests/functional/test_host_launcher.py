@@ -23,8 +23,8 @@ import fixtures
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import launcher
+from cyborg_spdk.host import logs
 from cyborg_spdk.host import process
-from cyborg_spdk.host import starting
 from cyborg_spdk import rpc
 from tests.functional.fixtures import host
 
@@ -443,15 +443,15 @@ class LogTest(HostTest):
     def test_it_does_not_grow_for_ever(self):
         one = self.host()
         launcher.ensure(one.conf, one.target())
-        path = starting.log_path(one.conf, one.target())
+        path = logs.path(one.conf, one.target())
         with open(path, 'ab') as stream:
-            stream.write(b'x' * starting.LOG_LIMIT)
+            stream.write(b'x' * logs.LIMIT)
             stream.write(b'the end\n')
         launcher.ensure(one.conf, one.target())
         self.assertEqual(0, os.stat(path).st_size)
         with open(path + '.1', 'rb') as stream:
             self.assertTrue(stream.read().endswith(b'xxx' + b'the end\n'))
-        self.assertEqual(starting.LOG_KEPT, os.stat(path + '.1').st_size)
+        self.assertEqual(logs.KEPT, os.stat(path + '.1').st_size)
         launcher.stop(one.conf, one.target())
         self.assertLess(os.stat(path).st_size, 100000)
 
