@@ -26,6 +26,9 @@ _CLEAR = (exceptions.MethodNotFound, exceptions.NotReady,
 # bdev_set_qos_limit and changes of an NVM subsystem.
 _BUSY_TEXTS = ('Resource temporarily unavailable', 'try again later')
 
+# What SPDK says of parameters that it cannot read, under any code.
+_UNREAD_TEXTS = ('spdk_json_decode_object failed', 'Failed to decode')
+
 # Parameters whose values are never repeated in an error.
 _SECRET = frozenset(('key', 'key2', 'psk', 'secret', 'msecret', 'secrets',
                      'dhchap_key', 'dhchap_ctrlr_key'))
@@ -104,6 +107,8 @@ class Client:
         except exceptions.RpcError as exc:
             if _refused(exc):
                 raise
+            if _unread(exc):
+                raise explained(exc, _about) from exc
             if _quiet(_missing):
                 if _missing_ok:
                     return False
@@ -133,7 +138,8 @@ class Client:
         except exceptions.RpcError as exc:
             if _refused(exc):
                 raise
-            if isinstance(exc, (exceptions.NoSpace, exceptions.Busy)):
+            if _unread(exc) or isinstance(exc, (exceptions.NoSpace,
+                                                exceptions.Busy)):
                 raise explained(exc, _about, _cause) from exc
             found = _quiet(_existing)
             if found is None:
@@ -227,6 +233,12 @@ def explained(exc, about=None, cause=None):
     """
     if _refused(exc):
         return fault(exc, type(exc), exc.detail)
+    if _unread(exc):
+        names = ', '.join(exc.params) if exc.params else 'none'
+        return fault(exc, exceptions.InvalidParams,
+                     f'{about or exc.method}: this release does not take '
+                     'the name, type or value of one of the parameters '
+                     f'{names}')
     found = _quiet(lambda: cause(exc)) if cause is not None else None
     if found:
         return fault(exc, *found)
@@ -243,6 +255,11 @@ def _refused(exc):
     A parameter that the release does not have: nothing to look for.
     """
     return bool(exc.detail)
+
+
+def _unread(exc):
+    """Whether the target could not read the parameters: it did nothing."""
+    return any(one in exc.message for one in _UNREAD_TEXTS)
 
 
 def _quiet(read):

@@ -202,7 +202,8 @@ class BdevClient(bdev_layers.BdevLayers, bdev_lvol.BdevLvol,
             'rw_mbytes_per_sec': rw_mbytes_per_sec,
             'r_mbytes_per_sec': r_mbytes_per_sec,
             'w_mbytes_per_sec': w_mbytes_per_sec}
-        limits = {key: validate.integer(key, value, 0, 2 ** 64 - 1)
+        # The greatest number means "as it was" to SPDK.
+        limits = {key: validate.integer(key, value, 0, 2 ** 64 - 2)
                   for key, value in limits.items() if value is not None}
         if not limits:
             validate.refuse('limits', None, 'give one limit at least')

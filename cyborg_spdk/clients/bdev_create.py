@@ -13,6 +13,7 @@
 """Creating block devices: malloc, null, aio and those that stand on one."""
 
 from cyborg_spdk.clients import base
+from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
 
@@ -93,7 +94,9 @@ class BdevCreate:
              'uuid': (uuid, lambda one: one.uuid)},
             exist_ok, lambda exc: self._uuid_taken(uuid) or (
                 type(exc), f'{name or "a new bdev"!r} of {count} blocks: '
-                'not so much memory, or an option is out of range'),
+                + ('the target has not so much memory' if isinstance(
+                    exc, exceptions.NoSpace) else 'not so much memory, or '
+                   'a value does not suit')),
             name=name, num_blocks=count, block_size=block_size, uuid=uuid,
             **options)) or name
 
@@ -242,6 +245,26 @@ class BdevCreate:
             return None
         above = [one.name for one in self.bdev_get_bdevs()
                  if bdev.name in one.bases]
-        by = f'by bdev {", ".join(above)}' if above else 'by another module'
+        by = f'by bdev {", ".join(above)}' if above else \
+            self._claimant(bdev) or 'by another module'
         return exceptions.PermissionDenied, \
             f'bdev {name!r} is claimed {by}'
+
+    def _claimant(self, bdev):
+        """Who has claimed a bdev, if it is no bdev: "by ...", or None."""
+        if self.rpc.has('bdev_lvol_get_lvstores'):
+            for store in self.bdev_lvol_get_lvstores():
+                if bdev.known_as(store.base_bdev):
+                    return f'by lvol store {store.name!r}'
+        if self.rpc.has('nvmf_get_subsystems'):
+            return self._nvmf_claimant(bdev)
+        return None
+
+    def _nvmf_claimant(self, bdev):
+        """The namespace that a bdev is, in any NVMe-oF target."""
+        for subsystem in types.Subsystem.parse_list(
+                self._call('nvmf_get_subsystems')):
+            for one in subsystem.namespaces:
+                if bdev.known_as(one.bdev_name):
+                    return f'as NSID {one.nsid} of {subsystem.nqn}'
+        return None

@@ -21,9 +21,10 @@ from cyborg_spdk import exceptions
 
 #: schema.json, bdev_delay_latency_type.
 LATENCIES = ('avg_read', 'p99_read', 'avg_write', 'p99_write')
-#: vbdev_error_rpc.c; ``corrupt_data`` and ``nomem`` since v22.09.
+#: vbdev_error_rpc.c; ``corrupt_data`` and ``nomem`` since v22.09,
+#: ``nvme_failure`` since v26.05.
 IO_TYPES = ('clear', 'read', 'write', 'unmap', 'flush', 'all')
-ERROR_TYPES = ('failure', 'pending', 'corrupt_data', 'nomem')
+ERROR_TYPES = ('failure', 'pending', 'corrupt_data', 'nomem', 'nvme_failure')
 
 
 class BdevLayers(bdev_split.BdevSplit, bdev_crypto.BdevCrypto,
@@ -95,13 +96,17 @@ class BdevLayers(bdev_split.BdevSplit, bdev_crypto.BdevCrypto,
             _about=f'delay bdev {delay_bdev_name!r}',
             _cause=lambda _exc: self._not_of_kind(delay_bdev_name, 'delay'))
 
-    def bdev_error_inject_error(self, name, io_type, error_type, *, num=1):
+    def bdev_error_inject_error(self, name, io_type, error_type, *, num=1,
+                                **options):
         """Make an error bdev fail.
 
         :param name: the error bdev, ``EE_...``.
         :param io_type: one of :data:`IO_TYPES`; ``clear`` ends it all.
-        :param error_type: one of :data:`ERROR_TYPES`.
+        :param error_type: one of :data:`ERROR_TYPES`; ``corrupt_data``
+            needs a ``corrupt_value`` from 1 to 255.
         :param num: how many operations are to fail.
+        :param options: others that the release has: queue_depth,
+            corrupt_offset, corrupt_value, nvme_sct, nvme_sc.
         :returns: True.
         :raises NotFound: there is no error bdev of that name.
         """
@@ -109,13 +114,18 @@ class BdevLayers(bdev_split.BdevSplit, bdev_crypto.BdevCrypto,
         io_type = validate.choice('io_type', io_type, IO_TYPES)
         error_type = validate.choice('error_type', error_type, ERROR_TYPES)
         validate.integer('num', num, 1, 2 ** 32 - 1)
+        # vbdev_error.c: other bytes stay what they are.
+        if error_type == 'corrupt_data' and io_type != 'clear':
+            validate.integer('corrupt_value', options.get('corrupt_value'),
+                             1, 255)
         wrong = self._not_of_kind(name, 'error')
         if wrong:
             raise base.missing('bdev_error_inject_error', {'name': name},
                                wrong[1])
         return self._call('bdev_error_inject_error', name=name,
                           io_type=io_type, error_type=error_type, num=num,
-                          _about=f'error bdev {name!r}')
+                          _about=f'error bdev {name!r}, {error_type}',
+                          **options)
 
     def bdev_resize(self, name, size):
         """Change the size of a bdev with the call that fits its module.

@@ -175,11 +175,24 @@ class BdevLvol(bdev_lvol_family.LvolFamilies, bdev_lvstore.LvolStores):
                 if self.find_bdev(taken) is not None:
                     return exceptions.AlreadyExists, \
                         f'lvol {taken!r} exists already'
-            if method == 'bdev_lvol_clone' and \
-                    not bdev.own.get('snapshot'):
-                return exceptions.InvalidParams, \
-                    f'lvol {name!r} is no snapshot'
+            wrong = self._unfit_lvol(method, bdev)
+            if wrong:
+                return exceptions.InvalidParams, f'lvol {name!r} {wrong}'
             return type(exc), f'lvol {name!r}'
 
         return self._call(method, _about=f'lvol {name!r}', _cause=cause,
                           **params)
+
+    @staticmethod
+    def _unfit_lvol(method, bdev):
+        """Why a call does not go with an lvol of this kind, or None."""
+        snapshot = bdev.own.get('snapshot')
+        if method == 'bdev_lvol_clone' and not snapshot:
+            return 'is no snapshot'
+        if method in ('bdev_lvol_snapshot', 'bdev_lvol_resize') and \
+                (snapshot or not bdev.supported_io_types.get('write', True)):
+            return 'is a snapshot, or read-only: it cannot change'
+        if method == 'bdev_lvol_decouple_parent' and not (
+                bdev.own.get('clone') or bdev.own.get('esnap_clone')):
+            return 'stands on no snapshot: there is nothing to part from'
+        return None

@@ -38,7 +38,7 @@ class LvolFamilies:
         def same(found):
             bdevs = self.bdev_get_bdevs()
             return any(one.name == found.name
-                       for one in types.below(_named(bdevs, lvol_name), bdevs))
+                       for one in _named(bdevs, lvol_name).below(bdevs))
 
         return self._relative('bdev_lvol_snapshot', lvol_name, snapshot_name,
                               f'stands under {lvol_name}', same, exist_ok,
@@ -61,8 +61,8 @@ class LvolFamilies:
 
         def same(found):
             parent = found.own.get('base_snapshot')
-            return bool(parent) and types.alias(
-                self.bdev_get_bdevs(snapshot_name)[0]).endswith(f'/{parent}')
+            snapshot = self.bdev_get_bdevs(snapshot_name)[0]
+            return bool(parent) and snapshot.alias.endswith(f'/{parent}')
 
         return self._relative('bdev_lvol_clone', snapshot_name, clone_name,
                               f'is a clone of {snapshot_name}', same,
@@ -77,7 +77,7 @@ class LvolFamilies:
         except exceptions.AlreadyExists as exc:
             if not exist_ok:
                 raise
-            store = types.alias(self.bdev_get_bdevs(name)[0]).partition('/')[0]
+            store = self.bdev_get_bdevs(name)[0].alias.partition('/')[0]
             found = self.find_bdev(f'{store}/{new}')
             if found is None:
                 raise
@@ -177,7 +177,7 @@ class LvolFamilies:
         self._no_ring(method, lvol, parent, bdevs)
 
         def cause(exc):
-            if lvol.own.get('base_snapshot') and types.alias(parent).endswith(
+            if lvol.own.get('base_snapshot') and parent.alias.endswith(
                     '/' + lvol.own['base_snapshot']):
                 return exceptions.AlreadyExists, f'lvol {lvol_name!r} ' \
                     f'stands on {parent_name!r} already'
@@ -262,9 +262,9 @@ class LvolFamilies:
     def _no_ring(method, lvol, parent, bdevs):
         """Refuse a parent that stands on the lvol: reads would never end."""
         if parent.name == lvol.name or any(
-                one.name == lvol.name for one in types.below(parent, bdevs)):
-            raise _unfit(method, f'{types.alias(parent)!r} stands on '
-                         f'{types.alias(lvol)!r} itself')
+                one.name == lvol.name for one in parent.below(bdevs)):
+            raise _unfit(method, f'{parent.alias!r} stands on '
+                         f'{lvol.alias!r} itself')
 
     # Copies
 

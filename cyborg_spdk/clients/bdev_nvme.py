@@ -12,6 +12,8 @@
 
 """NVMe controllers as a source of block devices, local and remote."""
 
+import errno
+
 from cyborg_spdk.clients import base
 from cyborg_spdk.clients import nvmf_address
 from cyborg_spdk.clients import types
@@ -106,7 +108,7 @@ class BdevNvme:
             hostnqn=hostnqn, multipath=multipath,
             _about=f'NVMe controller {name!r} at {address}',
             _cause=lambda exc: self._attach_cause(exc, name, here, address,
-                                                  subnqn),
+                                                  subnqn, options),
             **nvmf_address.params(address), **options)
 
     def _bdevs_of_path(self, name, here):
@@ -118,7 +120,7 @@ class BdevNvme:
                 if one.kind.name == 'nvme' and
                 one.name.rpartition('n')[0] == name]
 
-    def _attach_cause(self, exc, name, here, address, subnqn):
+    def _attach_cause(self, exc, name, here, address, subnqn, options):
         for one in self.bdev_nvme_get_controllers():
             if here in [path.place for path in one.paths]:
                 return exceptions.AlreadyExists, \
@@ -129,9 +131,31 @@ class BdevNvme:
         if isinstance(exc, exceptions.AlreadyExists):
             return type(exc), f'NVMe controller {name!r} exists with other ' \
                 'paths, or its namespaces are bdevs already'
+        wrong = self._attach_options(exc, options)
+        if wrong:
+            return wrong
         return exceptions.NotFound, f'no subsystem {subnqn} at {address} ' \
             'that lets this host in, or nobody answers there, or this ' \
             f'target has no {address.trtype}'
+
+    def _attach_options(self, exc, options):
+        """Cause: a key that is missing, or options that do not go together.
+
+        v24.05: -126 for a key; -22 for the timeouts, which depend on one
+        another (bdev_nvme.c, bdev_nvme_check_io_error_resiliency_params()).
+        """
+        if exc.code == -errno.ENOKEY:
+            have = [one.name for one in self.keyring_get_keys()]
+            keys = [options[one] for one in ('psk', 'dhchap_key',
+                                             'dhchap_ctrlr_key')
+                    if options.get(one) not in (None, *have)]
+            return exceptions.NotFound, f'key {", ".join(map(repr, keys))} ' \
+                'is not in the keyring: call keyring_file_add_key first'
+        if exc.code == -errno.EINVAL and options:
+            return exceptions.InvalidParams, 'the options ' \
+                f'{", ".join(sorted(options))} do not go together, or one ' \
+                'is out of range'
+        return None
 
     def bdev_nvme_detach_controller(self, name, *, path=None,
                                     missing_ok=False):
@@ -212,9 +236,18 @@ class BdevNvme:
 
     def _on_nvme(self, method, name, /, **params):
         validate.text('controller', name)
-        return self._call(method, name=name, **params,
-                          _about=f'NVMe controller {name!r}',
-                          _cause=lambda _exc: self._no_nvme(name))
+
+        def cause(exc):
+            found = self._no_nvme(name)
+            cntlid = params.get('cntlid')
+            if found is None and cntlid is not None and cntlid not in [
+                    one.cntlid for one in self._find_nvme(name).paths]:
+                return exceptions.NotFound, f'NVMe controller {name!r} ' \
+                    f'has no path with cntlid {cntlid}'
+            return found or (type(exc), f'NVMe controller {name!r}')
+
+        return self._call(method, name=name, **params, _cause=cause,
+                          _about=f'NVMe controller {name!r}')
 
     def bdev_nvme_get_io_paths(self, name=None):
         """The I/O paths of NVMe bdevs (v22.05).

@@ -20,6 +20,8 @@ from cyborg_spdk import exceptions
 #: bdev_raid.c, g_raid_level_names, without the short forms. raid5f only
 #: in builds that have it; raid1 since v22.05.
 LEVELS = ('raid0', 'raid1', 'raid5f', 'concat')
+#: raid1.c, raid5f.c: base_bdevs_min.
+MEMBERS_LEAST = {'raid1': 2, 'raid5f': 3}
 #: bdev_raid.c, g_raid_state_names.
 CATEGORIES = ('all', 'online', 'configuring', 'offline')
 
@@ -78,6 +80,10 @@ class BdevRaid:
             validate.refuse('strip_size_kb', None, f'{level} needs one')
         else:
             validate.power_of_two('strip_size_kb', strip_size_kb, 1)
+        least = MEMBERS_LEAST.get(level, 1)
+        if len(base_bdevs) < least:
+            validate.refuse('base_bdevs', base_bdevs,
+                            f'{level} has {least} members at least')
         if self._find_raid(name) is None:
             have = self.bdev_get_bdevs()
             for one in base_bdevs:
@@ -153,7 +159,7 @@ class BdevRaid:
                            if one.known_as(base_bdev)), None)
             if member is not None and any(
                     one.known_as(raid_bdev)
-                    for one in (member, *types.below(member, bdevs))):
+                    for one in (member, *member.below(bdevs))):
                 raise exceptions.InvalidParams(
                     -32602, 'Invalid parameters', method,
                     {'raid_bdev': raid_bdev}, f'bdev {base_bdev!r} stands on '

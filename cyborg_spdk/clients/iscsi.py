@@ -300,10 +300,19 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
     def _on_node(self, method, name, /, **params):
         full = self.full_name(name)
 
-        def cause(_exc):
-            if self.find_target_node(full) is None:
+        def cause(exc):
+            node = self.find_target_node(full)
+            if node is None:
                 return exceptions.NotFound, \
                     f'target node {full} does not exist'
+            tag = params.get('pg_tag')
+            if tag is not None and tag not in [
+                    one.pg_tag for one in node.pg_ig_maps]:
+                return exceptions.NotFound, \
+                    f'target node {full} has no portal group {tag}'
+            if params.get('redirect_host'):
+                return type(exc), f'target node {full}: portal group {tag} ' \
+                    'is private, or it is where it would redirect to'
             return None
 
         return self._call(method, name=full, **params,
@@ -354,6 +363,9 @@ def _luns(luns):
         validate.refuse('luns', luns, 'there must be a LUN 0')
     if len(set(numbers)) != len(numbers):
         validate.refuse('luns', luns, 'a LUN is there twice')
+    if len(found) > validate.ISCSI_LUNS:
+        validate.refuse('luns', len(found), f'give {validate.ISCSI_LUNS} at '
+                        'most; iscsi_target_node_add_lun adds more')
     return found
 
 
@@ -373,6 +385,10 @@ def _maps(pg_ig_maps):
                       'ig_tag': iscsi_groups.tag(one[1], 'ig_tag')})
     if not found:
         validate.refuse('pg_ig_maps', pg_ig_maps, 'give one at least')
+    for one in found:
+        if found.count(one) > 1:
+            validate.refuse('pg_ig_maps', tuple(one.values()),
+                            'it is there twice')
     return found
 
 

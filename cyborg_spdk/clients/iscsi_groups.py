@@ -236,6 +236,13 @@ class IscsiGroups:
         for what, value in (('initiators', names), ('netmasks', masks)):
             if not value:
                 validate.refuse(what, value, 'give one at least, or ANY')
+            if len(value) > validate.ISCSI_INITIATORS:
+                validate.refuse(what, len(value), 'give '
+                                f'{validate.ISCSI_INITIATORS} at most')
+            # lib/iscsi/init_grp.c: the second one is EEXIST.
+            for one in value:
+                if value.count(one) > 1:
+                    validate.refuse(what, one, 'it is there twice')
         self._create(
             'iscsi_create_initiator_group', f'initiator group {tag_}',
             lambda: self._find('initiator', tag_),
@@ -334,6 +341,9 @@ class IscsiGroups:
         validate.integer('tag', tag_, 1, _TAG_MAX)
         secrets = [_secret(**one) for one in secrets]
         users = sorted(one['user'] for one in secrets)
+        for one in users:
+            if users.count(one) > 1:
+                validate.refuse('user', one, 'it is there twice')
         self._create(
             'iscsi_create_auth_group', f'auth group {tag_}',
             lambda: self._find('auth', tag_),

@@ -69,7 +69,10 @@ def namespace(tgt, nqn, bdev_name, nsid, params):
         by = f'bdev {", ".join(above)}' if above else 'another module'
         return exceptions.PermissionDenied, \
             f'bdev {bdev_name!r} is claimed by {by}'
-    return None
+    if params.get('ptpl_file'):
+        return exceptions.InvalidParams, 'ptpl_file ' \
+            f'{params["ptpl_file"]!r} of bdev {bdev_name!r} cannot be used'
+    return _options(f'bdev {bdev_name!r} as namespace of {nqn}', params)
 
 
 def _holder(tgt, bdev):
@@ -90,8 +93,11 @@ def no_namespace(tgt, nqn, nsid):
     return None
 
 
-def listener(tgt, nqn, address):
-    """Why a subsystem cannot listen there."""
+def listener(tgt, nqn, address, options):
+    """Why a subsystem cannot listen there.
+
+    :param options: what else was asked for (dict).
+    """
     subsystem = tgt.find_subsystem(nqn)
     if subsystem is None:
         return exceptions.NotFound, f'subsystem {nqn} does not exist'
@@ -102,7 +108,32 @@ def listener(tgt, nqn, address):
         if address.trtype.upper() not in (one.upper() for one in have):
             return exceptions.NotFound, f'transport {address.trtype} was ' \
                 'not created: call nvmf_create_transport first'
-    return _bind(tgt, address)
+    if options.get('secure_channel') and subsystem.allow_any_host:
+        return exceptions.InvalidParams, f'{nqn} allows any host: TLS ' \
+            'needs hosts with keys'
+    return _no_socket(tgt, options.get('sock_impl')) or \
+        _bind(tgt, address) or _options(f'listener {address} of {nqn}',
+                                        options)
+
+
+def _options(about, options):
+    """Where nothing else is left: one of the options, if there are any."""
+    if not options:
+        return None
+    return exceptions.InvalidParams, f'{about}: the name, type or value of ' \
+        f'one of the options {", ".join(sorted(options))} does not suit'
+
+
+def _no_socket(tgt, name):
+    """The target has no socket implementation of that name."""
+    if name is None or not tgt.rpc.has('sock_impl_get_options'):
+        return None
+    try:
+        tgt.rpc.call('sock_impl_get_options', impl_name=name)
+    except exceptions.RpcError:
+        return exceptions.NotFound, f'the target has no socket ' \
+            f'implementation {name!r}'
+    return None
 
 
 def no_listener(tgt, nqn, address):
@@ -147,10 +178,11 @@ def _same_network(tgt):
         return False
 
 
-def host(tgt, nqn, host_nqn, wanted):
+def host(tgt, nqn, host_nqn, wanted, keys=None):
     """Why a host could not be added or removed.
 
     :param wanted: whether the host should have been there.
+    :param keys: dict of parameter to the name of a key in the keyring.
     """
     subsystem = tgt.find_subsystem(nqn)
     if subsystem is None:
@@ -161,4 +193,24 @@ def host(tgt, nqn, host_nqn, wanted):
             f'host {host_nqn} may use {nqn} already'
     if wanted and not there:
         return exceptions.NotFound, f'{nqn} has no host {host_nqn}'
+    return _keys(tgt, host_nqn, keys or {})
+
+
+def _keys(tgt, host_nqn, keys):
+    """Why the keys of a host were not taken."""
+    keys = {name: value for name, value in keys.items() if value is not None}
+    if not tgt.rpc.has('keyring_get_keys'):
+        return None
+    have = [one.name for one in tgt.keyring_get_keys()]
+    for name, key in keys.items():
+        # Until v26.01 a PSK may also be a path.
+        if key not in have and not (name == 'psk' and key.startswith('/')):
+            return exceptions.NotFound, f'{name}: there is no key {key!r} ' \
+                'in the keyring: call keyring_file_add_key first'
+    if 'dhchap_ctrlr_key' in keys and 'dhchap_key' not in keys:
+        return exceptions.InvalidParams, 'dhchap_ctrlr_key needs dhchap_key'
+    if keys:
+        return exceptions.InvalidParams, f'host {host_nqn}: key ' \
+            f'{", ".join(map(repr, keys.values()))} is not of the form ' \
+            'that this use needs'
     return None

@@ -152,6 +152,10 @@ class Namespaces:
 
         def cause(_exc):
             found = nvmf_cause.no_namespace(self, nqn, nsid)
+            if found is None and 'anagrpid' in params:
+                return exceptions.InvalidParams, f'namespace {nsid} of ' \
+                    f'{nqn}: anagrpid {params["anagrpid"]} is over ' \
+                    'max_namespaces, or the subsystem does not report ANA'
             if found is None and 'host' in params:
                 return exceptions.InvalidParams, \
                     f'namespace {nsid} of {nqn}: it was not added with ' \

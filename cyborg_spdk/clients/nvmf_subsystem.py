@@ -88,6 +88,8 @@ class Subsystems(nvmf_namespace.Namespaces):
         wanted = nvmf_properties.checked(
             nqn, serial_number, model_number, max_namespaces, allow_any_host,
             admin_label, **options)
+        given = [*(name for name, value in wanted.items()
+                   if value is not None), *options]
         method = 'nvmf_create_subsystem'
         if self._constructs():
             method = 'construct_nvmf_subsystem'
@@ -99,8 +101,8 @@ class Subsystems(nvmf_namespace.Namespaces):
             {name: (value, lambda one, name=name: getattr(one, name))
              for name, value in wanted.items()}, exist_ok,
             lambda exc: (type(exc), f'subsystem {nqn}: the target has no '
-                         'room for another one, or an option is out of '
-                         'range'),
+                         'room for another one, or one of its properties '
+                         f'does not suit: {", ".join(sorted(given))}'),
             nqn=nqn, **{**wanted, **options})
         return nqn
 
@@ -151,6 +153,8 @@ class Subsystems(nvmf_namespace.Namespaces):
         """
         validate.text('NQN', nqn, validate.NQN_MAX)
         address = nvmf_address.parse(listener)
+        if options.get('ana_state') is not None:
+            validate.choice('ana_state', options['ana_state'], ANA_STATES)
         # v24.01 and before answer "true" to a listener that exists.
         method = 'nvmf_subsystem_add_listener'
         there = any(one.place == address.place for one in
@@ -165,7 +169,7 @@ class Subsystems(nvmf_namespace.Namespaces):
                    listen_address=nvmf_address.params(address),
                    _about=f'listener {address} of {nqn}',
                    _cause=lambda _exc: nvmf_cause.listener(
-                       self, nqn, address))
+                       self, nqn, address, options))
         return address
 
     def nvmf_subsystem_remove_listener(self, nqn, listener, *,
@@ -260,7 +264,7 @@ class Subsystems(nvmf_namespace.Namespaces):
         self._call(method, nqn=nqn, host=host, **options,
                    _about=f'host {host} of {nqn}',
                    _cause=lambda _exc: nvmf_cause.host(
-                       self, nqn, host, False))
+                       self, nqn, host, False, options))
         return host
 
     def nvmf_subsystem_remove_host(self, nqn, host, *, missing_ok=False):
@@ -312,7 +316,10 @@ class Subsystems(nvmf_namespace.Namespaces):
             'nvmf_subsystem_set_keys', nqn=nqn, host=host,
             dhchap_key=dhchap_key, dhchap_ctrlr_key=dhchap_ctrlr_key,
             _about=f'keys of host {host} of {nqn}',
-            _cause=lambda _exc: nvmf_cause.host(self, nqn, host, True))
+            _cause=lambda _exc: nvmf_cause.host(
+                self, nqn, host, True, {
+                    'dhchap_key': dhchap_key,
+                    'dhchap_ctrlr_key': dhchap_ctrlr_key}))
 
     # Who is connected
 

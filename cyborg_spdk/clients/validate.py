@@ -39,10 +39,16 @@ TARGET_NAME_MAX = 255
 LABEL_MIN, LABEL_MAX = 4, 256
 #: lib/nvmf/nvmf_internal.h: NVMF_MIN_CNTLID, NVMF_MAX_CNTLID.
 CNTLID_MIN, CNTLID_MAX = 1, 0xffef
+#: unix(7): sun_path has 108 bytes, with the NUL.
+SOCKET_PATH_MAX = 107
 #: lib/vhost/vhost_internal.h: SPDK_VHOST_SCSI_CTRLR_MAX_DEVS.
 VHOST_SCSI_TARGETS = 8
 #: lib/scsi/scsi_internal.h: SPDK_SCSI_DEV_MAX_LUN.
 SCSI_LUNS = 256
+#: schema.json: LUNs that a call can create a target node with.
+ISCSI_LUNS = 64
+#: lib/iscsi/iscsi.h: MAX_INITIATOR, MAX_NETMASK.
+ISCSI_INITIATORS = 256
 #: lib/iscsi/iscsi.h: MAX_TARGET_NAME, MAX_INITIATOR_NAME.
 ISCSI_NAME_MAX = 223
 #: include/spdk/nvmf_spec.h: SPDK_NVMF_DISCOVERY_NQN.
@@ -282,8 +288,12 @@ def object_name(name, value, limit=LVOL_NAME_MAX):
 
 
 def file_name(name, value):
-    """A plain file name: what a vhost controller's name becomes."""
-    text(name, value, 255)
+    """A plain file name: what a vhost controller's socket is called.
+
+    A path of a socket has 107 bytes at most; SPDK makes one that nobody can
+    connect to of a longer one.
+    """
+    text(name, value, SOCKET_PATH_MAX)
     if '/' in value or value in ('.', '..'):
         refuse(name, value, 'it becomes a file name: use no "/"')
     return value

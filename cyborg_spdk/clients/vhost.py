@@ -94,7 +94,9 @@ class VhostTgt(historic.HistoricVhost, bdev.BdevClient):
              'readonly': (bool(readonly), lambda one: one.readonly),
              'cpumask': (_mask(cpumask), lambda one: _mask(one.cpumask))},
             exist_ok,
-            lambda exc: self._no_bdev(dev_name) or _bad_mask(exc, cpumask),
+            lambda exc: self._no_bdev(dev_name) or _bad_mask(exc, cpumask)
+            or self._no_transport(options.get('transport'))
+            or _no_socket(exc, ctrlr),
             ctrlr=ctrlr, dev_name=dev_name, cpumask=cpumask,
             readonly=True if readonly else None, **options)
         return ctrlr
@@ -117,7 +119,8 @@ class VhostTgt(historic.HistoricVhost, bdev.BdevClient):
             lambda: self.find_controller(ctrlr),
             {'kind': ('scsi', lambda one: one.kind),
              'cpumask': (_mask(cpumask), lambda one: _mask(one.cpumask))},
-            exist_ok, lambda exc: _bad_mask(exc, cpumask),
+            exist_ok,
+            lambda exc: _bad_mask(exc, cpumask) or _no_socket(exc, ctrlr),
             ctrlr=ctrlr, cpumask=cpumask, **options)
         return ctrlr
 
@@ -127,8 +130,19 @@ class VhostTgt(historic.HistoricVhost, bdev.BdevClient):
         :param ctrlr: its name.
         :returns: True.
         :raises NotFound: it does not exist.
+        :raises InvalidParams: it is no SCSI controller: v24.01 and v26.05
+            end (SIGSEGV) when they are asked to start another one.
         """
-        return self._on_controller('vhost_start_scsi_controller', ctrlr)
+        method = 'vhost_start_scsi_controller'
+        validate.text('ctrlr', ctrlr)
+        if self.rpc.has(method):
+            found = self.vhost_get_controllers(ctrlr)[0]
+            if found.kind != 'scsi':
+                raise exceptions.InvalidParams(
+                    -32602, 'Invalid parameters', method, {'ctrlr': ctrlr},
+                    f'vhost controller {ctrlr!r} is of kind {found.kind}; '
+                    'not sent, since it would end the target')
+        return self._on_controller(method, ctrlr)
 
     def vhost_delete_controller(self, ctrlr, *, missing_ok=False):
         """Delete a controller of either kind.
@@ -261,11 +275,21 @@ class VhostTgt(historic.HistoricVhost, bdev.BdevClient):
             'vhost_controller_set_coalescing', ctrlr,
             delay_base_us=delay_base_us, iops_threshold=iops_threshold)
 
+    def _no_transport(self, name):
+        if name is None or not self.rpc.has('virtio_blk_get_transports') or \
+                name in self.virtio_blk_get_transports():
+            return None
+        return exceptions.NotFound, f'virtio-blk transport {name!r} was ' \
+            'not created: call virtio_blk_create_transport first'
+
     def _on_controller(self, method, ctrlr, /, **params):
         validate.text('ctrlr', ctrlr)
         return self._call(method, ctrlr=ctrlr, **params,
                           _about=f'vhost controller {ctrlr!r}',
-                          _cause=lambda _exc: self._no_controller(ctrlr))
+                          _cause=lambda exc: self._no_controller(ctrlr) or (
+                              type(exc), f'vhost controller {ctrlr!r}: '
+                              'it cannot do that, or a value is out of '
+                              'range'))
 
     def _no_controller(self, ctrlr):
         if self.find_controller(ctrlr) is None:
@@ -324,3 +348,10 @@ def _bad_mask(exc, cpumask):
         return exceptions.InvalidParams, \
             f'cpumask {cpumask!r} is no mask, or not within the target\'s'
     return None
+
+
+def _no_socket(exc, ctrlr):
+    """Cause, where nothing else is left: SPDK says "Input/output error"."""
+    return type(exc), f'vhost controller {ctrlr!r}: its socket cannot be ' \
+        'made in the directory of the target (-S): with it the name has ' \
+        'over 107 bytes, or there is a file of that name'

@@ -17,9 +17,7 @@ default, and one that a release adds is only in ``raw``: reading never
 fails because of the release. ``raw`` is the object as it came.
 """
 
-from cyborg_spdk.clients.types.bdevs import alias
 from cyborg_spdk.clients.types.bdevs import Bdev
-from cyborg_spdk.clients.types.bdevs import below
 from cyborg_spdk.clients.types.bdevs import Key
 from cyborg_spdk.clients.types.bdevs import Lvol
 from cyborg_spdk.clients.types.bdevs import LvolStore
@@ -57,4 +55,4 @@ __all__ = ['Bdev', 'LvolStore', 'Lvol', 'ShallowCopy', 'Raid', 'Key',
            'NvmeController', 'NvmePath', 'VhostController', 'ScsiTarget',
            'ScsiLun', 'ScsiDevice', 'TargetNode', 'IscsiLun', 'GroupMap',
            'PortalGroup', 'Portal', 'InitiatorGroup', 'AuthGroup',
-           'IscsiConnection', 'Version', 'Reported', 'alias', 'below']
+           'IscsiConnection', 'Version', 'Reported']

@@ -86,39 +86,37 @@ class Bdev(reported.Reported):
                      or self.own.get('base_bdev')]
         return tuple(one for one in names if one and isinstance(one, str))
 
+    @property
+    def alias(self):
+        """``store/name`` of an lvol; the name of any other bdev."""
+        return next((one for one in self.aliases if '/' in one), self.name)
+
+    def below(self, bdevs):
+        """All bdevs that this one stands on, whatever is between.
+
+        :param bdevs: all that there are.
+        :returns: list of :class:`Bdev`; this one is not among them unless
+            it stands on itself.
+        """
+        found, todo = [], [self]
+        while todo:
+            one = todo.pop()
+            names = [*one.bases, one.own.get('external_snapshot_name')]
+            if one.own.get('base_snapshot'):
+                store = one.alias.partition('/')[0]
+                names.append(f'{store}/{one.own["base_snapshot"]}')
+            for name in filter(None, names):
+                under = next((each for each in bdevs
+                              if each.known_as(name)), None)
+                if under is not None and under not in found:
+                    found.append(under)
+                    todo.append(under)
+        return found
+
     def known_as(self, name):
         """Whether ``name`` is its name, one of its aliases or its UUID."""
         return name == self.name or name in self.aliases or (
             self.uuid is not None and name == self.uuid)
-
-
-def alias(bdev):
-    """``store/name`` of an lvol; the name of any other :class:`Bdev`."""
-    return next((one for one in bdev.aliases if '/' in one), bdev.name)
-
-
-def below(bdev, bdevs):
-    """All bdevs that one stands on, whatever is between.
-
-    :param bdev: the :class:`Bdev`.
-    :param bdevs: all that there are.
-    :returns: list of :class:`Bdev`, without ``bdev`` unless it stands on
-        itself.
-    """
-    found, todo = [], [bdev]
-    while todo:
-        one = todo.pop()
-        names = [*one.bases, one.own.get('external_snapshot_name')]
-        if one.own.get('base_snapshot'):
-            store = alias(one).partition('/')[0]
-            names.append(f'{store}/{one.own["base_snapshot"]}')
-        for name in filter(None, names):
-            under = next((each for each in bdevs if each.known_as(name)),
-                         None)
-            if under is not None and under not in found:
-                found.append(under)
-                todo.append(under)
-    return found
 
 
 @dataclasses.dataclass(frozen=True)
