@@ -91,11 +91,13 @@ class SpdkDriver(driver.GenericDriver):
         self._reporter = report.Reporter(self._placement, self._conditions)
         self._starter = starting.Starter(CONF)
         self._saver = saving.Saver(CONF, self._conditions)
-        targets = self._targets()
-        tasks.configure(CONF)
-        for target in targets:
-            if isinstance(target, spdk_conf.Target):
-                self._starter.start(target)
+        good = [target for target in self._targets()
+                if isinstance(target, spdk_conf.Target)]
+        if good:
+            # Else [spdk] parallel itself may be what is wrong.
+            tasks.configure(CONF)
+        for target in good:
+            self._starter.start(target)
 
     def discover(self):
         """The devices of this host, for the agent's report.
@@ -120,8 +122,10 @@ class SpdkDriver(driver.GenericDriver):
         names, kinds = self._named()
         # First: what they give up here may be in a device below next time.
         former = self._former(directory, host, kinds, names)
+        # Two devices of one name would be one to Cyborg.
         devices = [self._device(directory, host, survey, names)
-                   for survey in surveys]
+                   for survey in surveys
+                   if not self._namesake(survey.target.name)]
         # What starting and reading at once has saved.
         LOG.debug('%s: %s', self.NAME, tasks.summary())
         return devices + former
@@ -154,6 +158,7 @@ class SpdkDriver(driver.GenericDriver):
             take firmware, and all have taken it.
         """
         try:
+            spdk_conf.check(CONF)
             name = firmware.target_name(control_path)
             if name not in CONF.spdk[f'{self.KIND}_targets']:
                 raise exceptions.InvalidValue(
@@ -227,7 +232,20 @@ class SpdkDriver(driver.GenericDriver):
                 found.append(Survey(report.nobody(self.KIND, name), error=exc))
         return found
 
+    def _namesake(self, name):
+        """The option that has this name before ours has, or None."""
+        for kind in spdk_conf.KINDS[:spdk_conf.KINDS.index(self.KIND)]:
+            if name in CONF.spdk[f'{kind}_targets']:
+                return f'[spdk] {kind}_targets'
+        return None
+
     def _target(self, name, addresses):
+        other = self._namesake(name)
+        if other:
+            raise exceptions.ConfigurationError(
+                f'[spdk] {self.KIND}_targets', name,
+                f'{other} names it already; give each target a name of its '
+                'own')
         target = spdk_conf.target(CONF, self.KIND, name)
         # Else each unit would be refused, and what is free taken away.
         validate.symbol(f'[{name}] resource_class', target.resource_class)

@@ -54,6 +54,9 @@ _SLOTS = base64.urlsafe_b64encode(struct.pack(
 #: What to add to the target's words, which are the same for many causes.
 _REMEDIES = {
     'open file failed.': 'the target itself has to read the image',
+    'No channels were found.':
+        'the target has lost the controller; cyborg-spdk rpc '
+        'bdev_nvme_get_controllers shows its state',
     _COMMIT_FAILED:
         'the controller has refused the image; its status is in the log of '
         'the target',

@@ -227,6 +227,19 @@ class UpdateTest(ControllerCase):
         self.assertIs(True, self.update())
         self.assertEqual(1, len(self.firmware.commits))
 
+    def test_a_controller_that_is_out_of_reach(self):
+        self.server.let_none_in = True
+        self.server.drop()
+        # v26.05: "No channels were found."
+        self.refused('bdev_nvme_apply_firmware')
+        self.assertEqual([], self.firmware.downloads)
+        # What is on it is reported as before.
+        self.listen(OWN, 'fwn1')
+        device, = self.driver.discover()
+        self.assertEqual((False, 1), (device.stub,
+                                      len(device.deployable_list)))
+        self.server.let_none_in = False
+
     def test_a_controller_that_does_not_come_back(self):
         servers = [self.server, self.attach('second')]
         for one in servers:

@@ -238,6 +238,19 @@ class SeveralTest(NodeCase):
         self.node.report()
         self.assertEqual(2, len(self.node.providers()))
 
+    def test_one_name_for_two_kinds(self):
+        self.units(1)
+        self.node.puppets['spdk_vhost'].units = {(2, -1): DISK}
+        self.node.report()
+        self.node.options['vhost_targets'] = ['spdk_nvmf', 'spdk_vhost']
+        for _ in range(2):
+            self.node.report()
+        self.assertEqual(self.node.expected(), set(self.node.handles()))
+        self.assertEqual(1, self.told('a name of its own'))
+        self.node.restart()
+        self.node.report()
+        self.assertEqual(self.node.expected(), set(self.node.handles()))
+
     def test_one_address_for_two_targets_of_a_kind(self):
         self.units(1)
         self.node.configure()

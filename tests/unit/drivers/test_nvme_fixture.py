@@ -121,6 +121,12 @@ class ControllerTest(FixtureCase):
         self.assertIsNone(initiator.read(
             self.server.port, 'nqn.other', 2, 2))
 
+    def test_a_connection_that_is_lost(self):
+        self.server.drop()
+        self.assertIsNone(self.admin.receive())
+        self.server.let_none_in = True
+        self.assertEqual(0x182, self.queue().connect()[0])
+
     def test_what_none_may_send_closes_the_connection(self):
         other = initiator.Initiator(self.server.port, NQN)
         self.addCleanup(other.close)
