@@ -109,7 +109,7 @@ def _extras(release, bdev):
                       "params": {"name": bdev.name, **{
                           key: value for key, value in bdev.qos.items()
                           if value}}})
-    if bdev.histogram and release >= 2405:
+    if bdev.histogram and release >= 2401:
         params = {"name": bdev.name, "enable": True}
         if bdev.histogram_opc is not None:
             params["opc"] = bdev.histogram_opc

@@ -12,6 +12,8 @@
 
 """The counters of a bdev as ``bdev_get_iostat`` shows them."""
 
+from cyborg_spdk.simulator import bdevs
+
 # Modules look at each new bdev (GPT, lvol and raid metadata): a real
 # target's counters are not zero either when nobody has used the bdev.
 _EXAMINE_READS = 6
@@ -30,7 +32,8 @@ def in_use(target, bdev):
         holders.append("raid")
     if bdev.channel:
         return True
-    if bdev.claim is not None and bdev.claim[1] in holders:
+    if bdev.claim is not None and bdev.claim[1] in holders \
+            and bdev.claim[0] != bdevs.READ_MANY_WRITE_NONE:
         return True
     return any(bdev in upper.base_bdevs and in_use(target, upper)
                for upper in target.bdevs.list if upper.base_bdevs)

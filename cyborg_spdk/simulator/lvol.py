@@ -38,9 +38,17 @@ def _mask_pages(bits, page):
     return -(-(_MASK_HEADER + -(-bits // 8)) // page)
 
 
-def keeps(bdev):
-    """Tell whether a bdev keeps what is written: null bdevs do not."""
-    return bdev.module != "null" and all(map(keeps, bdev.base_bdevs))
+def unfit(bdev):
+    """Tell why nothing can be kept on a bdev.
+
+    :returns: 0; EINVAL for null bdevs, which keep nothing; EIO for zones,
+        which take no write at any place.
+    """
+    if bdev.zoned:
+        return errno.EIO
+    if bdev.module == "null":
+        return errno.EINVAL
+    return max(map(unfit, bdev.base_bdevs), default=0)
 
 
 class Store:
@@ -198,16 +206,19 @@ class Layer:
                    else failed(errno.EINVAL))
         if any(store.name == name for store in self.stores):
             raise errors.exists()
+        if not shared and base.size < size:
+            raise failed(errno.ENOSPC)
         store = Store(name, base, cluster, *layout)
-        if not store.pages or size % _PAGE or not keeps(base):
+        if not store.pages or size % _PAGE:
             raise failed(errno.EINVAL)
         if base.size < size:
             raise failed(errno.ENOSPC)
         if size < store.page:
             raise failed(errno.EINVAL)
         if store.total < 0:
-            raise failed(errno.ENOMEM if self.target.release >= 2301
-                         else errno.ENOSPC)
+            raise failed(errno.ENOMEM)
+        if unfit(base):
+            raise failed(unfit(base))
         store.format()
         kind = bdevs.READ_MANY_WRITE_ONE \
             if self.target.release >= 2305 else bdevs.EXCLUSIVE
@@ -231,15 +242,46 @@ class Layer:
         """Remove a volume with its bdev."""
         if lvol in lvol.store.lvols:
             lvol.store.lvols.remove(lvol)
+        if not lvol.clones:
+            self.stand_alone(lvol)
         for clone in [other for other in lvol.store.lvols
                       if other.parent is lvol]:
             clone.parent = lvol.parent
+            clone.external = lvol.external
             clone.allocated = max(clone.allocated, lvol.allocated)
         if lvol.bdev is None:
             if done:
                 self.target.post(done)
         elif not lvol.bdev.removing:
             self.target.bdevs.unregister(lvol.bdev, done)
+
+    def stand_on(self, lvol, bdev):
+        """Have a volume begin as another bdev."""
+        lvol.external = bdev.uuid
+        if bdev.claim is None:
+            bdev.claim = (bdevs.READ_MANY_WRITE_NONE, "lvol")
+        elif bdev.claim[0] != bdevs.READ_MANY_WRITE_NONE:
+            # Not to be had: the volume is there without a bdev.
+            lvol.degraded = True
+
+    def stand_alone(self, lvol):
+        """Give up the bdev that a volume began as."""
+        external, lvol.external = lvol.external, None
+        bdev = self.target.bdevs.find(external) if external else None
+        if bdev is not None and bdev.claim == (
+                bdevs.READ_MANY_WRITE_NONE, "lvol") and not any(
+                other.external == external for store in self.stores
+                for other in store.lvols):
+            self.target.bdevs.release(bdev)
+
+    def domains(self, lvol):
+        """What a volume's bdev tells of memory domains (v26.05)."""
+        bdevs_ = [lvol.store.base]
+        if lvol.external is not None:
+            bdevs_.append(self.target.bdevs.find(lvol.external))
+        return tuple({"dma_device_type": kind} for bdev in bdevs_
+                     if bdev is not None and bdev.module in (
+                         "malloc", "lvol") for kind in ("DMA", "ACCEL"))
 
     def add(self, lvol):
         """Make a volume known, with its bdev."""
@@ -259,9 +301,7 @@ class Layer:
         bdev.base_bdevs = (store.base,)
         bdev.lvol = lvol
         if target.release >= 2605:
-            if store.base.module in ("malloc", "lvol"):
-                bdev.domains = ({"dma_device_type": "DMA"},
-                                {"dma_device_type": "ACCEL"})
+            bdev.domains = self.domains(lvol)
         else:
             bdev.domains = store.base.domains
         bdev.specific = lambda: {"lvol": lvol.facts(target.release)}

@@ -34,6 +34,7 @@ class Options:
         self.target = target
         self.facts = copy.deepcopy(
             releases.data("facts")["releases"][target.release.recorded])
+        self._of_later_release()
         self._of_program()
         self.calls = self.facts["config"]
         self.log_flags = self.facts["log_get_flags"]
@@ -46,6 +47,18 @@ class Options:
         self.accel_errors = {}
         self.fsdev_options = {"fsdev_io_pool_size": 65535,
                               "fsdev_io_cache_size": 256}
+
+    def _of_later_release(self):
+        """Take what changed after the nearest recorded release."""
+        release = self.target.release
+        for tag, facts in releases.data("facts")["later"].items():
+            if release >= releases.Release(tag):
+                self.facts.update(copy.deepcopy(facts))
+        if release >= 2609:
+            config = self.facts["config"]["nvmf_set_config"]
+            del config["discovery_filter"]
+            self.facts["config"]["nvmf_set_config"] = {
+                "discovery_filters": [], **config}
 
     def _of_program(self):
         """Take what is told otherwise by other programs than nvmf_tgt."""

@@ -16,6 +16,7 @@ What a real target answers when it finds no such device either.
 
 import errno
 import os
+import re
 
 from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
@@ -55,15 +56,16 @@ def opal_other(target, params, request):
 @registry.method("bdev_nvme_cuse_register", "bdev_nvme_cuse_unregister")
 def cuse(target, params, request):
     """Export a controller as a character device."""
-    bdev_nvme.find(target, params["name"])
+    bdev_nvme.find(target, params.get("name"))
     raise errors.no_device()
 
 
-@registry.method("bdev_ftl_create")
+@registry.method("bdev_ftl_create", "bdev_ftl_load")
 def ftl_create(target, params, request):
     """Wait for bdevs that are not there, or refuse those that are."""
     failed = "Failed to create FTL bdev: "
-    if target.bdevs.find(params["name"]) is not None:
+    if target.release >= 2605 \
+            and target.bdevs.find(params["name"]) is not None:
         raise errors.invalid_params(failed + os.strerror(errno.EEXIST))
     for name in (params["base_bdev"], params["cache"]):
         bdev = target.bdevs.find(name)
@@ -72,32 +74,42 @@ def ftl_create(target, params, request):
     raise errors.internal(failed + os.strerror(errno.EINVAL))
 
 
-@registry.method("bdev_ftl_delete", "bdev_ftl_unmap", "bdev_ftl_get_stats",
+@registry.method("bdev_ftl_delete", "bdev_ftl_unload", "bdev_ftl_unmap", "bdev_ftl_get_stats",
                  "bdev_ftl_get_properties", "bdev_ftl_set_property")
 def ftl(target, params, request):
-    """There is no such bdev."""
+    """There is no such bdev; v22.01 deletes any."""
+    if target.release < 2205 and request.method == "bdev_ftl_delete":
+        bdev = target.bdevs.get(params["name"])
+        target.bdevs.unregister(bdev, lambda: request.result(True))
+        return registry.PENDING
     raise errors.no_device()
 
 
-@decode.decoder("rpc_decode_bdev_virtio_trtype")
-def _virtio_transport(value):
-    return decode.choice("user", "pci", "vfio-user")(value)
-
-
-@decode.decoder("rpc_decode_bdev_virtio_dev_type")
-def _virtio_kind(value):
-    return decode.choice("blk", "scsi")(value)
+_TRANSPORTS = ("user", "pci", "vfio-user")
+_KINDS = ("blk", "scsi")
+_PCI = re.compile(r"(?:[0-9a-fA-F]{1,8}[:.])?[0-9a-fA-F]{1,2}[:.]"
+                  r"[0-9a-fA-F]{1,2}(?:[.:][0-7])?")
 
 
 @registry.method("bdev_virtio_attach_controller")
 def virtio_attach(target, params, request):
     """Nobody is behind any address."""
     counted = params.get("vq_count") or params.get("vq_size")
+    sign = -1 if target.release >= 2605 else 1
+    for key, words in (("trtype", _TRANSPORTS), ("dev_type", _KINDS)):
+        # Up to v26.01 any text was taken and then looked at.
+        if params[key] not in words:
+            raise errors.CallError(
+                errno.EINVAL, f"Invalid {key} '{params[key]}'")
     if params["trtype"] != "user" and counted:
         name = {"pci": "PCI"}.get(params["trtype"], params["trtype"])
         raise errors.CallError(
-            -errno.EINVAL, "vq_count or vq_size is not allowed for "
+            sign * errno.EINVAL, "vq_count or vq_size is not allowed for "
             f"{name} transport type.")
+    address = params["traddr"]
+    if params["trtype"] == "pci" and not _PCI.fullmatch(address):
+        raise errors.CallError(sign * errno.EINVAL,
+                               f"Invalid PCI address '{address}'")
     raise errors.invalid_params(os.strerror(errno.EINVAL))
 
 
@@ -158,3 +170,31 @@ def stop_mdns(target, params, request):
 def mdns_discovery(target, params, request):
     """Without Avahi, nothing is found."""
     raise errors.system(errno.EOPNOTSUPP)
+
+
+@registry.method("blobfs_detect")
+def blobfs_detect(target, params, request):
+    """Look for a file system of SPDK's on a bdev: there is none."""
+    bdev = target.bdevs.find(params["bdev_name"])
+    if bdev is None or bdev.removing:
+        raise errors.internal(os.strerror(errno.ENODEV))
+    target.answer_later(request, lambda: False)
+    return registry.PENDING
+
+
+@registry.method("blobfs_create")
+def blobfs_create(target, params, request):
+    """Make a file system of SPDK's on a bdev; nobody could mount it."""
+    bdev = target.bdevs.find(params["bdev_name"])
+    if bdev is None or bdev.removing:
+        raise errors.internal(os.strerror(errno.ENODEV))
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+@registry.method("blobfs_set_cache_size")
+def blobfs_cache(target, params, request):
+    """Set the size of the cache of files."""
+    if not params["size_in_mb"]:
+        raise errors.invalid_params("spdk_json_decode_object failed")
+    return True

@@ -28,12 +28,6 @@ def _keys(target):
     return target.crypto_keys
 
 
-def _failed(target, text):
-    """-32602; up to v24.01 the text had a line feed."""
-    end = "\n" if target.release < 2405 else ""
-    return errors.invalid_params(text + end)
-
-
 @registry.method("accel_crypto_key_create")
 def create(target, params, request):
     """Keep a key."""
@@ -47,7 +41,7 @@ def create(target, params, request):
         and given[0].lower() != given[1].lower()
     if not good or params["name"] in keys:
         number = errno.EEXIST if good else errno.EINVAL
-        raise _failed(target, f"failed to create DEK, rc -{number}")
+        raise errors.invalid_params(f"failed to create DEK, rc -{number}")
     keys[params["name"]] = {
         "name": params["name"], "cipher": cipher, "key": given[0],
         "key2": given[1],
@@ -63,7 +57,8 @@ def get(target, params, request):
     if name is None:
         return list(keys.values())
     if name not in keys:
-        raise _failed(target, "key was not found")
+        end = "\n" if target.release < 2405 else ""
+        raise errors.invalid_params("key was not found" + end)
     return [keys[name]]
 
 

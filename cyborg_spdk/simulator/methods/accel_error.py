@@ -22,7 +22,8 @@ _OPERATIONS = (
     "dix_verify")
 
 
-@decode.decoder("rpc_decode_accel_error_opcode")
+@decode.decoder("rpc_decode_accel_error_opcode",
+                "rpc_accel_error_decode_opcode")
 def _opcode(value):
     return decode.choice(*_OPERATIONS)(value)
 

@@ -40,6 +40,8 @@ class Module:
         bdev.uuid = entry["uuid"] or upper.derived(
             target.release, _NAMESPACE, base)
         bdev.domains = base.domains if target.release < 2605 else ()
+        if target.release < 2405:
+            bdev.md_size = bdev.dif_type = 0
         bdev.latencies = dict(entry["latencies"])
         target.bdevs.register(bdev)
         bdev.specific = lambda: {"delay": self.facts(bdev)}

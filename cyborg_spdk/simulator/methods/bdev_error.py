@@ -14,6 +14,7 @@
 
 import errno
 
+from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import common
 from cyborg_spdk.simulator import registry
@@ -75,7 +76,8 @@ def create(target, params, request):
     if name in module.bases:
         raise errors.exists()
     base = upper.open_base(target, name)
-    module.bases[name] = params.get("uuid")
+    given = params.get("uuid")
+    module.bases[name] = None if given == bdevs.NIL else given
     if base is not None:
         try:
             module.make(base)

@@ -172,18 +172,32 @@ def get_lvols(target, params, request):
     return reply
 
 
+def _one_size(params):
+    """Refuse two sizes at a time, in the releases that know two."""
+    if params.get("size") and params.get("size_in_mib"):
+        raise errors.internal(
+            "size is deprecated. Specify only size_in_mib instead.")
+
+
+def _size(params):
+    """The size asked for, in bytes."""
+    if params.get("size_in_mib") or "size" not in params:
+        return params.get("size_in_mib", 0) * 2 ** 20
+    return params["size"]
+
+
 @registry.method("bdev_lvol_create")
 def create(target, params, request):
     """Make a volume."""
+    _one_size(params)
     layer = _layer(target)
     store = layer.find(params.get("uuid"), params.get("lvs_name"))
     if params.get("clear_method") is not None \
             and params["clear_method"].lower() not in _CLEAR:
         raise errors.CallError(-errno.EINVAL, "Invalid clean_method option")
     store.check_name(params["lvol_name"])
-    size = params["size_in_mib"] * 2 ** 20 if "size_in_mib" in params \
-        else params["size"]
-    volume = lvol.Lvol(store, params["lvol_name"], store.clusters(size),
+    volume = lvol.Lvol(store, params["lvol_name"],
+                       store.clusters(_size(params)),
                        params.get("thin_provision", False))
 
     def finish():
@@ -206,10 +220,10 @@ def snapshot(target, params, request):
     def finish():
         store = volume.store
         try:
-            store.check_name(params["snapshot_name"])
+            store.check_name(params.get("snapshot_name", ""))
         except errors.CallError as exc:
             raise lvol.failed(-exc.code) from None
-        frozen = lvol.Lvol(store, params["snapshot_name"], volume.clusters,
+        frozen = lvol.Lvol(store, params.get("snapshot_name", ""), volume.clusters,
                            True)
         frozen.thin = volume.thin
         frozen.allocated = volume.allocated
@@ -229,16 +243,16 @@ def snapshot(target, params, request):
 def clone(target, params, request):
     """Make a volume that begins as a snapshot."""
     layer = _layer(target)
-    parent = layer.of(params["snapshot_name"])
+    parent = layer.of(params.get("snapshot_name", ""))
 
     def finish():
         try:
-            parent.store.check_name(params["clone_name"])
+            parent.store.check_name(params.get("clone_name", ""))
         except errors.CallError as exc:
             raise lvol.failed(-exc.code) from None
         if not parent.read_only:
             raise lvol.failed(errno.EINVAL)
-        volume = lvol.Lvol(parent.store, params["clone_name"],
+        volume = lvol.Lvol(parent.store, params.get("clone_name", ""),
                            parent.clusters, True)
         parent.frozen = True
         volume.parent = parent
@@ -269,19 +283,14 @@ def clone_bdev(target, params, request):
 
     def finish():
         try:
-            store.check_name(params["clone_name"])
+            store.check_name(params.get("clone_name", ""))
         except errors.CallError as exc:
             raise lvol.failed(-exc.code) from None
         if bdev.size % store.cluster:
             raise lvol.failed(errno.EINVAL)
-        volume = lvol.Lvol(store, params["clone_name"],
+        volume = lvol.Lvol(store, params.get("clone_name", ""),
                            bdev.size // store.cluster, True)
-        volume.external = bdev.uuid
-        if bdev.claim is None:
-            bdev.claim = (bdevs.READ_MANY_WRITE_NONE, "lvol")
-        elif bdev.claim[0] != bdevs.READ_MANY_WRITE_NONE:
-            # Not to be had: the volume is there without a bdev.
-            volume.degraded = True
+        layer.stand_on(volume, bdev)
         layer.add(volume)
         return volume.uuid
 
@@ -299,6 +308,8 @@ def rename(target, params, request):
     def finish():
         if new == volume.name:
             return True
+        if volume.read_only:
+            raise lvol.failed(errno.EPERM)
         if any(other.name == new for other in volume.store.lvols):
             raise lvol.failed(errno.EEXIST)
         old = volume.alias
@@ -312,23 +323,28 @@ def rename(target, params, request):
 @registry.method("bdev_lvol_inflate", "bdev_lvol_decouple_parent")
 def inflate(target, params, request):
     """Make a clone independent of its snapshot."""
-    volume = _layer(target).of(params["name"])
+    layer = _layer(target)
+    volume = layer.of(params["name"])
     inflate_all = request.method.endswith("inflate") \
         or "inflate" in request.method
 
     def finish():
-        if inflate_all:
-            needed = volume.clusters - volume.allocated
-        elif volume.parent is None:
+        # All of it where it cannot be told what of the bdev is used.
+        every = inflate_all or volume.external is not None
+        if volume.parent is None and not every:
             raise lvol.failed(errno.EINVAL)
+        if not volume.thin:
+            return True
+        if every:
+            needed = volume.clusters - volume.allocated
         else:
             needed = max(0, volume.parent.allocated - volume.allocated)
         if needed > volume.store.free:
             raise lvol.failed(errno.ENOSPC)
         volume.allocated += needed
-        volume.thin = volume.thin and not inflate_all
-        volume.parent = None if inflate_all else volume.parent.parent
-        volume.external = None
+        volume.thin = volume.thin and not every
+        volume.parent = None if every else volume.parent.parent
+        layer.stand_alone(volume)
         return True
 
     return _later(target, request, finish)
@@ -337,10 +353,10 @@ def inflate(target, params, request):
 @registry.method("bdev_lvol_resize")
 def resize(target, params, request):
     """Change the size of a volume."""
+    _one_size(params)
     layer = _layer(target)
     volume = layer.of(params["name"])
-    size = params["size_in_mib"] * 2 ** 20 if "size_in_mib" in params \
-        else params["size"]
+    size = _size(params)
 
     def finish():
         if volume.read_only:

@@ -96,7 +96,7 @@ def set_parent(target, params, request):
                 or volume.clusters != parent.clusters:
             raise lvol.failed(errno.EINVAL)
         volume.parent = parent
-        volume.external = None
+        layer.stand_alone(volume)
         return True
 
     target.answer_later(request, finish)
@@ -106,7 +106,8 @@ def set_parent(target, params, request):
 @registry.method("bdev_lvol_set_parent_bdev")
 def set_parent_bdev(target, params, request):
     """Have a volume stand on a bdev outside of its store."""
-    volume = _layer(target).of(params["lvol_name"])
+    layer = _layer(target)
+    volume = layer.of(params["lvol_name"])
     bdev = target.bdevs.find(params["parent_name"])
 
     def finish():
@@ -120,7 +121,9 @@ def set_parent_bdev(target, params, request):
             raise lvol.failed(errno.EINVAL)
         if bdev.claim is not None and bdev.claim[0] == bdevs.EXCLUSIVE:
             raise lvol.failed(errno.EPERM)
-        volume.external, volume.parent = bdev.uuid, None
+        layer.stand_alone(volume)
+        volume.parent = None
+        layer.stand_on(volume, bdev)
         return True
 
     target.answer_later(request, finish)

@@ -27,6 +27,13 @@ _IO = ("read", "write", "unmap", "write_zeroes", "flush", "reset")
 _MD_SIZES = (0, 8, 16, 32, 64, 128)
 
 
+def _check_protection(params):
+    """Refuse protection information that cannot be."""
+    kind = params.get("dif_type", 0)
+    if not 0 <= kind <= 3 or (kind and not params.get("md_size", 0)):
+        raise errors.invalid()
+
+
 def _check(target, params):
     release = target.release
     if not params["num_blocks"]:
@@ -40,10 +47,8 @@ def _check(target, params):
         raise errors.invalid()
     if params.get("md_size", 0) not in _MD_SIZES:
         raise errors.invalid()
-    if 2305 <= release < 2405 and params.get("md_size", 0) \
-            and not params.get("md_interleave", False):
-        # Not with a bdev that takes part in sequences of acceleration.
-        raise errors.invalid()
+    if release < 2409:
+        _check_protection(params)
 
 
 @registry.method("bdev_malloc_create")
@@ -63,8 +68,9 @@ def create(target, params, request):
     if name is None:
         name = f"Malloc{layer.counters['Malloc']}"
         layer.counters["Malloc"] += 1
-    if not 0 <= params.get("dif_type", 0) <= 3 or (
-            params.get("dif_type", 0) and not md_size):
+    _check_protection(params)
+    if 2305 <= release < 2405 and md_size and not interleave:
+        # Not with a bdev that takes part in sequences of acceleration.
         raise errors.invalid()
     if not params["block_size"]:
         target.process.crash(signal.SIGFPE)

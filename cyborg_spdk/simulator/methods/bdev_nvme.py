@@ -440,7 +440,12 @@ def choose_paths(target, params, request):
     if params.get("policy") == "active_passive" \
             and params.get("selector") is not None:
         raise errors.internal("spdk_json_decode_object failed")
-    if params.get("rr_min_io") == 0:
+    if target.release < 2405 and "rr_min_io" in params \
+            and params.get("selector") != "round_robin":
+        raise errors.invalid()
+    if params.get("rr_min_io") == 0 or (
+            "rr_min_io" in params
+            and params.get("policy") != "active_active"):
         raise errors.invalid()
     bdev = target.bdevs.find(params["name"])
     if bdev is None or bdev.module != "nvme":

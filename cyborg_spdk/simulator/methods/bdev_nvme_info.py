@@ -26,7 +26,8 @@ def health_info(target, params, request):
     """Read the health log of a controller."""
     if request.params is None:
         raise errors.internal("Missing device name")
-    controller = bdev_nvme.module_of(target).controllers.get(params["name"])
+    controller = bdev_nvme.module_of(target).controllers.get(
+        params.get("name"))
     if controller is None:
         raise errors.internal("Device not found")
     reply = {"model_number": controller.subsystem.model,
@@ -64,7 +65,10 @@ def apply_firmware(target, params, request):
     """Write firmware: these controllers take none."""
     name, path = params["bdev_name"], params["filename"]
     bdev = target.bdevs.find(name)
-    if bdev is None or bdev.removing or bdev.claim is not None:
+    if target.release < 2301 and bdev is None:
+        raise errors.internal(f"bdev {name} were not found")
+    if target.release >= 2301 and (
+            bdev is None or bdev.removing or bdev.claim is not None):
         raise errors.internal(f"bdev {name} could not be opened")
     if bdev.module != "nvme":
         raise errors.internal(

@@ -96,5 +96,8 @@ def create(target, params, request):
 @registry.method("bdev_zone_block_delete")
 def delete(target, params, request):
     """Remove one."""
+    if target.release < 2205 and (
+            target.bdevs.find(params["name"]) is None):
+        return False
     return common.delete_named(target, params["name"], "zone_block",
                                request)

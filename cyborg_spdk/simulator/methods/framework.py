@@ -56,22 +56,28 @@ def get_governor(target, params, request):
 def set_scheduler(target, params, request):
     """Choose the scheduler."""
     name = params["name"]
-    if name not in ("static", "dynamic", "gscheduler"):
-        if target.release < 2305:
-            raise errors.internal()
-        raise errors.internal("Unknown error -22")
-    options = target.options
-    options.scheduler["scheduler_name"] = name
-    if options.scheduler["scheduler_period"] == 0:
-        options.scheduler["scheduler_period"] = 1000000
-    if params.get("period"):
-        options.scheduler["scheduler_period"] = params["period"]
-    call = options.calls["framework_set_scheduler"]
-    call["name"] = name
+    release, options = target.release, target.options
+    period = params.get("period", 0)
+    if not period and release >= 2505:
+        period = options.scheduler["scheduler_period"] or 1000000
+    if period:
+        options.scheduler["scheduler_period"] = _in_ticks(target, period)
     period = options.scheduler["scheduler_period"]
+    call = options.calls["framework_set_scheduler"]
     if period:
         call["period"] = period % 2 ** 32
+    if name not in ("static", "dynamic", "gscheduler"):
+        if release < 2305:
+            raise errors.internal()
+        raise errors.internal("Unknown error -22")
+    call["name"] = options.scheduler["scheduler_name"] = name
     return True
+
+
+def _in_ticks(target, period):
+    """Microseconds as they come back from ticks of 64 bits."""
+    ticks = period * target.tick_rate % 2 ** 64 // 10 ** 6
+    return ticks * 10 ** 6 % 2 ** 64 // target.tick_rate
 
 
 @registry.method("scheduler_set_options")
@@ -349,7 +355,7 @@ def trace_mask(target, params, request):
         raise errors.invalid_params()
     group = groups[name]
     now = int(group.get("tpoint_mask", "0x0"), 16)
-    mask = params.get("tpoint_mask", (1 << 64) - 1)
+    mask = params.get("tpoint_mask", 0)
     on = "set" in request_name(target, request)
     _switch(group, now | mask if on else now & ~mask)
     return True

@@ -174,7 +174,8 @@ def create_subsystem(target, params, request):
     nqn = params["nqn"]
     failed = errors.internal(f"Unable to create subsystem {nqn}")
     if nqn in tgt.subsystems or not nvmf.nqn_is_valid(nqn) \
-            or len(tgt.subsystems) >= tgt.max_subsystems:
+            or len(tgt.subsystems) >= tgt.max_subsystems \
+            or params.get("max_namespaces", 0) > 2 ** 30:
         raise failed
     subsystem = nvmf.Subsystem(nqn, False,
                                params.get("max_namespaces", 0) or 32)

@@ -35,7 +35,9 @@ EXCLUDED = frozenset((
     'thread_get_pollers', 'thread_get_io_channels', 'iobuf_get_stats',
     'thread_get_stats', 'framework_get_reactors',
     # Looks for what is there once a second.
-    'bdev_nvme_start_discovery'))
+    'bdev_nvme_start_discovery',
+    # Gone with v26.05; nobody could use what they make.
+    'blobfs_create', 'blobfs_detect'))
 
 
 class World:
@@ -201,6 +203,8 @@ HARMFUL = {
     'nvmf_subsystem_add_listener': (_complete_address,),
     'nvmf_subsystem_remove_listener': (_complete_address,),
     'nvmf_subsystem_listener_set_ana_state': (_complete_address,),
+    'nvmf_create_target': (lambda world, params: world.release >= 2505
+                           or 'discovery_filter' not in params,),
     'vhost_start_scsi_controller': (lambda world, params: str(
         params.get('ctrlr', 'vs'))[:2] != 'vb',),
 }
