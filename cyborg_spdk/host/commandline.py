@@ -21,6 +21,12 @@ from cyborg_spdk.host import process
 
 #: First release in which ``-c`` takes JSON; ``--json`` does since v19.01.
 _JSON_BY_C = (20, 10)
+#: Releases that have --huge-unlink and leave it out by themselves. Without
+#: it a target's pages stay taken after its end, until the next one starts.
+_UNLINK_BY_OPTION = ((18, 7), (22, 5))
+#: Those that share the memory of a target with other processes; SPDK leaves
+#: the option out for them, too (env_dpdk/init.c, v22.05).
+_SHARE = ('-i', '--shm-id', '-g', '--single-file-segments')
 
 #: Options that the launcher itself sets.
 _OURS = {
@@ -80,6 +86,8 @@ def build(target, installation, *, cores=None, config=None, huge_dir=None,
         argv += ['--no-huge']
     elif huge_dir:
         argv += ['--huge-dir', huge_dir]
+    if not target.no_huge and _is_to_unlink(target, installation.release):
+        argv += ['--huge-unlink']
     if target.interrupt_mode:
         argv += ['--interrupt-mode']
     if config:
@@ -89,3 +97,9 @@ def build(target, installation, *, cores=None, config=None, huge_dir=None,
             argument.startswith('-S') for argument in target.extra_args):
         argv += ['-S', vhost_dir]
     return argv + list(target.extra_args)
+
+
+def _is_to_unlink(target, release):
+    first, end = _UNLINK_BY_OPTION
+    return bool(release) and first <= release < end and not any(
+        argument.startswith(_SHARE) for argument in target.extra_args)

@@ -14,6 +14,7 @@
 
 import dataclasses
 import functools
+import mmap
 import os
 import re
 import stat
@@ -40,6 +41,9 @@ _SETUP_SH = ('scripts/setup.sh', 'setup.sh', '../scripts/setup.sh',
 VERSION_TIMEOUT = 20
 
 _VERSION = re.compile(r'SPDK v(\S+)')
+#: What a program prints when it starts, as it stands in its file.
+_WRITTEN = re.compile(
+    rb'SPDK v\d+\.\d+(?:\.\d+)?(?:-\w+)?(?: git sha1 [0-9a-f]+)?(?=[\0\n ])')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Installation:
     :ivar applications: path of each program found, by name.
     :ivar setup_sh: path of ``setup.sh``, or None.
     :ivar version: what a program said of itself, e.g. ``"SPDK v26.05 git
-        sha1 d519b163cb"``, or None if it says nothing (before v19.04).
+        sha1 d519b163cb"``, or None if it says nothing (v18.01).
     :ivar origin: how it was found, e.g. ``"[spdk] spdk_dir"``.
     :ivar places: the places that were looked at, in order.
     """
@@ -182,6 +186,9 @@ def _installation(directory, applications, origin, places):
 def version(path):
     """What a program says of its version.
 
+    Before v20.01 it has no ``--version``; since v18.04 it says it in the
+    first line of its log, and that is looked for in the program's file.
+
     :param path: the program.
     :returns: e.g. ``"SPDK v26.05 git sha1 d519b163cb"``; None if it does
         not say. It needs neither root nor memory for this.
@@ -206,5 +213,16 @@ def _version(path, inode, mtime):
         return None
     lines = done.stdout.splitlines()
     if done.returncode != 0 or not lines or not _VERSION.search(lines[0]):
-        return None
+        return _written_version(path)
     return lines[0].strip()
+
+
+def _written_version(path):
+    try:
+        with open(path, 'rb') as stream, mmap.mmap(
+                stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            match = _WRITTEN.search(content)
+            return match and match[0].decode()
+    except (OSError, ValueError):
+        # It may not be read, or is empty.
+        return None

@@ -74,6 +74,18 @@ class BuildTest(unittest.TestCase):
                     [option, '/x.json'],
                     self.build(version=version, config='/x.json')[-2:])
 
+    def test_older_releases_are_told_to_give_huge_pages_back(self):
+        for version, options, expected in [
+                ('SPDK v18.04', {}, False), ('SPDK v18.07', {}, True),
+                ('SPDK v22.01.2', {}, True), ('SPDK v22.05', {}, False),
+                ('SPDK', {}, False),
+                ('SPDK v22.01', {'no_huge': True}, False),
+                ('SPDK v22.01', {'extra_args': ('-i', '1')}, False),
+                ('SPDK v22.01', {'extra_args': ('--shm-id=1',)}, False)]:
+            with self.subTest(version, options=options):
+                argv = self.build(options, version=version)
+                self.assertEqual(expected, '--huge-unlink' in argv)
+
     def test_arguments_that_contradict_options(self):
         for argument, option in [
                 ('-r/tmp/x', 'rpc_address'), ('--cpumask=0x1', 'core_mask'),

@@ -70,6 +70,21 @@ class InstallationTest(unittest.TestCase):
         self.assertIsNone(found.release)
         self.assertIsNone(found.setup_sh)
 
+    def test_a_version_that_is_only_in_the_file(self):
+        for number, (text, version, release) in enumerate([
+                ('SPDK v19.07', 'SPDK v19.07', (19, 7)),
+                ('SPDK v19.10.1-pre git sha1 dfe1678',
+                 'SPDK v19.10.1-pre git sha1 dfe1678', (19, 10)),
+                ('SPDK v19', None, None)]):
+            with self.subTest(text):
+                path = self.program(f'{number}/app/nvmf_tgt/nvmf_tgt')
+                with open(path, 'w') as stream:
+                    stream.write('#!/bin/sh\necho usage; exit 1\n\0'
+                                 f'Starting %s\0{text}\0')
+                found = self.find(str(number))
+                self.assertEqual(version, found.version)
+                self.assertEqual(release, found.release)
+
     def test_a_new_build_is_asked_anew(self):
         self.program('s/nvmf_tgt', 'SPDK v22.01')
         self.assertEqual('SPDK v22.01', self.find('s').version)
