@@ -53,11 +53,22 @@ def systemd_runs():
     return os.path.isdir(SYSTEMD_RUNS)
 
 
+def begin_log(log):
+    """Begin the log of a unit; systemd itself would make one of root's.
+
+    It is for who calls for the helper: the directory is his, and the helper
+    has no capability to write there.
+    """
+    if systemd_runs():
+        os.close(detached.open_log(log))
+
+
 def start(argv, log, cwd, gid, unit=None, uid=0):
     """Start a program that outlives us.
 
     :param argv: the program's absolute path and its arguments.
-    :param log: file for its output; the one before is kept as LOG.1.
+    :param log: file for its output; the one before is kept as LOG.1. For a
+        unit, :func:`begin_log` has to have done that.
     :param cwd: its working directory (for core files).
     :param gid: group to run with, or -1 for ours.
     :param unit: name of its transient unit, used where systemd runs and we
@@ -173,8 +184,6 @@ class Unit:
         self._unit = f'{unit}.service'
         # What failed before would keep the name.
         _systemctl('reset-failed', self._unit)
-        # systemd itself would make one that is root's.
-        os.close(detached.open_log(log))
         try:
             done = subprocess.run(
                 unit_command(argv, log, cwd, gid, unit, uid),

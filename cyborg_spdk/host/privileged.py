@@ -296,6 +296,8 @@ def start_target(argv, log, cwd, gid, unit, uid=0):
         program = detach.start(list(argv), log, cwd, gid, unit, uid)
     except exceptions.StartError as exc:
         return exc.reason
+    except OSError as exc:
+        return f'{exc.filename or argv[0]}: {exc.strerror}'
     _started[program.pid] = program
     return program.pid
 

@@ -219,7 +219,10 @@ def _program(conf, target, installation, argv, log):
                  gid if as_root else -1,
                  f'{detach.UNIT_PREFIX}{target.name}',
                  0 if as_root else uid)
-    if uid != 0 and (as_root or helper_makes_units(conf)):
+    by_helper = uid != 0 and (as_root or helper_makes_units(conf))
+    if uid == 0 or by_helper:
+        detach.begin_log(log)
+    if by_helper:
         return _AsRoot(_privileged(conf), target.name, *arguments)
     try:
         return detach.start(*arguments)
