@@ -1,0 +1,58 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A service that treats the drivers as Cyborg's agent does; run in the guest.
+
+The agent itself needs a message bus and a conductor. This loads the drivers
+of ``[agent] enabled_drivers`` by their entry points and calls ``discover()``
+of each, one after the other, again and again.
+
+usage: agent.py CONFIGURATION
+"""
+
+import os
+import socket
+import sys
+import threading
+
+from cyborg import conf
+from stevedore import driver
+
+# Seconds between two reports; the agent's default is 60.
+_INTERVAL = 5
+
+
+def _tell_systemd(text):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.sendto(text.encode(), os.environ['NOTIFY_SOCKET'])
+
+
+def main(path):
+    conf.CONF([], project='cyborg', default_config_files=[path])
+    drivers = [
+        driver.DriverManager(namespace='cyborg.accelerator.driver',
+                             name=name, invoke_on_load=True).driver
+        for name in conf.CONF.agent.enabled_drivers]
+    pause = threading.Event()
+    ready = False
+    while True:
+        for one in drivers:
+            for device in one.discover():
+                print(device.std_board_info, flush=True)
+        if not ready:
+            _tell_systemd('READY=1')
+            ready = True
+        pause.wait(_INTERVAL)
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])
