@@ -233,11 +233,6 @@ class UpdateTest(ControllerCase):
         # v26.05: "No channels were found."
         self.refused('bdev_nvme_apply_firmware')
         self.assertEqual([], self.firmware.downloads)
-        # What is on it is reported as before.
-        self.listen(OWN, 'fwn1')
-        device, = self.driver.discover()
-        self.assertEqual((False, 1), (device.stub,
-                                      len(device.deployable_list)))
         self.server.let_none_in = False
 
     def test_a_controller_that_does_not_come_back(self):
@@ -274,6 +269,15 @@ class BackendTest(cli_tests.CommandCase, ControllerCase):
         facts = json.loads(device.vendor_board_info)
         self.assertEqual(8192 * 512, facts['capacity'])
         tasks.wait_all()
+
+    def test_a_disk_that_is_out_of_reach_is_reported(self):
+        self.server.let_none_in = True
+        self.server.drop()
+        device, = self.driver.discover()
+        self.assertEqual((False, 1), (device.stub,
+                                      len(device.deployable_list)))
+        tasks.wait_all()
+        self.server.let_none_in = False
 
     def test_a_host_reads_it_and_is_counted(self):
         client = self.targets.client('spdk_nvmf')
