@@ -16,23 +16,19 @@ Nothing is changed. A check is a generator of findings; an error that it
 raises is a finding too.
 """
 
-import importlib.metadata
 import os
 import resource
 import shutil
-import signal
 import struct
-import subprocess
-import sys
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import cores as cpu
 from cyborg_spdk.host import detach
 from cyborg_spdk.host import doctor_pci
+from cyborg_spdk.host import doctor_software
 from cyborg_spdk.host import finding
 from cyborg_spdk.host import hugepages
-from cyborg_spdk.host import installation as spdk
 from cyborg_spdk.host import paths
 from cyborg_spdk.host import process
 from cyborg_spdk.host import starting
@@ -41,9 +37,6 @@ from cyborg_spdk.host import survey
 OK, NOTE, WARNING, FAILURE = (finding.OK, finding.NOTE, finding.WARNING,
                               finding.FAILURE)
 Finding = finding.Finding
-
-#: Least release of Python.
-PYTHON = (3, 10)
 
 #: MiB of a target's trace file in /dev/shm (3.4 in v26.05), and of its
 #: saved configuration.
@@ -94,7 +87,7 @@ def examine(conf):
         try:
             found += check(machine)
         except (exceptions.SpdkError, OSError) as exc:
-            found.append(Finding(_name(check), FAILURE, *_halves(exc)))
+            found.append(Finding(_name(check), FAILURE, *finding.halves(exc)))
     return found
 
 
@@ -114,100 +107,6 @@ def _name(check):
     return check.__name__.replace('_', ' ')
 
 
-def _halves(exc):
-    """The cause and the remedy of an error: "cause; remedy"."""
-    text, _, remedy = str(exc).rpartition('; ')
-    return (text, remedy) if text else (remedy, '')
-
-
-def _of_target(check, target, exc):
-    text, remedy = _halves(exc)
-    return Finding(check, FAILURE, text, remedy, target.name)
-
-
-def python(machine):
-    release = '.'.join(map(str, sys.version_info[:3]))
-    if sys.version_info < PYTHON:
-        yield Finding('python', FAILURE, f'Python {release}',
-                      'use 3.10 or newer')
-    else:
-        yield Finding('python', OK, f'Python {release}')
-
-
-def cyborg(machine):
-    try:
-        release = importlib.metadata.version('openstack-cyborg')
-    except importlib.metadata.PackageNotFoundError:
-        yield Finding('cyborg', WARNING, 'openstack-cyborg is not installed '
-                      'in this environment', 'install it where the Cyborg '
-                      'agent runs; the library works without')
-        return
-    names = sorted(entry.name for entry in importlib.metadata.entry_points(
-        group='cyborg.accelerator.driver')
-        if entry.value.startswith('cyborg_spdk.'))
-    if names:
-        yield Finding('cyborg', OK, f'openstack-cyborg {release} finds '
-                      f'{", ".join(names)}')
-    else:
-        yield Finding('cyborg', FAILURE, 'the drivers are not registered',
-                      'install cyborg-spdk with pip into this environment')
-
-
-def installation(machine):
-    found = machine.installation = spdk.find(machine.conf.spdk.spdk_dir)
-    yield Finding('installation', OK, f'{found.version or "SPDK"}, by '
-                  f'{found.origin}: {", ".join(sorted(found.applications))}')
-    for target in machine.to_start():
-        try:
-            path = found.path(target.application)
-        except exceptions.NotInstalled as exc:
-            yield _of_target('installation', target, exc)
-            continue
-        yield from _runs(target, path)
-    if machine.conf.spdk.pci_devices and not found.setup_sh:
-        yield Finding('installation', FAILURE, 'setup.sh is not there, and '
-                      '[spdk] pci_devices are to be bound', 'install it, or '
-                      'bind them to vfio-pci yourself')
-
-
-def _runs(target, path):
-    """Whether a program can be executed at all; --version does nothing."""
-    try:
-        code = subprocess.run(
-            [path, '--version'], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            timeout=spdk.VERSION_TIMEOUT, check=False, text=True)
-    except (OSError, subprocess.TimeoutExpired) as exc:
-        yield Finding('installation', FAILURE, f'{path}: {exc}',
-                      'install or build SPDK for this machine', target.name)
-        return
-    if code.returncode == -signal.SIGILL:
-        yield Finding('installation', FAILURE, f'{path} was built for '
-                      'another CPU', 'build SPDK on this machine, or with '
-                      '--target-arch', target.name)
-    elif code.returncode == 127:
-        yield Finding('installation', FAILURE, f'{path}: '
-                      f'{code.stderr.strip()}', 'install the libraries that '
-                      'it needs (ldd names them)', target.name)
-
-
-def cpu_flags(machine):
-    with open('/proc/cpuinfo') as stream:
-        text = stream.read()
-    flags = next((set(line.partition(':')[2].split())
-                  for line in text.splitlines()
-                  if line.startswith(('flags', 'Features'))), set())
-    # DPDK's least: x86-64-v2; on ARM its CRC instructions.
-    least = {'ssse3', 'sse4_1', 'sse4_2'} if 'sse' in flags else {'crc32'}
-    missing = sorted(least - flags)
-    if missing and not machine.simulated:
-        yield Finding('cpu flags', FAILURE, f'this CPU lacks '
-                      f'{", ".join(missing)}', 'SPDK does not run here; in '
-                      'a virtual machine use the CPU model of the host')
-    else:
-        yield Finding('cpu flags', OK, 'all that SPDK needs')
-
-
 def cores(machine):
     yield Finding('cores', OK, f'online: {cpu.as_list(cpu.online())}')
     if machine.simulated:
@@ -216,7 +115,7 @@ def cores(machine):
         try:
             wanted = cpu.of_target(machine.conf, target)
         except exceptions.ConfigurationError as exc:
-            yield _of_target('cores', target, exc)
+            yield finding.of_target('cores', target, exc)
             continue
         if cpu.SHARE in target.extra_args:
             continue
@@ -434,7 +333,7 @@ def _can_listen(machine, target):
         if os.path.realpath(os.path.dirname(path)) != run_path:
             starting.check_socket_path(target, path)
     except exceptions.StateError as exc:
-        return _of_target('sockets', target, exc)
+        return finding.of_target('sockets', target, exc)
     return Finding('sockets', OK, f'{target.name} can listen at {path}', '',
                    target.name)
 
@@ -454,6 +353,7 @@ def manager(machine):
                       'in the unit of the agent')
 
 
-CHECKS = (python, cyborg, installation, cpu_flags, cores, memory, privilege,
-          doctor_pci.iommu, doctor_pci.devices, limits, directories, sockets,
-          manager)
+CHECKS = (doctor_software.python, doctor_software.cyborg,
+          doctor_software.installation, doctor_software.cpu_flags, cores,
+          memory, privilege, doctor_pci.iommu, doctor_pci.devices, limits,
+          directories, sockets, manager)

@@ -72,9 +72,8 @@ def devices(machine):
         try:
             missing = pci.check([text])
         except exceptions.ConfigurationError as exc:
-            cause, _, remedy = str(exc).rpartition('; ')
-            yield Finding('pci devices', finding.FAILURE, cause or remedy,
-                          remedy if cause else '')
+            yield Finding('pci devices', finding.FAILURE,
+                          *finding.halves(exc))
             continue
         address = pci.check_address(text)
         yield Finding('pci devices', finding.OK, f'{address} will be bound'
