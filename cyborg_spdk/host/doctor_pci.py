@@ -71,6 +71,7 @@ def devices(machine):
     for text in machine.conf.spdk.pci_devices:
         try:
             missing = pci.check([text])
+            pci.check_open(missing)
         except exceptions.ConfigurationError as exc:
             yield Finding('pci devices', finding.FAILURE,
                           *finding.halves(exc))

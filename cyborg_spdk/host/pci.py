@@ -132,6 +132,17 @@ def check(addresses, root='/'):
     return missing
 
 
+def check_open(addresses):
+    """Refuse disks that are open. Only root sees all who have them open.
+
+    :param addresses: as :func:`check` returns them.
+    :raises ConfigurationError: as :func:`check`.
+    """
+    for address in addresses:
+        for used in disks.openers(disks.behind(address)):
+            raise _in_use(address, used)
+
+
 def _in_use(address, used):
     return exceptions.ConfigurationError(
         '[spdk] pci_devices', address, f"it is in use ({used}) and is not "
@@ -151,9 +162,7 @@ def bind(setup_sh, addresses):
     wanted = check(addresses)
     if not wanted:
         return []
-    for address in wanted:
-        for used in disks.openers(disks.behind(address)):
-            raise _in_use(address, used)
+    check_open(wanted)
     try:
         done = subprocess.run(
             [setup_sh, 'config'], stdin=subprocess.DEVNULL,
