@@ -19,6 +19,7 @@ looking costs the target four or five calls.
 """
 
 import dataclasses
+import time
 
 import psutil
 
@@ -52,12 +53,14 @@ class Look:
     :ivar hosts: how many are connected, by NQN, socket or IQN.
     :ivar memory: dict: ``resident`` and ``huge`` bytes of the process; empty
         if it is not on this host.
+    :ivar when: seconds, on ``time.monotonic()``.
     """
 
     contents: object
     replies: dict
     hosts: dict
     memory: dict
+    when: float
 
 
 def look(client, kind, timeout):
@@ -74,13 +77,14 @@ def look(client, kind, timeout):
     replies = dict(zip(methods, client.call_many(
         [rpc.Request(name) for name in methods], timeout=timeout),
         strict=True))
+    when = time.monotonic()
     if isinstance(replies.get('bdev_get_iostat'), Exception):
         raise replies['bdev_get_iostat']
     replies = {name: reply for name, reply in replies.items()
                if not isinstance(reply, Exception)}
     return Look(contents=contents, replies=replies,
                 hosts=_hosts(client, kind, contents, replies, timeout),
-                memory=_memory(client))
+                memory=_memory(client), when=when)
 
 
 def _hosts(client, kind, contents, replies, timeout):
@@ -154,8 +158,7 @@ def unit_rates(before, after):
     """
     old, _clock = bdev_counters(before)
     new, clock = bdev_counters(after)
-    seconds = (clock['ticks'] - bdev_counters(before)[1]['ticks']) \
-        / clock['tick_rate']
+    seconds = _seconds(before, after)
     found = []
     for unit in after.contents.units:
         delta = _delta(old.get(unit.bdev), new.get(unit.bdev))
@@ -163,6 +166,15 @@ def unit_rates(before, after):
                       'hosts': hosts_of(after, unit.handle),
                       **_rates(delta, seconds, clock['tick_rate'])})
     return found
+
+
+def _seconds(before, after):
+    """Seconds between two looks, by the target's own clock if it tells."""
+    old, new = bdev_counters(before)[1], bdev_counters(after)[1]
+    if not new['ticks']:
+        # Before v20.01 it only tells its rate.
+        return after.when - before.when
+    return (new['ticks'] - old['ticks']) / new['tick_rate']
 
 
 def _delta(old, new):
@@ -231,9 +243,7 @@ def target_rates(before, after):
             work, idle = _reactors(after)[core]
         busy.append((core, work / (work + idle) if work + idle else 0.0))
     groups = (after.replies.get('nvmf_get_stats') or {}).get('poll_groups')
-    _bdevs, clock = bdev_counters(after)
-    seconds = (clock['ticks'] - bdev_counters(before)[1]['ticks']) \
-        / clock['tick_rate']
+    seconds = _seconds(before, after)
     return {
         'reactors': busy,
         'queue_pairs': None if groups is None else sum(

@@ -22,7 +22,8 @@ _UNITS = tuple(
         ('{"nqn":"nqn.x:ab","nsid":"1"}', 'ab 1', 'B')))
 
 
-def _look(ticks, reads=0, read_ticks=0, hosts=None, found=_UNITS, **replies):
+def _look(ticks, reads=0, read_ticks=0, hosts=None, found=_UNITS, when=0.0,
+          **replies):
     return stats.Look(
         contents=units.Contents(units=tuple(found), facts={}),
         replies={'bdev_get_iostat': {
@@ -30,7 +31,7 @@ def _look(ticks, reads=0, read_ticks=0, hosts=None, found=_UNITS, **replies):
                 {'name': 'A', 'num_read_ops': reads, 'bytes_read':
                  reads * 4096, 'read_latency_ticks': read_ticks,
                  'num_write_ops': 0}]}, **replies},
-        hosts=hosts or {}, memory={})
+        hosts=hosts or {}, memory={}, when=when)
 
 
 class UnitRatesTest(testtools.TestCase):
@@ -54,6 +55,12 @@ class UnitRatesTest(testtools.TestCase):
     def test_a_target_that_began_anew(self):
         rates = stats.unit_rates(_look(9000, reads=9), _look(1000))[0]
         self.assertIsNone(rates['read_iops'])
+
+    def test_a_target_that_does_not_tell_the_time(self):
+        # Its tick_rate alone, as before v20.01.
+        rates = stats.unit_rates(_look(0, reads=2, when=10.0),
+                                 _look(0, reads=12, when=12.0))[0]
+        self.assertEqual(5.0, rates['read_iops'])
 
     def test_reply_of_old_releases(self):
         look = _look(0)
