@@ -50,8 +50,10 @@ class Link:
     """
 
     def __init__(self, sock, wake_fd):
-        # It would block only in receive(), where it says so.
-        sock.setblocking(True)
+        # It would block only in receive(), where it says so. A socket of
+        # eventlet (Cyborg up to 15) would do so whatever the flags say.
+        if not hasattr(sock, "act_non_blocking"):
+            sock.setblocking(True)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _LARGE_TIME)
         self.sock = sock
         self.frames = framing.Frames()
