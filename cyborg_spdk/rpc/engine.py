@@ -103,13 +103,16 @@ class Engine:
         window = self._window
         if not link.has_output and (link.heard or not link.on_trial):
             self._load(link)
+        stuck = self._is_stuck(link)
+        if stuck and self.book is not None:
+            link.nudge()
         ready = link.has_output and not link.blocked
         timeout = 0 if ready else window.fall_asleep(
             not link.has_output and (link.heard or not link.on_trial))
         if self.closing is not None:
             return
         partial = len(link.frames)
-        if partial and timeout > _SETTLE:
+        if (partial or stuck) and timeout > _SETTLE:
             timeout = _SETTLE
         woken, readable = link.wait(timeout)
         if not ready:
@@ -118,6 +121,8 @@ class Engine:
             self._receive(link)
         elif partial and timeout == _SETTLE and not woken:
             self._dispatch(link, link.frames.settle())
+        elif stuck and timeout == _SETTLE and not woken:
+            link.nudge()
         if self.link is link and link.has_output and not link.blocked:
             try:
                 notes = link.send()
@@ -130,6 +135,16 @@ class Engine:
                 self._finish(call)
         if time.monotonic() >= window.next_deadline:
             self._expire()
+
+    def _is_stuck(self, link):
+        """Whether the target may wait for more before it goes on.
+
+        Before v19.01 it executes one request each time it reads, and the
+        others that came with it only when something more comes. Where the
+        release is not known yet, some silence is waited for first.
+        """
+        return link.stuck and not link.has_output and bool(link.inflight) \
+            and (self.book is None or self.book.reads_one)
 
     def _load(self, link):
         queue, batch, size = self._window.queue, [], 0
@@ -202,6 +217,7 @@ class Engine:
             self._lost("the target closed it")
             return False
         self._dispatch(link, pieces)
+        link.stuck = link.stuck or bool(pieces)
         return pieces != ()
 
     def _dispatch(self, link, pieces):

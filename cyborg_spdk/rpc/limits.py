@@ -27,6 +27,7 @@ LARGE = (256 * 1024, 8192)
 #: No request of this many bytes is over any limit.
 HARMLESS = 128
 _LARGE_SINCE = versions.Version(26, 5)
+_READS_ALL_SINCE = versions.Version(19, 1)
 #: SPDK's parser allows this many objects and arrays inside of each other
 #: (lib/json/json_parse.c, all releases).
 MAX_NESTING = 64
@@ -48,6 +49,18 @@ def has_batches(version):
     :param version: :class:`~cyborg_spdk.rpc.version.Version`, or None.
     """
     return version is not None and version >= _LARGE_SINCE
+
+
+def reads_one(version):
+    """Whether a release executes one request each time it reads.
+
+    lib/jsonrpc/jsonrpc_server_tcp.c before v19.01: what came with it stays
+    where it is until something more comes in.
+
+    :param version: :class:`~cyborg_spdk.rpc.version.Version`, or None if it
+        is not known: those releases can all be told by their methods.
+    """
+    return version is not None and version < _READS_ALL_SINCE
 
 
 def check(method, request, limits):

@@ -47,6 +47,8 @@ class Link:
     :ivar on_trial: only what changes nothing may be sent before that.
     :ivar highest_id: the highest id that was taken for it.
     :ivar notes: whether a call without an id was.
+    :ivar stuck: something came in since the last nudge, and there are calls
+        in flight that a target of before v19.01 may not have looked at.
     """
 
     def __init__(self, sock, wake_fd):
@@ -60,7 +62,7 @@ class Link:
         self.inflight = {}
         self.blocked = self.heard = self.on_trial = False
         self.highest_id = 0
-        self.notes = False
+        self.notes = self.stuck = False
         self._out = memoryview(b"")
         self._sent = 0
         self._parts = []     # (bytes, the calls in it)
@@ -96,6 +98,18 @@ class Link:
             data = [call.data for call in calls]
         self._out = memoryview(b"".join(data))
         self._sent = 0
+
+    def nudge(self):
+        """Take a line feed to write, which means nothing by itself.
+
+        A target that executes one request each time it reads (before
+        v19.01) looks at the next one of those that came together with it
+        only when something more comes in.
+        """
+        self._parts = []
+        self._out = memoryview(b"\n")
+        self._sent = 0
+        self.stuck = False
 
     def send(self):
         """Write what can be written now.

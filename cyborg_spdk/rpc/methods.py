@@ -174,6 +174,11 @@ class Book:
         """Whether the target takes JSON-RPC batches."""
         return limits.has_batches(self.version)
 
+    @property
+    def reads_one(self):
+        """Whether it executes one request each time it reads."""
+        return limits.reads_one(self.version)
+
     def limits(self):
         """``(bytes, JSON values)`` that a request may have."""
         return limits.of(self.version)

@@ -137,6 +137,31 @@ class CallTest(ClientTestCase):
         self.assertEqual([], failures)
         self.assertEqual(1, self.peer.accepted)
 
+    def test_a_target_that_executes_one_request_each_time_it_reads(self):
+        known = ['get_rpc_methods', 'get_bdevs', 'delete_bdev', 'm']
+        read = []
+
+        def answer(request):
+            read.append(request['method'])
+            if request['method'] == 'get_rpc_methods':
+                return peer.reply(request, known)
+            if request['method'] not in known:
+                return peer.refusal(request, -32601, 'Method not found')
+            return echo(request)
+
+        client = self.connect(
+            lambda talk: talk.serve_one_each_read(answer))
+        # Before the release is known, while it is learnt, and after.
+        calls = [rpc.Request('m', {'n': number}) for number in range(20)]
+        wanted = [['m', {'n': number}] for number in range(20)]
+        self.assertEqual(wanted, client.call_many(calls))
+        self.assertEqual(['get_bdevs', None], client.call('bdev_get_bdevs'))
+        self.assertEqual((17, 10), client.version[:2])
+        self.assertEqual(wanted, client.call_many(calls))
+        futures = [client.submit('m', n=number) for number in range(20)]
+        self.assertEqual(wanted, [one.result(PATIENCE) for one in futures])
+        self.assertEqual(60, read.count('m'))
+
     def test_a_callback_may_submit(self):
         client = self.answering(echo)
         done = threading.Event()
