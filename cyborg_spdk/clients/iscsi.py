@@ -181,17 +181,16 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
                                                              one.lun_id):
                     return one.lun_id
 
-        def cause(exc):
-            taken = before.lun(lun_id) if lun_id is not None else None
-            if taken is not None:
-                return exceptions.AlreadyExists, \
-                    f'LUN {lun_id} of {full} is bdev {taken.bdev_name!r}'
-            return self._claimed(bdev_name)
-
-        self._call('iscsi_target_node_add_lun', name=full,
-                   bdev_name=bdev_name, lun_id=lun_id,
+        method = 'iscsi_target_node_add_lun'
+        taken = before.lun(lun_id) if lun_id is not None else None
+        if taken is not None:
+            # v18.01 puts the new one in its place (lib/scsi/dev.c).
+            raise base.taken(
+                method, {'name': full},
+                f'LUN {lun_id} of {full} is bdev {taken.bdev_name!r}')
+        self._call(method, name=full, bdev_name=bdev_name, lun_id=lun_id,
                    _about=f'bdev {bdev_name!r} as LUN of {full}',
-                   _cause=cause)
+                   _cause=lambda _exc: self._claimed(bdev_name))
         if lun_id is not None:
             return lun_id
         # SPDK does not tell which number it took.

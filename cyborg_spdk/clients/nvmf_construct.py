@@ -135,11 +135,21 @@ class ConstructSubsystem:
         properties = {**properties, **wanted,
                       'serial_number': wanted['serial_number']
                       or nvmf_properties.SERIAL_NUMBER}
-        about = f'subsystem {nqn}: a transport that this target has not, ' \
-            'a port in use, or a bdev that does not exist or is claimed'
+
+        def cause(exc):
+            for one in spaces:
+                found = self._claimed(one['bdev_name'])
+                if found:
+                    return found
+            if any(one.trtype == 'TCP' for one in addresses):
+                return type(exc), f'subsystem {nqn}: NVMe/TCP needs ' \
+                    f'v19.01, the target is {self.rpc.version}'
+            return type(exc), f'subsystem {nqn}: a transport that this ' \
+                'target has not, a port in use, or an NSID twice'
+
         try:
             self._call('construct_nvmf_subsystem', nqn=nqn, **properties,
-                       _about=about, hosts=hosts or None,
+                       _cause=cause, hosts=hosts or None,
                        namespaces=spaces or None,
                        listen_addresses=[nvmf_address.params(one)
                                          for one in addresses])

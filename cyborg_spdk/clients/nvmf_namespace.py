@@ -58,6 +58,13 @@ class Namespaces:
         if uuid is not None:
             uuid = validate.uuid('uuid', uuid)
         self._check_options(options)
+        method = 'nvmf_subsystem_add_ns'
+        if nqn == validate.DISCOVERY_NQN:
+            # v19.07 takes it.
+            raise exceptions.InvalidParams(
+                -32602, 'Invalid parameters', method, {'nqn': nqn},
+                f'{nqn} is a discovery subsystem: it has no namespaces; '
+                'not sent')
         if exist_ok:
             there = self._namespace_of(nqn, bdev_name)
             if there is not None and nsid in (None, there.nsid):
@@ -65,7 +72,7 @@ class Namespaces:
         namespace = dict(options, bdev_name=bdev_name, nsid=nsid,
                          nguid=nguid, eui64=eui64, uuid=uuid)
         return self._call(
-            'nvmf_subsystem_add_ns', nqn=nqn,
+            method, nqn=nqn,
             namespace={name: value for name, value in namespace.items()
                        if value is not None},
             _about=f'bdev {bdev_name!r} as namespace of {nqn}',

@@ -344,7 +344,9 @@ def _mask(text):
 
 
 def _bad_mask(exc, cpumask):
-    if cpumask is not None and isinstance(exc, exceptions.InvalidParams):
+    # v18.01 says "Operation not permitted".
+    if cpumask is not None and isinstance(exc, (
+            exceptions.InvalidParams, exceptions.PermissionDenied)):
         return exceptions.InvalidParams, \
             f'cpumask {cpumask!r} is no mask, or not within the target\'s'
     return None

@@ -59,12 +59,13 @@ class Commands(fixture.ClientTests):
                          (row['Kind'], row['Size'], row['Block size'],
                           row['Claimed']))
         self.assertIn('8 MiB', self.command('bdev list', name))
-        self.assertIn(null, self.command('bdev resize', null, '8MiB'))
+        if self.has('bdev_null_resize'):
+            self.assertIn(null, self.command('bdev resize', null, '8MiB'))
         self.command('bdev create passthru', unique('P'), null)
         self.command('bdev create aio', unique('A'), self.file(),
                      '--block-size', '512')
         self.command('bdev create lvol', unique('lvs'), 'lv', '1MiB',
-                     '--on', self.malloc('32MiB'), '--thin')
+                     '--on', self.disk('32MiB'), '--thin')
         self.assertIn('exists', self.command(
             'bdev create malloc', name, '8MiB', status=1))
         self.assertIn("size '7X'", self.command(

@@ -82,9 +82,11 @@ class HistoricNvmf(HistoricBdevCase):
             tgt.nvmf_create_transport('TCP')
 
     def test_subsystem(self):
-        nqn, bdev, port = fixture.nqn(), self.malloc(), fixture.free_port()
+        nqn, bdev = fixture.nqn(), self.malloc()
+        ports = [one.rpartition(':')[2] for one in self.somewhere()]
         self.tgt.construct_nvmf_subsystem(
-            nqn, f'trtype:TCP traddr:127.0.0.1 trsvcid:{port}',
+            nqn, ','.join(f'trtype:TCP traddr:127.0.0.1 trsvcid:{port}'
+                          for port in ports),
             fixture.host_nqn(), 'SPDK00000000000001', bdev)
         found = {one['nqn']: one for one in self.tgt.get_nvmf_subsystems()}
         self.assertEqual([bdev], [one['bdev_name'] for one in

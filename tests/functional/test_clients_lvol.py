@@ -30,11 +30,11 @@ class Lvols(fixture.ClientTests):
     def store(self, size='32MiB', **options):
         name = unique('lvs')
         options.setdefault('cluster_size', '1MiB')
-        self.tgt.bdev_lvol_create_lvstore(self.malloc(size), name, **options)
+        self.tgt.bdev_lvol_create_lvstore(self.disk(size), name, **options)
         return name
 
     def test_store(self):
-        base, name = self.malloc('32MiB'), unique('lvs')
+        base, name = self.disk('32MiB'), unique('lvs')
         made = self.tgt.bdev_lvol_create_lvstore(base, name,
                                                  cluster_size='1MiB')
         found = self.tgt.bdev_lvol_get_lvstores(name)[0]
@@ -44,7 +44,7 @@ class Lvols(fixture.ClientTests):
         self.assertEqual(found, self.tgt.find_lvstore(made))
         self.assertEqual(made, self.tgt.bdev_lvol_create_lvstore(
             base, name, exist_ok=True))
-        other = self.malloc('32MiB')
+        other = self.disk('32MiB')
         self.assertFails(
             exceptions.AlreadyExists, [name, f'bdev {base!r}'],
             self.tgt.bdev_lvol_create_lvstore, other, name, exist_ok=True)

@@ -27,7 +27,7 @@ class Families(fixture.ClientTests):
 
     def store(self):
         name = unique('lvs')
-        self.tgt.bdev_lvol_create_lvstore(self.malloc('32MiB'), name,
+        self.tgt.bdev_lvol_create_lvstore(self.disk('32MiB'), name,
                                           cluster_size='1MiB')
         return name
 

@@ -174,8 +174,9 @@ class Vhost(fixture.ClientTests):
         self.assertTrue(self.tgt.vhost_controller_set_coalescing(
             name, 10, 10000))
         found = self.read(name)
-        self.assertEqual((10, 10000), (found.delay_base_us,
-                                       found.iops_threshold))
+        if 'delay_base_us' in found.raw:                # v18.07
+            self.assertEqual((10, 10000), (found.delay_base_us,
+                                           found.iops_threshold))
         self.assertFails(exceptions.NotFound, "'nosuch'",
                          self.tgt.vhost_controller_set_coalescing, 'nosuch',
                          10, 10000)
@@ -193,6 +194,12 @@ class Vhost(fixture.ClientTests):
         self.assertTrue(self.tgt.vhost_start_scsi_controller(name))
         self.assertFails(exceptions.NotFound, "'nosuch'",
                          self.tgt.vhost_start_scsi_controller, 'nosuch')
+        # v24.01 and v26.05 end at this.
+        blk = unique('blk.')
+        self.tgt.vhost_create_blk_controller(blk, self.malloc())
+        self.assertFails(exceptions.InvalidParams, [blk, 'not sent'],
+                         self.tgt.vhost_start_scsi_controller, blk)
+        self.assertEqual('blk', self.read(blk).kind)
 
     def test_transports_of_virtio_blk(self):
         if not self.has('virtio_blk_get_transports'):

@@ -17,10 +17,13 @@ repeats a run, CYBORG_SPDK_TEST_SECONDS (30 for each program) prolongs it.
 """
 
 import os
+import random
 import time
 import unittest
 
+from tests.functional.agreement import pair as pairs
 from tests.functional.agreement import sequences
+from tests.functional.agreement import streams
 from tests.functional.fixtures import target as targets
 
 SEED = int(os.environ.get('CYBORG_SPDK_TEST_SEED') or time.time())
@@ -45,3 +48,19 @@ class Agreement(unittest.TestCase):
 
     def test_iscsi(self):
         self.compare('iscsi_tgt')
+
+    def test_streams(self):
+        source = random.Random(SEED)
+        made = streams.Streams(source)
+        pair = pairs.Pair('nvmf_tgt')
+        self.addCleanup(pair.close)
+        end = time.monotonic() + SECONDS
+        compared = 0
+        while time.monotonic() < end:
+            data = made.stream()
+            self.assertEqual(streams.answer(pair.real, data),
+                             streams.answer(pair.simulated, data),
+                             f'seed {SEED}, stream {compared}: {data!r}')
+            compared += 1
+        print(f'{compared} streams from seed {SEED}: no difference')
+        self.assertGreater(compared, 0)

@@ -213,8 +213,12 @@ class Raid(reported.Reported):
         """See :meth:`Reported.parse`."""
         names = [one.get('name') if isinstance(one, dict) else one
                  for one in raw.get('base_bdevs_list') or ()]
-        return dataclasses.replace(super().parse(raw), members=tuple(
+        found = dataclasses.replace(super().parse(raw), members=tuple(
             one for one in names if isinstance(one, str)))
+        level = raw.get('raid_level')
+        if isinstance(level, int):              # until v19.10
+            found = dataclasses.replace(found, raid_level=f'raid{level}')
+        return found
 
 
 @dataclasses.dataclass(frozen=True)

@@ -60,7 +60,7 @@ class VhostController(reported.Reported):
 
     ctrlr: str = reported.text('')
     cpumask: str = reported.text()
-    delay_base_us: int = reported.number(0)
+    delay_base_us: int = reported.number()
     iops_threshold: int = reported.number(0)
     socket: str = reported.text()
     backend_specific: dict = reported.mapping()

@@ -203,6 +203,8 @@ HARMFUL = {
     'nvmf_subsystem_add_listener': (_complete_address,),
     'nvmf_subsystem_remove_listener': (_complete_address,),
     'nvmf_subsystem_listener_set_ana_state': (_complete_address,),
+    'iscsi_create_portal_group': (lambda world, params: params.get(
+        'tag') != -1,),
     'nvmf_create_target': (lambda world, params: world.release >= 2505
                            or 'discovery_filter' not in params,),
     'vhost_start_scsi_controller': (lambda world, params: str(
