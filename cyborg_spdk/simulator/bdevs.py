@@ -232,11 +232,21 @@ class Layer:
         if bdev.removing:
             raise errors.no_device()
         bdev.removing = True
+        # Each learns of it by a message, so that those at one height go
+        # together.
         for opener in list(bdev.openers):
-            opener(bdev)
+            self.target.post(self._removed, bdev, opener)
         self.target.post(self._gone, bdev, done)
 
-    def _gone(self, bdev, done):
+    @staticmethod
+    def _removed(bdev, opener):
+        if opener in bdev.openers:
+            opener(bdev)
+
+    def _gone(self, bdev, done, patience=99):
+        if bdev.openers and patience:
+            self.target.post(self._gone, bdev, done, patience - 1)
+            return
         if bdev.holders:
             bdev.gone = done
             return

@@ -169,7 +169,7 @@ class Layer:
         for portal in group.portals:
             host = portal["host"]
             family = "IPv4"
-            if host.startswith("["):
+            if ":" in host:
                 host, family = host.strip("[]"), "IPv6"
             port = int(portal["port"] or 0) % 65536
             if not nvmf.can_listen({"adrfam": family, "traddr": host,

@@ -102,6 +102,8 @@ def _namespaces(target, subsystem):
     result = []
     for nsid, namespace in sorted(subsystem.namespaces.items()):
         params = {"nsid": nsid, "bdev_name": namespace.bdev.name}
+        if namespace.ptpl_file:
+            params["ptpl_file"] = namespace.ptpl_file
         if namespace.nguid.strip("0"):
             params["nguid"] = namespace.nguid
         if namespace.eui64.strip("0"):

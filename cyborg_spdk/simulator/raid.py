@@ -150,7 +150,11 @@ class Module:
         first = raid.slots[0].bdev
         if 2401 <= self.target.release < 2405:
             first = raid.slots[-1].bdev
-        strip = max(1, raid.strip * 1024 // first.block_size)
+        # In 32 bits, with what is lost.
+        strip = raid.strip * 1024 % 2 ** 32 // first.block_size
+        if raid.strip and not strip:
+            raise errors.invalid()
+        strip = max(1, strip)
         if raid.level == "concat":
             for slot in raid.slots:
                 slot.size -= slot.size % strip

@@ -120,7 +120,8 @@ def _scalar(text, pos):
     if not match:
         raise Wrong
     rest = text[match.end():match.end() + 1]
-    if rest and rest in "0123456789.eE+-":
+    # A zero ends a number; a figure behind it begins the next one.
+    if rest and rest in ".eE+-":
         if _UNFINISHED_NUMBER(text, pos):
             raise Unfinished
         raise Wrong

@@ -18,7 +18,6 @@ import errno
 import os
 import re
 
-from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import bdev_nvme
 from cyborg_spdk.simulator.methods import nvmf
@@ -74,8 +73,9 @@ def ftl_create(target, params, request):
     raise errors.internal(failed + os.strerror(errno.EINVAL))
 
 
-@registry.method("bdev_ftl_delete", "bdev_ftl_unload", "bdev_ftl_unmap", "bdev_ftl_get_stats",
-                 "bdev_ftl_get_properties", "bdev_ftl_set_property")
+@registry.method("bdev_ftl_delete", "bdev_ftl_unload", "bdev_ftl_unmap",
+                 "bdev_ftl_get_stats", "bdev_ftl_get_properties",
+                 "bdev_ftl_set_property")
 def ftl(target, params, request):
     """There is no such bdev; v22.01 deletes any."""
     if target.release < 2205 and request.method == "bdev_ftl_delete":

@@ -81,7 +81,10 @@ def create(target, params, request):
     if base is not None:
         try:
             module.make(base)
-        except errors.CallError:
+        except errors.CallError as exc:
+            if exc.code == -errno.EEXIST and target.release >= 2301:
+                # Taken for a base that comes later.
+                return True
             del module.bases[name]
             raise
     return True

@@ -223,7 +223,7 @@ def snapshot(target, params, request):
             store.check_name(params.get("snapshot_name", ""))
         except errors.CallError as exc:
             raise lvol.failed(-exc.code) from None
-        frozen = lvol.Lvol(store, params.get("snapshot_name", ""), volume.clusters,
+        frozen = lvol.Lvol(store, params["snapshot_name"], volume.clusters,
                            True)
         frozen.thin = volume.thin
         frozen.allocated = volume.allocated

@@ -57,16 +57,20 @@ def set_scheduler(target, params, request):
     """Choose the scheduler."""
     name = params["name"]
     release, options = target.release, target.options
+    known = name in ("static", "dynamic", "gscheduler")
     period = params.get("period", 0)
-    if not period and release >= 2505:
-        period = options.scheduler["scheduler_period"] or 1000000
-    if period:
-        options.scheduler["scheduler_period"] = _in_ticks(target, period)
-    period = options.scheduler["scheduler_period"]
+    if release < 2505:
+        period = _in_ticks(target, period)
+    elif name == "dynamic" or name == "gscheduler":
+        period = period or options.scheduler["scheduler_period"] or 1000000
+    elif period != 2 ** 64 - 1:
+        # The static scheduler has no period, except this one.
+        period = 0
     call = options.calls["framework_set_scheduler"]
     if period:
+        options.scheduler["scheduler_period"] = period
         call["period"] = period % 2 ** 32
-    if name not in ("static", "dynamic", "gscheduler"):
+    if not known:
         if release < 2305:
             raise errors.internal()
         raise errors.internal("Unknown error -22")

@@ -32,6 +32,21 @@ def find_tgt(target, params, text="Unable to find a target."):
     return tgt
 
 
+def _named_tgt(target, params):
+    """Find the target that the parameters name, as from v26.09 on.
+
+    :raises errors.CallError: -32603, -32602.
+    """
+    name = params.get("tgt_name")
+    tgt = target.nvmf.tgt(name)
+    if tgt is None and name is None:
+        raise errors.internal(
+            "No default NVMf target found; specify tgt_name")
+    if tgt is None:
+        raise errors.invalid_params(f"NVMf target '{name}' not found")
+    return tgt
+
+
 def find_subsystem(target, params, no_tgt="Unable to find a target.",
                    no_subsystem="Invalid parameters"):
     """Find the subsystem that the parameters name.
@@ -44,15 +59,8 @@ def find_subsystem(target, params, no_tgt="Unable to find a target.",
         is missing.
     """
     release, nqn = target.release, params["nqn"]
-    tgt = target.nvmf.tgt(params.get("tgt_name"))
-    if tgt is None:
-        if release < 2609:
-            raise errors.internal(no_tgt)
-        if params.get("tgt_name") is None:
-            raise errors.internal(
-                "No default NVMf target found; specify tgt_name")
-        raise errors.invalid_params(
-            f"NVMf target '{params['tgt_name']}' not found")
+    tgt = _named_tgt(target, params) if release >= 2609 \
+        else find_tgt(target, params, no_tgt)
     subsystem = tgt.subsystems.get(nqn)
     if subsystem is None:
         if release < 2609:
@@ -156,7 +164,8 @@ def get_subsystems(target, params, request):
     """Describe one subsystem or all."""
     if params.get("nqn") is not None and target.release >= 2609:
         return [describe(target, find_subsystem(target, params)[1])]
-    tgt = find_tgt(target, params)
+    tgt = _named_tgt(target, params) if target.release >= 2609 \
+        else find_tgt(target, params)
     if params.get("nqn") is not None:
         subsystem = tgt.subsystems.get(params["nqn"])
         if subsystem is None:
@@ -249,8 +258,14 @@ def delete_subsystem(target, params, request):
 def add_ns(target, params, request):
     """Make a bdev a namespace."""
     _, subsystem = find_subsystem(target, params)
-    target.answer_later(request, target.nvmf.add_namespace, subsystem,
-                        params["namespace"])
+    given = params["namespace"]
+    if target.release >= 2609:
+        for key, size in (("nguid", 32), ("eui64", 16)):
+            try:
+                given[key] = _hex(size)(given.get(key, "0" * size))
+            except decode.Refused:
+                raise errors.invalid_params(f"Invalid {key}") from None
+    target.answer_later(request, target.nvmf.add_namespace, subsystem, given)
     return registry.PENDING
 
 

@@ -48,7 +48,7 @@ class Parse(unittest.TestCase):
 
     def test_wrong(self):
         for text in ("hello", "{'a':1}", "[1,]", '{"a":1,}', "[1 2]",
-                     "NaN", '{"x":Infinity}', "01", "1.", ".5", "+1",
+                     "NaN", '{"x":Infinity}', "1.", ".5", "+1",
                      "1e", '{"a" 1}', '["\t"]', '["\\x"]', '["\\ud800"]',
                      '["\\udc00"]', "// c\n{}", "\xef\xbb\xbf{}",
                      '"\xff"', '"\xc0\x80"', '"\xed\xa0\x80"', "]", "}",
@@ -59,6 +59,11 @@ class Parse(unittest.TestCase):
                     (wire.Malformed, wire.Incomplete)
                     if text in ("1.", "1e") else wire.Malformed,
                     wire.parse, text)
+
+    def test_zero_ends_a_number(self):
+        # Seen on a real target: two values, not a wrong one.
+        self.assertEqual(("0", 1), wire.parse("01")[:2])
+        self.assertRaises(wire.Malformed, wire.parse, "[01]")
 
     def test_unfinished(self):
         whole = '{"a":[1.5e+3,true,null,"\\u00e9\\\\\xc3\xa9"],"b":{}}'
