@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Tests: ``unit`` and ``functional``."""
+"""Tests: ``unit``, ``functional`` and, in a machine of its own, ``guest``."""
 
 from hypothesis import settings
 

@@ -43,14 +43,13 @@ def main(path):
                              name=name, invoke_on_load=True).driver
         for name in conf.CONF.agent.enabled_drivers]
     pause = threading.Event()
-    ready = False
     while True:
-        for one in drivers:
-            for device in one.discover():
-                print(device.std_board_info, flush=True)
-        if not ready:
+        devices = [device for one in drivers for device in one.discover()]
+        for device in devices:
+            print(device.std_board_info, flush=True)
+        if not any(device.stub for device in devices):
+            # A report does not wait for a target that is slow to start.
             _tell_systemd('READY=1')
-            ready = True
         pause.wait(_INTERVAL)
 
 

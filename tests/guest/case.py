@@ -147,7 +147,7 @@ class GuestTest(unittest.TestCase):
     def start_agent(self, *properties):
         """Start a service that does what Cyborg's agent does.
 
-        It is ready when it has made its first report.
+        It is ready when it has reported targets that run.
         """
         self.guest.run(
             'systemd-run --quiet --unit=agent --property=Type=notify '
