@@ -146,8 +146,7 @@ def _answer(conf, target):
     timeout = conf.spdk.connect_timeout
     try:
         client = rpc.connect(target.rpc_address, timeout=timeout)
-        reply = client.call('spdk_get_version', _timeout=timeout)
-        known = {'version': reply.get('version')}
+        known = {'version': _version(client, timeout)}
     except (exceptions.ConnectError, exceptions.ConnectionLost,
             exceptions.RpcTimeout) as exc:
         return {'state': NO_ANSWER, 'problem': str(exc)}
@@ -160,3 +159,11 @@ def _answer(conf, target):
     except exceptions.MethodNotFound:
         pass  # Before v20.01; it answers only when it is initialised.
     return known | {'state': READY}
+
+
+def _version(client, timeout):
+    try:
+        return client.call('spdk_get_version', _timeout=timeout)['version']
+    except exceptions.MethodNotFound:
+        # Before v19.04: what its methods give away.
+        return f'SPDK {client.version}' if client.version else None

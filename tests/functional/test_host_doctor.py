@@ -146,3 +146,13 @@ class SurveyTest(fixtures.TestWithFixtures):
         found = survey.look(one.conf, one.target())
         self.assertEqual(survey.STOPPED, found.state)
         self.assertIn('kept down', found.problem)
+
+    def test_a_release_that_does_not_tell_its_version(self):
+        one = self.useFixture(host.Host())
+        one.install_program('nvmf_tgt', host.BECOME_SIMULATOR)
+        one.set('nvmf', extra_args=['--spdk-version', 'v18.01'],
+                save_config=False)
+        launcher.ensure(one.conf, one.target())
+        found = survey.look(one.conf, one.target())
+        self.assertEqual((survey.READY, 'SPDK v18.01'),
+                         (found.state, found.version))
