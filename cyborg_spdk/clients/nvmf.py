@@ -85,7 +85,8 @@ class NvmfTgt(nvmf_construct.ConstructSubsystem,
                 return exceptions.AlreadyExists, \
                     f'transport {trtype} exists already'
             return exceptions.InvalidParams, f'transport {trtype}: not ' \
-                'built into this target, or an option is out of range'
+                'built into this target, not so much memory for its ' \
+                'buffers, or an option is out of range'
 
         try:
             self._create(

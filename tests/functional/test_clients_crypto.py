@@ -95,6 +95,11 @@ class Crypto(fixture.ClientTests):
         base, name = self.malloc(), unique('C')
         if self.lacks('bdev_crypto_create', name, base, 'key'):
             return
+        if not self.has('accel_crypto_key_create'):
+            self.assertFails(exceptions.InvalidParams,
+                             ['key_name', 'v23.01'],
+                             self.tgt.bdev_crypto_create, name, base, 'key')
+            return
         key = self.key()
         self.assertEqual(name, self.tgt.bdev_crypto_create(name, base, key))
         bdev = self.tgt.find_bdev(name)
@@ -121,7 +126,8 @@ class Crypto(fixture.ClientTests):
         self.assertTrue(self.tgt.accel_crypto_key_destroy(key))
 
     def test_bdev_that_cannot_be(self):
-        if not self.has('bdev_crypto_create'):
+        if not (self.has('bdev_crypto_create')
+                and self.has('accel_crypto_key_create')):
             return
         base, claimed, key = self.malloc(), self.malloc(), self.key()
         above = self.tgt.bdev_passthru_create(unique('P'), claimed)
