@@ -16,6 +16,7 @@ from cyborg_spdk.clients import base
 from cyborg_spdk.clients import bdev
 from cyborg_spdk.clients import historic
 from cyborg_spdk.clients import iscsi_groups
+from cyborg_spdk.clients import iscsi_values
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
@@ -47,7 +48,7 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
         validate.text('target node', name)
         if not name.lower().startswith(_PREFIXES):
             name = f'{self.iscsi_get_options()["node_base"]}:{name}'
-        return iscsi_groups.iscsi_name('target node', name)
+        return iscsi_values.iscsi_name('target node', name)
 
     def iscsi_get_target_nodes(self, name=None):
         """The target nodes.
@@ -97,18 +98,18 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
         :raises PermissionDenied: a bdev is in use by another module.
         """
         full = self.full_name(name)
-        luns = _luns(luns)
-        maps = _maps(pg_ig_maps)
-        chap = iscsi_groups.check_chap(chap)
+        luns = iscsi_values.luns_of(luns)
+        maps = iscsi_values.maps_of(pg_ig_maps)
+        chap = iscsi_values.check_chap(chap)
         validate.integer('queue_depth', queue_depth, 1, 2 ** 31 - 1)
         params = {'pg_ig_maps': maps, 'luns': luns, **chap,
                   'header_digest': header_digest, 'data_digest': data_digest}
         if self._flat_arrays():
-            params = _flat(params)
+            params = iscsi_values.flat(params)
         self._create(
             'iscsi_create_target_node', f'target node {full}',
             lambda: self.find_target_node(full),
-            {'luns': (_pairs(luns), lambda one: sorted(
+            {'luns': (iscsi_values.pairs_of(luns), lambda one: sorted(
                 (lun.lun_id, lun.bdev_name) for lun in one.luns)),
              'maps': (sorted(tuple(one.values()) for one in maps),
                       lambda one: sorted((pair.pg_tag, pair.ig_tag)
@@ -224,7 +225,7 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
 
     def _change_maps(self, method, name, pg_ig_maps, wanted):
         full = self.full_name(name)
-        maps = _maps(pg_ig_maps)
+        maps = iscsi_values.maps_of(pg_ig_maps)
         params = {'pg_ig_maps': maps}
         if self._flat_arrays():
             params = {key: [one[key[:-1]] for one in maps]
@@ -260,7 +261,7 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
         :raises NotFound: no such target node.
         """
         return self._on_node('iscsi_target_node_set_auth', name,
-                             **iscsi_groups.check_chap(chap))
+                             **iscsi_values.check_chap(chap))
 
     def iscsi_target_node_set_redirect(self, name, pg_tag, *,
                                        redirect_host=None,
@@ -282,7 +283,7 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
             redirect_port = validate.port('redirect_port', redirect_port)
         return self._on_node(
             'iscsi_target_node_set_redirect', name,
-            pg_tag=iscsi_groups.tag(pg_tag, 'pg_tag'),
+            pg_tag=iscsi_values.tag(pg_tag, 'pg_tag'),
             redirect_host=redirect_host, redirect_port=redirect_port)
 
     def iscsi_target_node_request_logout(self, name, *, pg_tag=None):
@@ -334,7 +335,7 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
         """
         return self._call('iscsi_set_discovery_auth',
                           _about='CHAP of discovery',
-                          **iscsi_groups.check_chap(chap))
+                          **iscsi_values.check_chap(chap))
 
     def scsi_get_devices(self):
         """The SCSI devices of the target.
@@ -342,65 +343,3 @@ class IscsiTgt(iscsi_groups.IscsiGroups, historic.HistoricIscsi,
         :returns: list of :class:`~cyborg_spdk.clients.types.ScsiDevice`.
         """
         return types.ScsiDevice.parse_list(self._call('scsi_get_devices'))
-
-
-def _luns(luns):
-    """LUNs in the form that is sent."""
-    if isinstance(luns, dict):
-        pairs = list(luns.items())
-    else:
-        pairs = [one if isinstance(one, (tuple, list)) else (number, one)
-                 for number, one in enumerate(luns)]
-    found = []
-    for lun_id, bdev_name in pairs:
-        validate.integer('lun_id', lun_id, 0, validate.SCSI_LUNS - 1)
-        found.append({'bdev_name': validate.text('bdev', bdev_name),
-                      'lun_id': lun_id})
-    numbers = [one['lun_id'] for one in found]
-    # lib/scsi/dev.c, spdk_scsi_dev_construct_ext().
-    if 0 not in numbers:
-        validate.refuse('luns', luns, 'there must be a LUN 0')
-    if len(set(numbers)) != len(numbers):
-        validate.refuse('luns', luns, 'a LUN is there twice')
-    if len(found) > validate.ISCSI_LUNS:
-        validate.refuse('luns', len(found), f'give {validate.ISCSI_LUNS} at '
-                        'most; iscsi_target_node_add_lun adds more')
-    return found
-
-
-def _pairs(luns):
-    return sorted((one['lun_id'], one['bdev_name']) for one in luns)
-
-
-def _maps(pg_ig_maps):
-    """Maps in the form that is sent."""
-    found = []
-    for one in pg_ig_maps:
-        if isinstance(one, dict):
-            one = (one.get('pg_tag'), one.get('ig_tag'))
-        if not isinstance(one, (tuple, list)) or len(one) != 2:
-            validate.refuse('pg_ig_maps', one, 'give (pg_tag, ig_tag)')
-        found.append({'pg_tag': iscsi_groups.tag(one[0], 'pg_tag'),
-                      'ig_tag': iscsi_groups.tag(one[1], 'ig_tag')})
-    if not found:
-        validate.refuse('pg_ig_maps', pg_ig_maps, 'give one at least')
-    for one in found:
-        if found.count(one) > 1:
-            validate.refuse('pg_ig_maps', tuple(one.values()),
-                            'it is there twice')
-    return found
-
-
-def _flat(params):
-    """The parameters as v18.01 had them: arrays side by side."""
-    return {
-        'pg_tags': [one['pg_tag'] for one in params['pg_ig_maps']],
-        'ig_tags': [one['ig_tag'] for one in params['pg_ig_maps']],
-        'bdev_names': [one['bdev_name'] for one in params['luns']],
-        'lun_ids': [one['lun_id'] for one in params['luns']],
-        'chap_disabled': int(params.get('disable_chap', False)),
-        'chap_required': int(params.get('require_chap', False)),
-        'chap_mutual': int(params.get('mutual_chap', False)),
-        'chap_auth_group': params.get('chap_group', 0),
-        'header_digest': int(bool(params.get('header_digest'))),
-        'data_digest': int(bool(params.get('data_digest')))}

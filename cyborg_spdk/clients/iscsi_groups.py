@@ -12,91 +12,11 @@
 
 """iSCSI portal groups, initiator groups and groups of CHAP secrets."""
 
-import ipaddress
-import re
-
 from cyborg_spdk.clients import base
+from cyborg_spdk.clients import iscsi_values
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
-
-# lib/iscsi: tags are int32; a group of an access is looked up by it.
-_TAG_MAX = 2 ** 31 - 1
-
-
-def portal(value):
-    """One portal, checked.
-
-    :param value: ``"127.0.0.1:3260"``, ``"[::1]:3260"``, ``"127.0.0.1"``
-        or dict of ``host`` and ``port``.
-    :returns: dict of ``host`` and ``port`` as SPDK wants them.
-    """
-    if isinstance(value, types.Portal):
-        value = {'host': value.host, 'port': value.port}
-    if isinstance(value, dict):
-        host, port = value.get('host'), value.get('port')
-    elif isinstance(value, str):
-        if value.startswith('['):
-            host, _, port = value[1:].partition(']')
-            port = port.removeprefix(':')
-        else:
-            host, _, port = value.partition(':')
-    else:
-        validate.refuse('portal', value, 'give address:port')
-    host = str(host or '').strip('[]')
-    address = validate.ip_address('portal', host)
-    host = f'[{address}]' if address.version == 6 else str(address)
-    return {'host': host, 'port': validate.port('portal', port or 3260)}
-
-
-def initiator(value):
-    """An initiator's name, ``ANY``, or one of them with ``!`` before."""
-    validate.text('initiator', value)
-    name = value.removeprefix('!')
-    if name.upper() == 'ANY':
-        return value
-    iscsi_name('initiator', name)
-    return value
-
-
-def netmask(value):
-    """An address, a network, or ``ANY``.
-
-    SPDK takes anything and then lets nobody in (seen on v26.05).
-    """
-    validate.text('netmask', value)
-    if value.upper() == 'ANY':
-        return value
-    plain = value.replace('[', '').replace(']', '')
-    try:
-        ipaddress.ip_network(plain, strict=False)
-    except ValueError:
-        validate.refuse('netmask', value, 'give an address, a network such '
-                        'as 10.0.0.0/8, or ANY')
-    return value
-
-
-def iscsi_name(name, value):
-    """An iSCSI name, by the rules of lib/iscsi/tgt_node.c.
-
-    check_iscsi_name(): 223 bytes; letters, digits, ``-``, ``.``, ``:``;
-    ``iqn.`` is followed by ``YYYY-MM.``.
-    """
-    validate.text(name, value, validate.ISCSI_NAME_MAX)
-    for one in value:
-        if not (one.isalnum() or one in '-.:') and ord(one) < 128:
-            refused = 'a blank' if one == ' ' else repr(one)
-            validate.refuse(name, value, f'{refused} is not allowed: use '
-                            'letters, digits, "-", "." and ":"')
-    if value.lower().startswith('iqn.') and not re.match(
-            r'\d{4}-\d{2}\.', value[4:], re.ASCII):
-        validate.refuse(name, value, 'give iqn.YYYY-MM.domain:name')
-    return value
-
-
-def tag(value, name='tag'):
-    """Number of a group."""
-    return validate.integer(name, value, 0, _TAG_MAX)
 
 
 class IscsiGroups:
@@ -118,7 +38,8 @@ class IscsiGroups:
         """Listen for iSCSI.
 
         :param tag_: number of the group.
-        :param portals: addresses as :func:`portal` takes them.
+        :param portals: addresses as
+            :func:`cyborg_spdk.clients.iscsi_values.portal` takes them.
         :param exist_ok: do not mind if it exists with these portals.
         :param options: others that the release has: private (v20.10),
             wait (v21.01: do not listen before
@@ -128,8 +49,8 @@ class IscsiGroups:
             portal is in another group.
         :raises Busy: SPDK cannot listen there.
         """
-        tag(tag_)
-        portals = [portal(one) for one in portals]
+        iscsi_values.tag(tag_)
+        portals = [iscsi_values.portal(one) for one in portals]
         if not portals:
             validate.refuse('portals', portals, 'give one at least')
 
@@ -205,7 +126,7 @@ class IscsiGroups:
         :raises NotFound: there is none.
         """
         return self._on_group('iscsi_portal_group_set_auth', 'portal', tag_,
-                              **check_chap(chap))
+                              **iscsi_values.check_chap(chap))
 
     # Initiator groups
 
@@ -223,16 +144,17 @@ class IscsiGroups:
         """Say which initiators may log in.
 
         :param tag_: number of the group.
-        :param initiators: names, as :func:`initiator` takes them.
-        :param netmasks: where they may come from, as :func:`netmask`
-            takes it.
+        :param initiators: names, as
+            :func:`cyborg_spdk.clients.iscsi_values.initiator` takes them.
+        :param netmasks: where they may come from, as
+            :func:`cyborg_spdk.clients.iscsi_values.netmask` takes it.
         :param exist_ok: do not mind if it exists with the same.
         :returns: the number.
         :raises AlreadyExists: there is a group of that number.
         """
-        tag(tag_)
-        names = [initiator(one) for one in initiators]
-        masks = [netmask(one) for one in netmasks]
+        iscsi_values.tag(tag_)
+        names = [iscsi_values.initiator(one) for one in initiators]
+        masks = [iscsi_values.netmask(one) for one in netmasks]
         for what, value in (('initiators', names), ('netmasks', masks)):
             if not value:
                 validate.refuse(what, value, 'give one at least, or ANY')
@@ -281,8 +203,8 @@ class IscsiGroups:
             netmasks, True)
 
     def _change_initiators(self, method, tag_, initiators, netmasks, wanted):
-        names = [initiator(one) for one in initiators]
-        masks = [netmask(one) for one in netmasks]
+        names = [iscsi_values.initiator(one) for one in initiators]
+        masks = [iscsi_values.netmask(one) for one in netmasks]
         if not names and not masks:
             validate.refuse('initiators', initiators, 'give an initiator or '
                             'a netmask')
@@ -302,8 +224,8 @@ class IscsiGroups:
                         f'{one} is not in initiator group {tag_}'
             return None
 
-        return self._call(method, tag=tag(tag_), initiators=names or None,
-                          netmasks=masks or None,
+        return self._call(method, tag=iscsi_values.tag(tag_),
+                          initiators=names or None, netmasks=masks or None,
                           _about=f'initiator group {tag_}', _cause=cause)
 
     def iscsi_delete_initiator_group(self, tag_, *, missing_ok=False):
@@ -338,8 +260,8 @@ class IscsiGroups:
         :returns: the number.
         :raises AlreadyExists: there is a group of that number.
         """
-        validate.integer('tag', tag_, 1, _TAG_MAX)
-        secrets = [_secret(**one) for one in secrets]
+        validate.integer('tag', tag_, 1, iscsi_values.TAG_MAX)
+        secrets = [iscsi_values.secret_of(**one) for one in secrets]
         users = sorted(one['user'] for one in secrets)
         for one in users:
             if users.count(one) > 1:
@@ -375,9 +297,9 @@ class IscsiGroups:
             return None
 
         return self._call(
-            'iscsi_auth_group_add_secret', tag=tag(tag_),
+            'iscsi_auth_group_add_secret', tag=iscsi_values.tag(tag_),
             _about=f'secret of {user!r} in auth group {tag_}', _cause=cause,
-            **_secret(user, secret, muser, msecret))
+            **iscsi_values.secret_of(user, secret, muser, msecret))
 
     def iscsi_auth_group_remove_secret(self, tag_, user, *,
                                        missing_ok=False):
@@ -400,7 +322,7 @@ class IscsiGroups:
         return self._delete(
             'iscsi_auth_group_remove_secret',
             f'secret of {user!r} in auth group {tag_}', missing, missing_ok,
-            cause, tag=tag(tag_), user=user)
+            cause, tag=iscsi_values.tag(tag_), user=user)
 
     def iscsi_delete_auth_group(self, tag_, *, missing_ok=False):
         """Delete a group of CHAP secrets (v18.10).
@@ -427,44 +349,10 @@ class IscsiGroups:
                     f'{kind} group {tag_} does not exist'
             return None
 
-        return self._call(method, tag=tag(tag_), **params,
+        return self._call(method, tag=iscsi_values.tag(tag_), **params,
                           _about=f'{kind} group {tag_}', _cause=cause)
 
     def _delete_group(self, method, kind, tag_, missing_ok):
         return self._delete(method, f'{kind} group {tag_}',
                             lambda: self._find(kind, tag_) is None,
-                            missing_ok, tag=tag(tag_))
-
-
-def check_chap(chap):
-    """The four settings of CHAP, as far as they are given, checked."""
-    flags = ('disable_chap', 'require_chap', 'mutual_chap')
-    unknown = sorted(set(chap) - {*flags, 'chap_group'})
-    if unknown:
-        validate.refuse('CHAP setting', unknown[0], 'use disable_chap, '
-                        'require_chap, mutual_chap, chap_group')
-    chap = {name: bool(value) if name in flags else tag(value, name)
-            for name, value in chap.items() if value is not None}
-    # lib/iscsi/tgt_node.c, iscsi_check_chap_params().
-    if chap.get('disable_chap') and (
-            chap.get('require_chap') or chap.get('mutual_chap')):
-        validate.refuse('disable_chap', True, 'it excludes require_chap and '
-                        'mutual_chap')
-    if chap.get('mutual_chap') and not chap.get('require_chap'):
-        validate.refuse('mutual_chap', True, 'it needs require_chap')
-    return chap
-
-
-def _secret(user, secret, muser=None, msecret=None):
-    validate.text('user', user, 223)
-    for what, value in (('secret', secret), ('msecret', msecret)):
-        if what == 'msecret' and value is None:
-            continue
-        if not isinstance(value, str) or not value or len(value) > 255:
-            validate.refuse(what, '***', 'give 1 to 255 characters')
-    if (muser is None) != (msecret is None):
-        validate.refuse('muser', muser, 'muser and msecret go together')
-    given = {'user': user, 'secret': secret, 'muser': muser,
-             'msecret': msecret}
-    return {name: value for name, value in given.items()
-            if value is not None}
+                            missing_ok, tag=iscsi_values.tag(tag_))

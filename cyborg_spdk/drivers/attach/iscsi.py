@@ -13,7 +13,7 @@
 """An initiator and a target node of an iSCSI target."""
 
 from cyborg_spdk.clients import iscsi
-from cyborg_spdk.clients import iscsi_groups
+from cyborg_spdk.clients import iscsi_values
 from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
 
@@ -37,7 +37,7 @@ def attach(client, handle, initiator, portal_group=None, netmask=ANY):
     :returns: triple for :class:`~cyborg_spdk.drivers.attach.Attachment`.
     :raises NotFound: if there is no such LUN or portal group.
     """
-    iscsi_groups.iscsi_name('initiator', initiator)
+    iscsi_values.iscsi_name('initiator', initiator)
     target = iscsi.IscsiTgt(client)
     node = target.find_target_node(handle['iqn'])
     if node is None or int(handle['lun']) not in {
@@ -97,7 +97,7 @@ def detach(client, handle, initiator):
     :returns: bool: whether it was allowed.
     :raises InvalidValue: if it was let in by a group that others share.
     """
-    iscsi_groups.iscsi_name('initiator', initiator)
+    iscsi_values.iscsi_name('initiator', initiator)
     target = iscsi.IscsiTgt(client)
     node = target.find_target_node(handle['iqn'])
     if node is None:

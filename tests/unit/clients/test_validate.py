@@ -14,7 +14,7 @@
 
 import unittest
 
-from cyborg_spdk.clients import iscsi_groups
+from cyborg_spdk.clients import iscsi_values
 from cyborg_spdk.clients import nvmf_address
 from cyborg_spdk.clients import nvmf_construct
 from cyborg_spdk.clients import types
@@ -200,38 +200,38 @@ class IscsiTests(Refusing):
                 ({'host': '::1', 'port': 3260}, ('[::1]', '3260'))):
             with self.subTest(value):
                 self.assertEqual(expected,
-                                 tuple(iscsi_groups.portal(value).values()))
+                                 tuple(iscsi_values.portal(value).values()))
         for value in ('', 'host:1', '127.0.0.1:99999', 7, {}, '::1:3260'):
             with self.subTest(value):
-                self.assertRefused(iscsi_groups.portal, value)
+                self.assertRefused(iscsi_values.portal, value)
 
     def test_name(self):
         for value in ('iqn.2016-06.io.spdk:disk1', 'eui.02004567A425678D',
                       'naa.52004567BA64678D'):
-            self.assertEqual(value, iscsi_groups.iscsi_name('x', value))
+            self.assertEqual(value, iscsi_values.iscsi_name('x', value))
         for value in ('', 'iqn.2016-6.x', 'iqn.2016-06x', 'a b', 'a_b',
                       'a!', 'x' * 224):
             with self.subTest(value):
-                self.assertRefused(iscsi_groups.iscsi_name, 'x', value)
+                self.assertRefused(iscsi_values.iscsi_name, 'x', value)
 
     def test_initiators_and_netmasks(self):
         for value in ('ANY', '!ANY', 'iqn.2016-06.io.spdk:i',
                       '!iqn.2016-06.io.spdk:i'):
-            self.assertEqual(value, iscsi_groups.initiator(value))
+            self.assertEqual(value, iscsi_values.initiator(value))
         for value in ('', 'bad name', '!'):
-            self.assertRefused(iscsi_groups.initiator, value)
+            self.assertRefused(iscsi_values.initiator, value)
         for value in ('ANY', '127.0.0.1', '10.0.0.0/8', '[::1]',
                       '[2001:db8::]/32', '127.0.0.1/24'):
-            self.assertEqual(value, iscsi_groups.netmask(value))
+            self.assertEqual(value, iscsi_values.netmask(value))
         for value in ('', 'bogus', '10.0.0.0/33', None):
-            self.assertRefused(iscsi_groups.netmask, value)
+            self.assertRefused(iscsi_values.netmask, value)
 
     def test_chap(self):
         self.assertEqual({'disable_chap': True},
-                         iscsi_groups.check_chap({'disable_chap': 1,
+                         iscsi_values.check_chap({'disable_chap': 1,
                                                   'require_chap': None}))
         for chap in ({'disable_chap': True, 'require_chap': True},
                      {'mutual_chap': True}, {'chap_group': -1},
                      {'chap': True}):
             with self.subTest(chap):
-                self.assertRefused(iscsi_groups.check_chap, chap)
+                self.assertRefused(iscsi_values.check_chap, chap)
