@@ -236,7 +236,11 @@ class Layer:
         # together.
         for opener in list(bdev.openers):
             self.target.post(self._removed, bdev, opener)
-        self.target.post(self._gone, bdev, done)
+        if bdev.openers:
+            # To close it takes them a message more.
+            self.target.post(self.target.post, self._gone, bdev, done)
+        else:
+            self.target.post(self._gone, bdev, done)
 
     @staticmethod
     def _removed(bdev, opener):

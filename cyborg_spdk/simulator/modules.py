@@ -15,10 +15,10 @@
 from cyborg_spdk.simulator.methods import bdev_delay
 from cyborg_spdk.simulator.methods import bdev_error
 from cyborg_spdk.simulator.methods import bdev_lvol
-from cyborg_spdk.simulator.methods import bdev_nvme
 from cyborg_spdk.simulator.methods import bdev_passthru
 from cyborg_spdk.simulator.methods import bdev_split
 from cyborg_spdk.simulator.methods import bdev_zone_block
+from cyborg_spdk.simulator import nvme
 from cyborg_spdk.simulator import raid
 
 
@@ -29,5 +29,5 @@ def load(target):
             ("zone_block", bdev_zone_block), ("delay", bdev_delay),
             ("split", bdev_split), ("error", bdev_error), ("raid", raid),
             ("passthru", bdev_passthru), ("lvol", bdev_lvol),
-            ("nvme", bdev_nvme)):
+            ("nvme", nvme)):
         modules[name] = module.Module(target)

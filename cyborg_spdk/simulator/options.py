@@ -86,8 +86,12 @@ class Options:
         :param method: a key of :attr:`calls`.
         """
         options = self.calls.setdefault(method, {})
-        options.update((name, value) for name, value in params.items()
-                       if name in options)
+        for name, value in params.items():
+            if isinstance(options.get(name), dict) \
+                    and isinstance(value, dict):
+                options[name] = {**options[name], **value}
+            elif name in options:
+                options[name] = value
 
     def call(self, method):
         """The call that makes the present state, or None without such."""

@@ -66,7 +66,7 @@ def ftl_create(target, params, request):
     if target.release >= 2605 \
             and target.bdevs.find(params["name"]) is not None:
         raise errors.invalid_params(failed + os.strerror(errno.EEXIST))
-    for name in (params["base_bdev"], params["cache"]):
+    for name in (params["base_bdev"], params.get("cache") or ""):
         bdev = target.bdevs.find(name)
         if bdev is None or bdev.removing:
             return f"FTL bdev: {params['name']} creation deferred"

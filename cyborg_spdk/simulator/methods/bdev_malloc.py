@@ -69,7 +69,8 @@ def create(target, params, request):
         name = f"Malloc{layer.counters['Malloc']}"
         layer.counters["Malloc"] += 1
     _check_protection(params)
-    if 2305 <= release < 2405 and md_size and not interleave:
+    if 2305 <= release < 2405 and md_size and not interleave \
+            and not params.get("dif_type", 0):
         # Not with a bdev that takes part in sequences of acceleration.
         raise errors.invalid()
     if not params["block_size"]:

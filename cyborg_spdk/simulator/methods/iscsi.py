@@ -239,14 +239,15 @@ def create_auth_group(target, params, request):
 
 
 def _add_secret(tag, secrets, item):
-    if any(known["user"] == item["user"] for known in secrets):
-        raise errors.invalid_params(
-            f"Could not add secret to auth group ({tag}), "
-            f"{os.strerror(errno.EEXIST)}")
+    number = 0
     if item.get("muser") is not None and item.get("msecret") is None:
+        number = errno.EINVAL
+    elif any(known["user"] == item["user"] for known in secrets):
+        number = errno.EEXIST
+    if number:
         raise errors.invalid_params(
             f"Could not add secret to auth group ({tag}), "
-            f"{os.strerror(errno.EINVAL)}")
+            f"{os.strerror(number)}")
     secrets.append(_secret(item))
 
 

@@ -184,9 +184,10 @@ def _has_blocks(world, params):
 def _divisible(world, params):
     # A part without a block is divided by; see a bdev's num_blocks.
     count, size = params.get('split_count'), params.get('split_size_mb')
-    blocks = world.blocks.get(params.get('base_bdev'), 0)
+    blocks = world.blocks.get(str(params.get('base_bdev')), 0)
     return not isinstance(count, int) or (
         count <= blocks and (not size or size in (1, 2, 4)))
+
 
 def _complete_address(world, params):
     address = params.get('listen_address')

@@ -1,0 +1,121 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``nvmf_*`` methods on hosts and what they may see."""
+
+import os
+
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator.methods import nvmf as subsystems
+from cyborg_spdk.simulator import nvmf
+from cyborg_spdk.simulator import registry
+
+
+def _ns_host(target, params, request, visible):
+    _, subsystem = subsystems.find_subsystem(target, params)
+    host = params["host"]
+
+    def change():
+        namespace = subsystem.namespaces.get(params["nsid"])
+        if namespace is None or not namespace.no_auto_visible \
+                or not nvmf.nqn_is_valid(host):
+            raise errors.invalid_params()
+        if visible and host not in namespace.hosts:
+            namespace.hosts.append(host)
+        elif not visible and host in namespace.hosts:
+            namespace.hosts.remove(host)
+        return True
+
+    target.answer_later(request, change)
+    return registry.PENDING
+
+
+@registry.method("nvmf_ns_add_host")
+def ns_add_host(target, params, request):
+    """Make a namespace visible to a host."""
+    return _ns_host(target, params, request, True)
+
+
+@registry.method("nvmf_ns_remove_host")
+def ns_remove_host(target, params, request):
+    """Hide a namespace from a host."""
+    return _ns_host(target, params, request, False)
+
+
+def _given_keys(target, params):
+    """The keys of a host that the parameters name.
+
+    :raises errors.CallError: -32602 without such a key.
+    """
+    keys = {key: params[key] for key in ("dhchap_key", "dhchap_ctrlr_key")
+            if params.get(key) is not None}
+    if any(key not in target.options.keys for key in keys.values()):
+        raise errors.invalid_params()
+    return keys
+
+
+@registry.method("nvmf_subsystem_add_host")
+def add_host(target, params, request):
+    """Allow a host."""
+    _, subsystem = subsystems.find_subsystem(target, params)
+    host = params["host"]
+    keys = _given_keys(target, params)
+    if not nvmf.nqn_is_valid(host):
+        raise errors.internal()
+    if host in subsystem.hosts:
+        if target.release >= 2405:
+            raise errors.internal()
+        return True
+    if "dhchap_ctrlr_key" in keys and "dhchap_key" not in keys:
+        raise errors.internal()
+    psk = request.params.get("psk")
+    if psk is not None:
+        # The name of a key; up to v24.01, the name of a file.
+        known = psk in target.options.keys if target.release >= 2405 \
+            else os.path.isfile(psk)
+        if not known:
+            raise errors.internal()
+    subsystem.hosts[host] = keys
+    return True
+
+
+@registry.method("nvmf_subsystem_set_keys")
+def set_keys(target, params, request):
+    """Change the DH-HMAC-CHAP keys of a host."""
+    _, subsystem = subsystems.find_subsystem(
+        target, params, "Invalid parameters")
+    keys = _given_keys(target, params)
+    if params["host"] not in subsystem.hosts:
+        raise errors.invalid()
+    if "dhchap_ctrlr_key" in keys and "dhchap_key" not in keys:
+        raise errors.invalid()
+    subsystem.hosts[params["host"]] = keys
+    return True
+
+
+@registry.method("nvmf_subsystem_remove_host")
+def remove_host(target, params, request):
+    """Forbid a host."""
+    _, subsystem = subsystems.find_subsystem(target, params)
+    if params["host"] not in subsystem.hosts:
+        raise errors.internal()
+    del subsystem.hosts[params["host"]]
+    target.answer_later(request, lambda: True)
+    return registry.PENDING
+
+
+@registry.method("nvmf_subsystem_allow_any_host")
+def allow_any_host(target, params, request):
+    """Allow every host, or only the listed ones."""
+    _, subsystem = subsystems.find_subsystem(target, params)
+    subsystem.allow_any_host = params["allow_any_host"]
+    return True

@@ -1,0 +1,185 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``log_*``, ``trace_*``, ``notify_*``: what a target tells of its work."""
+
+from cyborg_spdk.simulator import decode
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator.log import LEVELS
+from cyborg_spdk.simulator.methods import framework
+from cyborg_spdk.simulator import registry
+
+
+@decode.decoder("rpc_decode_log_level")
+def _level(value):
+    return decode.choice(*LEVELS)(value)
+
+
+@registry.method("log_get_level")
+def log_get_level(target, params, request):
+    """Tell the level of what goes to syslog."""
+    return target.log.level
+
+
+@registry.method("log_get_print_level")
+def log_get_print_level(target, params, request):
+    """Tell the level of what is printed."""
+    return target.log.print_level
+
+
+@registry.method("log_set_level", "log_set_print_level")
+def log_set_level(target, params, request):
+    """Set a level."""
+    level = params["level"].upper()
+    if level not in LEVELS:
+        raise errors.invalid_params("invalid log level")
+    if framework.request_name(target, request) == "log_set_level":
+        target.log.level = level
+    else:
+        target.log.print_level = level
+    return True
+
+
+@registry.method("log_get_flags")
+def log_get_flags(target, params, request):
+    """Tell which parts log details."""
+    return dict(target.options.log_flags)
+
+
+@registry.method("log_set_flag", "log_clear_flag")
+def log_set_flag(target, params, request):
+    """Switch details of a part, or of all."""
+    flags = target.options.log_flags
+    name = params["flag"]
+    if name == "all":
+        names = list(flags)
+    elif name in flags:
+        names = [name]
+    elif target.release < 2505:
+        return True
+    else:
+        raise errors.invalid_params("invalid log flag")
+    on = framework.request_name(target, request) == "log_set_flag"
+    flags.update(dict.fromkeys(names, on))
+    return True
+
+
+@registry.method("log_enable_timestamps")
+def log_enable_timestamps(target, params, request):
+    """Switch the time stamps of log lines."""
+    target.log.timestamps = params["enabled"]
+    return True
+
+
+# trace
+
+def _groups(target):
+    return target.options.facts["trace_get_tpoint_group_mask"]
+
+
+def _group_mask(target):
+    return sum(int(group["mask"], 16) for name, group
+               in _groups(target).items()
+               if name != "tpoint_group_mask" and group["enabled"])
+
+
+@registry.method("trace_get_tpoint_group_mask")
+def trace_get(target, params, request):
+    """Tell which trace points are on."""
+    groups = _groups(target)
+    groups["tpoint_group_mask"] = f"0x{_group_mask(target):x}"
+    return groups
+
+
+@registry.method("trace_get_info")
+def trace_info(target, params, request):
+    """Tell where the trace is and which points are on."""
+    reply = {"tpoint_shm_path":
+             f"/dev/shm/{target.trace_name}"  # noqa: S108
+             f"_trace.pid{target.pid}",
+             "tpoint_group_mask": f"0x{_group_mask(target):x}"}
+    for name, group in _groups(target).items():
+        if name != "tpoint_group_mask":
+            reply[name] = {
+                "mask": group["mask"],
+                "tpoint_mask": group.get(
+                    "tpoint_mask",
+                    "0xffffffffffffffff" if group["enabled"] else "0x0")}
+    return reply
+
+
+@registry.method("trace_enable_tpoint_group", "trace_disable_tpoint_group")
+def trace_group(target, params, request):
+    """Switch a group of trace points, or all."""
+    on = "enable" in framework.request_name(target, request)
+    groups = _groups(target)
+    names = [name for name in groups if name != "tpoint_group_mask"]
+    if params["name"] != "all":
+        if params["name"] not in names:
+            raise errors.invalid_params()
+        names = [params["name"]]
+    for name in names:
+        _switch(groups[name], (1 << 64) - 1 if on else 0)
+    return True
+
+
+def _switch(group, mask):
+    group["enabled"] = mask != 0
+    if "tpoint_mask" in group:
+        group["tpoint_mask"] = f"0x{mask:x}"
+        for point in group["tpoints"]:
+            point["enabled"] = bool(mask >> point["tpoint_id"] & 1)
+
+
+@registry.method("trace_set_tpoint_mask", "trace_clear_tpoint_mask")
+def trace_mask(target, params, request):
+    """Switch single trace points of a group."""
+    groups = _groups(target)
+    name = params["name"]
+    if name == "all":
+        # Of the mask of all groups the highest bit is taken.
+        name = list(groups)[-1]
+    if name not in groups or name == "tpoint_group_mask":
+        raise errors.invalid_params()
+    group = groups[name]
+    now = int(group.get("tpoint_mask", "0x0"), 16)
+    mask = params.get("tpoint_mask", 0)
+    on = "set" in framework.request_name(target, request)
+    _switch(group, now | mask if on else now & ~mask)
+    return True
+
+
+@registry.method("trace_clear")
+def trace_clear(target, params, request):
+    """Empty the trace."""
+    return True
+
+
+# notify
+
+@registry.method("notify_get_types")
+def notify_types(target, params, request):
+    """List the kinds of notifications."""
+    return target.options.facts["notify_get_types"]
+
+
+@registry.method("notify_get_notifications")
+def notifications(target, params, request):
+    """List notifications from an id on."""
+    first = params.get("id", 0)
+    most = params.get("max", 2 ** 64 - 1)
+    known = target.notifications
+    # The ring keeps 1,024 of them.
+    first = max(first, len(known) - 1024)
+    return [{"type": known[number][0], "ctx": known[number][1],
+             "id": number}
+            for number in range(first, min(len(known), first + most))]

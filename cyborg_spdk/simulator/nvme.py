@@ -1,0 +1,233 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Controllers that are attached over a simulated fabric.
+
+A controller is attached to a subsystem of this same target: nobody speaks
+NVMe here, the two ends just know each other.
+"""
+
+import errno
+import itertools
+import uuid
+
+from cyborg_spdk.simulator import bdevs
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator.methods import common
+
+_IO = ("read", "write", "unmap", "write_zeroes", "flush", "reset",
+       "compare", "compare_and_write", "abort", "nvme_admin", "nvme_io",
+       "copy")
+# What the attach call keeps for framework_get_config, with its defaults.
+_KEPT = (("prchk_reftag", False, 1904), ("prchk_guard", False, 1904),
+         ("ctrlr_loss_timeout_sec", 0, 2205),
+         ("reconnect_delay_sec", 0, 2205),
+         ("fast_io_fail_timeout_sec", 0, 2205))
+
+
+class Controller:
+    """A controller that is attached; also what the subsystem knows of it.
+
+    :ivar address: the path as shown in ``trid``.
+    :ivar more: further paths, which carry nothing.
+    """
+
+    def __init__(self, name, address, subsystem, hostnqn, hostid, cntlid,
+                 port, params):
+        self.name = name
+        self.address = address
+        self.subsystem = subsystem
+        self.hostnqn = hostnqn
+        self.hostid = hostid
+        self.cntlid = cntlid
+        self.port = port
+        self.params = params
+        self.bdevs = []
+        self.more = []
+        self.detaching = False
+
+    @property
+    def trid(self):
+        """The transport id."""
+        return self.trids[0]
+
+    @property
+    def trids(self):
+        """The transport ids of all paths."""
+        return [{**address, "subnqn": self.subsystem.nqn}
+                for address in (self.address, *self.more)]
+
+    def leave(self, trid):
+        """Give up one path of several."""
+        at = self.trids.index(trid)
+        if at == 0:
+            self.address = self.more.pop(0)
+        else:
+            del self.more[at - 1]
+
+
+class Module:
+    """The module's state."""
+
+    def __init__(self, target):
+        self.target = target
+        self.controllers = {}
+        self.hostid = str(uuid.uuid4())
+        self.ports = itertools.count(33816)
+        self.leaving = set()
+
+    @property
+    def hostnqn(self):
+        """The NQN that this program has as a host."""
+        return f"nqn.2014-08.org.nvmexpress:uuid:{self.hostid}"
+
+    def connect(self, address, subnqn, hostnqn):
+        """Find the subsystem behind an address.
+
+        :raises errors.CallError: as the release reports that nobody is
+            there, or lets nobody in.
+        """
+        release = self.target.release
+        layer = self.target.nvmf
+        tgts = layer.tgts.values() if layer else ()
+        listening = [
+            (tgt, subsystem) for tgt in tgts
+            for subsystem in tgt.subsystems.values()
+            if any(self._same(listener.address, address)
+                   for listener in subsystem.listeners)]
+        if not listening:
+            raise errors.system(errno.EIO if release >= 2405
+                                else errno.ENODEV)
+        for _, subsystem in listening:
+            if subsystem.nqn == subnqn and (
+                    subsystem.allow_any_host or hostnqn in subsystem.hosts):
+                return subsystem
+        if release >= 2405:
+            raise errors.system(errno.EIO)
+        raise errors.invalid_params()
+
+    @staticmethod
+    def _same(listening, wanted):
+        keys = ("trtype", "adrfam", "traddr", "trsvcid")
+        return all(listening.get(key) == wanted.get(key) for key in keys)
+
+    def attach(self, name, address, subsystem, params):
+        """Attach a controller and make a bdev of each namespace.
+
+        :returns: the controller.
+        """
+        cntlid = subsystem.min_cntlid
+        while cntlid in subsystem.controllers:
+            cntlid += 1
+        hostnqn = params.get("hostnqn") or self.hostnqn
+        controller = Controller(
+            name, address, subsystem, hostnqn, self.hostid, cntlid,
+            next(self.ports), params)
+        subsystem.controllers[cntlid] = controller
+        self.controllers[name] = controller
+        layer = self.target.nvmf
+        layer.admin_qpairs += 1
+        layer.io_qpairs += 1
+        layer.completed += 7
+        for nsid, namespace in sorted(subsystem.namespaces.items()):
+            try:
+                controller.bdevs.append(
+                    self._make(controller, nsid, namespace))
+            except errors.CallError:
+                # As in SPDK: the attach succeeds with a shorter list.
+                continue
+        return controller
+
+    def _make(self, controller, nsid, namespace):
+        release = self.target.release
+        base = namespace.bdev
+        bdev = bdevs.Bdev("nvme", f"{controller.name}n{nsid}",
+                          base.block_size, base.num_blocks, _IO)
+        bdev.product = "NVMe disk"
+        bdev.uuid = str(uuid.UUID(namespace.nguid)) \
+            if namespace.nguid.strip("0") else namespace.uuid
+        bdev.numa_id = -1
+        if release >= 2509:
+            bdev.preferred = (1, 1, 256, 1, 1)
+        if release >= 2409:
+            bdev.domains = ({"dma_device_type": "DMA"},)
+        bdev.specific = lambda: self._facts(controller, nsid)
+        bdev.controller = controller
+        self.target.bdevs.register(bdev)
+        return bdev
+
+    def _facts(self, controller, nsid):
+        release = self.target.release
+        subsystem = controller.subsystem
+        data = {}
+        if release >= 2301:
+            data["cntlid"] = controller.cntlid
+        data.update({
+            "vendor_id": "0x8086", "model_number": subsystem.model,
+            "serial_number": subsystem.serial,
+            "firmware_revision": release.tag[1:6],
+            "subnqn": subsystem.nqn,
+            "oacs": {"security": 0, "format": 0, "firmware": 0,
+                     "ns_manage": 0}})
+        if release >= 2301:
+            data["multi_ctrlr"] = True
+            data["ana_reporting"] = subsystem.ana_reporting
+        ns_data = {"id": nsid}
+        if release >= 2301:
+            ns_data["can_share"] = True
+        path = {"trid": controller.trid, "ctrlr_data": data,
+                "vs": {"nvme_version": "2.0" if release >= 2605
+                       else "1.3"}, "ns_data": ns_data}
+        facts = {"nvme": [path]}
+        if release >= 2301:
+            facts["mp_policy"] = "active_passive"
+        return facts
+
+    def detach(self, controller, done):
+        """Detach a controller; its bdevs go."""
+        controller.detaching = True
+        left = [bdev for bdev in controller.bdevs if not bdev.removing]
+
+        def gone():
+            self.controllers.pop(controller.name, None)
+            controller.subsystem.controllers.pop(controller.cntlid, None)
+            done()
+
+        def one(bdev):
+            left.remove(bdev)
+            if not left:
+                gone()
+
+        for bdev in list(left):
+            self.target.bdevs.unregister(
+                bdev, lambda bdev=bdev: one(bdev))
+        if not left:
+            self.target.post(gone)
+
+    def config(self):
+        """The calls that attach the controllers again."""
+        release = self.target.release
+        calls = []
+        for controller in self.controllers.values():
+            params = {"name": controller.name, **controller.trid}
+            for key, default, since in _KEPT:
+                if release >= since:
+                    params[key] = controller.params.get(key, default)
+            for key in ("hdgst", "ddgst"):
+                if release >= 2104:
+                    params[key] = controller.params.get(key, False)
+            if release >= 2505:
+                params["multipath"] = controller.params.get(
+                    "multipath", "multipath")
+            calls.append({"method": common.name(
+                release, "bdev_nvme_attach_controller"), "params": params})
+        return calls
