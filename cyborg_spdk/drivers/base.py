@@ -323,7 +323,11 @@ class SpdkDriver(driver.GenericDriver):
 
     def _former(self, directory, host, kinds, names):
         try:
-            return self._reporter.former(directory, host, kinds, names)
+            return self._reporter.former(directory, host, kinds, names, [
+                report.nobody(kind, name)
+                for kind in sorted(kinds - {self.KIND})
+                for name in CONF.spdk[f'{kind}_targets']
+                if name not in names])
         except Exception:
             LOG.exception('targets that are configured no more')
             return []

@@ -135,7 +135,7 @@ class Reporter:
             if state is not None and state.host == host:
                 yield name, state
 
-    def former(self, directory, host, kinds, names):
+    def former(self, directory, host, kinds, names, others=()):
         """Devices of targets that the configuration has no more.
 
         Such a target is not touched, but what is allocated of it stays
@@ -146,16 +146,22 @@ class Reporter:
         :param kinds: kinds of the targets.
         :param names: names of all targets, of any kind, that are configured
             and have a driver.
+        :param others: targets that are configured and have none, to look
+            after in case their last report is lost.
         :returns: list of ``DriverDevice``.
         """
-        found = []
+        found = [inventory.stub(host, target) for target in others
+                 if self._state(directory, target.name) is None
+                 and self._plan(directory, 0, host, target.name, {}).frozen]
         for name, state in self._former(directory, host, names):
             if state.kind not in kinds:
                 continue
             target = nobody(state.kind, name, state.application,
                             state.address)
             planned = self._plan(directory, 0, host, name, {})
-            if state.reported or state.dropped or planned.frozen:
+            if planned.frozen:
+                found.append(inventory.stub(host, target))
+            elif state.reported or state.dropped:
                 self._remember(directory, target, host, planned)
                 found.append(inventory.device(
                     host, target, planned.entries, {}))

@@ -13,6 +13,7 @@
 """What operators do to a cloud that has our drivers, seen in the real one."""
 
 import json
+import os
 import uuid
 
 from oslo_config import cfg
@@ -175,6 +176,21 @@ class DisabledTest(OperatorCase):
         self.assertEqual(([], 3, 1), (
             self.sockets(), len(self.node.providers()),
             len(self.node.rows())))
+
+    def test_what_was_reported_of_it_is_lost(self):
+        """What Placement has allocated says that it is to stay."""
+        consumer = self.take_disk(3)
+        self.enable('nvmf')
+        os.unlink(self.node.path('state', 'report-spdk_vhost.json'))
+        self.units(1)
+        self.reports(2)
+        self.assertEqual((list('12345'), ['1']), (self.sockets(), sorted(
+            json.loads(info)['nsid'] for info in self.node.handles()
+            if 'nsid' in info)))
+        self.node.cloud.free(consumer)
+        self.reports(2)
+        self.assertEqual(([], 1), (self.sockets(),
+                                   len(self.node.providers())))
 
     def test_all_of_ours(self):
         """Nobody is there to keep anything; afterwards it is as before."""
