@@ -23,20 +23,25 @@ _KINDS = (("read", "read"), ("written", "write"), ("unmapped", "unmap"),
           ("copied", "copy"))
 
 
-def in_use(target, bdev):
-    """Whether somebody holds an I/O channel of the bdev all the time: of
-    itself, or of one on top of it.
+def in_use(target):
+    """The bdevs of which somebody holds an I/O channel all the time: of
+    themselves, or of one on top of them.
+
+    :returns: set of bdevs; the cost is linear in their number.
     """
     holders = ["lvol", "NVMe-oF Target"]
     if target.release >= 2305:
         holders.append("raid")
-    if bdev.channel:
-        return True
-    if bdev.claim is not None and bdev.claim[1] in holders \
-            and bdev.claim[0] != bdevs.READ_MANY_WRITE_NONE:
-        return True
-    return any(bdev in upper.base_bdevs and in_use(target, upper)
-               for upper in target.bdevs.list if upper.base_bdevs)
+    found = set()
+    todo = [bdev for bdev in target.bdevs.list if bdev.channel or (
+        bdev.claim is not None and bdev.claim[1] in holders
+        and bdev.claim[0] != bdevs.READ_MANY_WRITE_NONE)]
+    while todo:
+        bdev = todo.pop()
+        if bdev not in found:
+            found.add(bdev)
+            todo += bdev.base_bdevs
+    return found
 
 
 def describe(target, bdev):

@@ -113,8 +113,8 @@ def get_iostat(target, params, request):
         reply["channels"] = []
     else:
         # A bdev that is in use on a thread answers one message later.
-        chosen.sort(
-            key=lambda bdev: iostat.in_use(target, bdev))
+        used = iostat.in_use(target)
+        chosen.sort(key=used.__contains__)
         reply["bdevs"] = [iostat.describe(target, bdev) for bdev in chosen]
     if reset == "all":
         for bdev in chosen:
