@@ -79,7 +79,9 @@ def ftl_create(target, params, request):
 def ftl(target, params, request):
     """There is no such bdev; v22.01 deletes any."""
     if target.release < 2205 and request.method == "bdev_ftl_delete":
-        bdev = target.bdevs.get(params["name"])
+        bdev = target.bdevs.find(params["name"])
+        if bdev is None or bdev.removing:
+            return False
         target.bdevs.unregister(bdev, lambda: request.result(True))
         return registry.PENDING
     raise errors.no_device()

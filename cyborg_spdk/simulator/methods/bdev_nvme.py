@@ -172,7 +172,7 @@ def _parsed(params):
 def detach_controller(target, params, request):
     """Detach a controller, or one of its paths."""
     module = module_of(target)
-    if target.release >= 2301:
+    if target.release >= 2201:
         _parsed(params)
     controller = module.controllers.get(params["name"])
     if controller is None:
