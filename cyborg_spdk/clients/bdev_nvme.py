@@ -134,6 +134,11 @@ class BdevNvme:
         wrong = self._attach_options(exc, options)
         if wrong:
             return wrong
+        if exc.code == -errno.EINVAL and self._find_nvme(name) is not None:
+            # bdev_nvme_check_multipath() and its caller in bdev_nvme.c.
+            return type(exc), f'NVMe controller {name!r} exists; a further ' \
+                'path of it must be to the same subsystem, with the same ' \
+                'multipath mode and policy'
         return exceptions.NotFound, f'no subsystem {subnqn} at {address} ' \
             'that lets this host in, or nobody answers there, or this ' \
             f'target has no {address.trtype}'
