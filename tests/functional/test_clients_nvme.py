@@ -104,6 +104,14 @@ class Nvme(fixture.ClientTests):
             self.tgt.bdev_nvme_attach_controller, unique('Nvme'), 'TCP',
             '127.0.0.1')
 
+    def test_a_path_to_another_subsystem(self):
+        nqn, (port,) = self.remote()
+        other, (further,) = self.remote()
+        name = unique('Nvme')
+        self.attach(name, nqn, port)
+        self.assertFails(exceptions.InvalidParams, [name, 'same subsystem'],
+                         self.attach, name, other, further)
+
     def test_multipath(self):
         nqn, ports = self.remote(2)
         name = unique('Nvme')
