@@ -23,6 +23,8 @@ from cyborg_spdk.simulator.methods import bdev_nvme
 from cyborg_spdk.simulator.methods import nvmf
 from cyborg_spdk.simulator import registry
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
 
 @registry.method("bdev_nvme_opal_init", "bdev_nvme_opal_revert")
 def opal(target, params, request):
@@ -66,11 +68,25 @@ def ftl_create(target, params, request):
     if target.release >= 2605 \
             and target.bdevs.find(params["name"]) is not None:
         raise errors.invalid_params(failed + os.strerror(errno.EEXIST))
+    if 2004 <= target.release < 2209:
+        _check_old_ftl(target, params)
     for name in (params["base_bdev"], params.get("cache") or ""):
         bdev = target.bdevs.find(name)
         if bdev is None or bdev.removing:
             return f"FTL bdev: {params['name']} creation deferred"
     raise errors.internal(failed + os.strerror(errno.EINVAL))
+
+
+def _check_old_ftl(target, params):
+    """What was checked from v20.04 to v22.05, before the base bdev.
+
+    :raises errors.CallError: -32602.
+    """
+    cache, uuid = params.get("cache"), params.get("uuid")
+    if cache is not None and target.bdevs.find(cache) is None:
+        raise errors.invalid_params(f"No such bdev: {cache}")
+    if uuid is not None and not _UUID.fullmatch(uuid):
+        raise errors.invalid_params(f"Failed to parse uuid: {uuid}")
 
 
 @registry.method("bdev_ftl_delete", "bdev_ftl_unload", "bdev_ftl_unmap",

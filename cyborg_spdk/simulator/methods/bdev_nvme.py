@@ -86,11 +86,10 @@ def attach_controller(target, params, request):
         _too_long(key, params.get(key), size)
     _existing(target, module, name, address, params)
     most = 65536
-    if not 0 < params.get("num_io_queues", 1) <= most \
-            and target.release >= 2301:
+    if not 0 < params.get("num_io_queues", 1) <= most:
         raise errors.CallError(
             -errno.EINVAL, "num_io_queues out of bounds, min: 1 max: "
-            f"{most}")
+            f"{most}" + ("\n" if target.release < 2409 else ""))
     address.setdefault("adrfam", "IPv4")
     subnqn = params.get("subnqn") or ""
     for other in module.controllers.values():

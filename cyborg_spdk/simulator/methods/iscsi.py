@@ -63,17 +63,14 @@ def create_portal_group(target, params, request):
                                            portal["host"]),
                 "port": portal["port"]}
                for portal in params["portals"]]
-    if not portals and target.release < 2301:
-        raise errors.invalid_params()
     group = iscsi.PortalGroup(params["tag"], portals,
                               params.get("private", False))
     if params["tag"] in layer.portal_groups \
-            or not layer.portals_are_free(portals):
+            or not layer.portals_are_free(portals) \
+            or not layer.can_open(group):
         raise errors.invalid_params()
-    if not params.get("wait", False):
-        if not layer.can_open(group):
-            raise errors.invalid_params()
-        group.opened = True
+    # With ``wait`` it listens, too, and only accepts nobody yet.
+    group.opened = not params.get("wait", False)
     layer.portal_groups[group.tag] = group
     return True
 

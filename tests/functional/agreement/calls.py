@@ -17,6 +17,7 @@ import json
 import os
 
 from cyborg_spdk.simulator import release as releases
+from tests.functional.agreement import unlike
 
 with open(os.path.join(os.path.dirname(__file__), 'pools.json')) as _file:
     _POOLS = json.load(_file)
@@ -33,7 +34,7 @@ EXCLUDED = frozenset((
     # What differs between builds and moments, not between states.
     'rpc_get_methods', 'log_get_flags', 'accel_get_stats',
     'thread_get_pollers', 'thread_get_io_channels', 'iobuf_get_stats',
-    'thread_get_stats', 'framework_get_reactors',
+    'thread_get_stats', 'framework_get_reactors', 'spdk_get_version',
     # Looks for what is there once a second.
     'bdev_nvme_start_discovery',
     # Gone with v26.05; nobody could use what they make.
@@ -57,6 +58,7 @@ class World:
         self.lvols = []
         self.uuids = []
         self.stores = []
+        self.portals = []
 
     def learn(self, bdevs):
         """Take over a reply of ``bdev_get_bdevs``."""
@@ -69,14 +71,20 @@ class World:
         self.lvols += [bdev['aliases'][0] for bdev in bdevs
                        if 'lvol' in bdev['driver_specific']]
 
+    def learn_portals(self, groups):
+        """Take over a reply of ``iscsi_get_portal_groups``."""
+        self.portals = [(portal['host'], portal['port'])
+                        for group in groups for portal in group['portals']]
+
     # One call.
 
     def request(self, method, identity=1):
         """One random call of a method, as JSON text; None if that one is
-        known to kill a real target.
+        known to kill a real target, or to differ.
         """
         params = self.params(method)
-        if not self._harmless(method, params):
+        if not self._harmless(method, params) \
+                or not unlike.allowed(self, method, params):
             return None
         body = {'jsonrpc': '2.0', 'id': identity, 'method': method}
         text = json.dumps(body)[:-1]

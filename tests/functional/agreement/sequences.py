@@ -182,6 +182,9 @@ class Sequence:
             pool = self.themed if self.random.random() < 0.85 \
                 else self.world.methods
             method = self.random.choice(pool)
+            if method == 'iscsi_create_portal_group':
+                self.world.learn_portals(
+                    self.ask('iscsi_get_portal_groups')['result'])
             text = self.world.request(method)
             if text is None:
                 continue
