@@ -108,6 +108,11 @@ def request_name(target, request):
     return target.methods.table[request.method].canonical
 
 
+_SETS = {"dhchap_digests": ("sha256", "sha384", "sha512"),
+         "dhchap_dhgroups": ("null", "ffdhe2048", "ffdhe3072", "ffdhe4096",
+                             "ffdhe6144", "ffdhe8192")}
+
+
 @registry.method("accel_set_options", "iobuf_set_options",
                  "bdev_raid_set_options", "bdev_nvme_set_options")
 def set_options(target, params, request):
@@ -115,6 +120,7 @@ def set_options(target, params, request):
     name = request_name(target, request)
     if name == "bdev_nvme_set_options":
         _check_nvme(target, params)
+        params = _kept_of_nvme(params)
     if name == "bdev_raid_set_options" \
             and params.get("process_window_size_kb") == 0:
         raise errors.invalid()
@@ -130,6 +136,17 @@ def _check_nvme(target, params):
         raise errors.invalid()
     if target.bdevs.modules["nvme"].controllers:
         raise errors.not_permitted()
+
+
+def _kept_of_nvme(params):
+    """The options as they are shown: sets in the order of their bits."""
+    # SPDK hands this one to its transport and does not keep it.
+    kept = {name: value for name, value in params.items()
+            if name != "rdma_umr_per_io"}
+    for name, order in _SETS.items():
+        if kept.get(name):
+            kept[name] = [item for item in order if item in kept[name]]
+    return kept
 
 
 @registry.method("bdev_nvme_set_hotplug")
