@@ -231,9 +231,14 @@ def choose_paths(target, params, request):
     if target.release < 2405 and "rr_min_io" in params \
             and params.get("selector") != "round_robin":
         raise errors.invalid()
-    if params.get("rr_min_io") == 0 or (
-            "rr_min_io" in params
-            and params.get("policy") != "active_active"):
+    active = params.get("policy") == "active_active"
+    if target.release >= 2605:
+        refused = active and params.get("rr_min_io") == 0 \
+            and params.get("selector") != "queue_depth"
+    else:
+        refused = params.get("rr_min_io") == 0 or (
+            "rr_min_io" in params and not active)
+    if refused:
         raise errors.invalid()
     bdev = target.bdevs.find(params["name"])
     if bdev is None or bdev.module != "nvme":

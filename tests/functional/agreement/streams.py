@@ -32,7 +32,7 @@ _SPOILT = (
     '\\', '{"jsonrpc":"2.0"}', '{"jsonrpc":"1.0","id":1,"method":"a"}',
     '{"id":1,"method":"log_get_level"}', '{"method":1,"id":1}', '1', '"x"',
     'null', 'true', '[]', '[[]]', '[1,2]', '{}', '{"a":{"b":[1,2,{}]}}',
-    '\ufeff', '\x00', '1 2 3', '[{}]', '-', '01', '1.', '.5', '{"a":01}',
+    '\ufeff', '\x00', '1 2 3', '[{}]', ' -', '01', '1.', '.5', '{"a":01}',
     '{"id":1,"id":2,"method":"log_get_level","jsonrpc":"2.0"}',
     '{"jsonrpc":"2.0","id":1,"method":"log_get_level","x":1}',
     '{"jsonrpc":"2.0","id":1,"method":"log_get_level","params":1}',
