@@ -26,7 +26,11 @@ _ERROR_TYPES = ("failure", "pending", "corrupt_data", "nomem",
 
 
 class Module:
-    """The module's state: base name -> UUID to use, or None."""
+    """The module's state: base name -> UUID that was given, or None.
+
+    SPDK saves a UUID that was given, and gives the bdev the one of a part of
+    its base all the same (spdk_bdev_part_construct_ext(), seen with v26.05).
+    """
 
     def __init__(self, target):
         self.target = target
@@ -46,8 +50,8 @@ class Module:
         target = self.target
         bdev = upper.like("error", f"EE_{base.name}", base)
         bdev.product = "Error Injection Disk"
-        bdev.uuid = self.bases[base.name] or upper.part_uuid(
-            target.release, base, 0, base.num_blocks)
+        bdev.uuid = upper.part_uuid(target.release, base, 0,
+                                    base.num_blocks)
         bdev.specific = lambda: {"error_disk": {"base_bdev": base.name}}
         bdev.injected = {}
         target.bdevs.register(bdev)

@@ -64,8 +64,6 @@ RULES = (
     (0, LAST, 'bdev_delay_update_latency', _beyond(2 ** 44, 'latency_us')),
     # Memory that was never set is read.
     (2601, LAST, 'iscsi_create_portal_group', _free_portals),
-    (0, LAST, 'bdev_error_create', lambda world, params: str(params.get(
-        'uuid')).lower() not in world.uuids),
     (2401, 2401, 'bdev_null_create', _without('md_size')),
     (0, 2205, 'bdev_ftl_create', _unknown_base),
     (2609, 2609, 'nvmf_subsystem_add_ns', _shown_metadata),
