@@ -45,7 +45,7 @@ class Claim:
     def missing_mb(self):
         """MiB that it has not taken yet; 0 if it never will."""
         if self.target is not None:
-            return self.mb - taken_mb(self.target[0]) \
+            return max(0, self.mb - taken_mb(self.target[0])) \
                 if _alive(self.target) else 0
         return self.mb if _alive(self.starter) else 0
 
@@ -100,24 +100,28 @@ def claiming(run_path, target, timeout):
     :param run_path: the trusted directory.
     :param target: a :class:`cyborg_spdk.conf.Target`.
     :param timeout: seconds to wait for the lock.
-    :returns: (MiB that all starts together will take; function to be told
-        the pid of the target).
+    :returns: (function that tells how many MiB all starts together will
+        still take, by now; function to be told the pid of the target).
     """
     with locks.hold(run_path, 'hugepages', timeout,
                     doing=f'{target.name}: huge pages'):
         claims = _read(run_path)
         claims.pop(target.name, None)
-        need_mb = sum(claim.missing_mb() for claim in claims.values())
+        others = list(claims.values())
         mine = claims[target.name] = Claim(target.memory_mb,
                                            _who(os.getpid()))
         _write(run_path, claims)
+
+        def need_mb():
+            return target.memory_mb + sum(
+                claim.missing_mb() for claim in others)
 
         def started(pid):
             mine.target = _who(pid)
             _write(run_path, claims)
 
         try:
-            yield need_mb + target.memory_mb, started
+            yield need_mb, started
         except BaseException:
             del claims[target.name]
             _write(run_path, claims)

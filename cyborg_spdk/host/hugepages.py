@@ -25,6 +25,9 @@ from cyborg_spdk import exceptions
 _SYSFS = 'sys/kernel/mm/hugepages'
 _NODES = 'sys/devices/system/node'
 
+# Looks at what is free until no target takes any meanwhile.
+_LOOKS = 200
+
 #: Where hugetlbfs is mounted if it is not; systemd does the same.
 MOUNT_POINT = '/dev/hugepages'
 
@@ -181,10 +184,38 @@ def missing(conf, need_mb, root='/'):
     :raises HugepageError: for a size or a node that is not there.
     """
     size_kb = chosen_size_kb(conf, root)
-    wanted = conf.spdk.hugepage_nodes or [None]
-    each = -(-need_mb * 1024 // (size_kb * len(wanted)))
-    short = {node: each - pool(size_kb, node, root).free for node in wanted}
-    return {node: count for node, count in short.items() if count > 0}
+    return _lacking(need_mb, size_kb, _free(conf, size_kb, root))
+
+
+def _free(conf, size_kb, root):
+    """Free pages by NUMA node, of those that pages are wanted on."""
+    return {node: pool(size_kb, node, root).free
+            for node in conf.spdk.hugepage_nodes or [None]}
+
+
+def _lacking(need_mb, size_kb, free):
+    each = -(-need_mb * 1024 // (size_kb * len(free)))
+    return {node: each - count for node, count in free.items()
+            if count < each}
+
+
+def _missing_now(conf, need_mb, size_kb, root):
+    """What is missing while other targets take what is theirs.
+
+    A page that is taken between two looks would else be missed in one and
+    counted in the other.
+
+    :param need_mb: function that tells what all still need.
+    :returns: pair of dicts as of :func:`missing`: the most and the least
+        that it may be; nearly always the same.
+    """
+    for _ in range(_LOOKS):
+        before = need_mb()
+        free = _free(conf, size_kb, root)
+        after = need_mb()
+        if before == after:
+            break
+    return _lacking(before, size_kb, free), _lacking(after, size_kb, free)
 
 
 def available_kb(root='/'):
@@ -225,7 +256,8 @@ def prepare(conf, need_mb, call, root='/'):
     """Have an amount of memory free in huge pages, and hugetlbfs mounted.
 
     :param conf: the configuration.
-    :param need_mb: MiB that the targets about to start will take.
+    :param need_mb: function that tells how many MiB the targets about to
+        start will still take.
     :param call: runs a function of :mod:`cyborg_spdk.host.privileged` by
         its name.
     :returns: list of str: what was done, for the log.
@@ -234,7 +266,7 @@ def prepare(conf, need_mb, call, root='/'):
     """
     done = []
     size_kb = chosen_size_kb(conf, root)
-    short = missing(conf, need_mb, root)
+    short, _least = _missing_now(conf, need_mb, size_kb, root)
     mounted = any(m.size_kb == size_kb for m in mounts(root))
     if (short or not mounted) and not conf.spdk.manage_hugepages:
         raise exceptions.HugepageError(_refusal(short, size_kb))
@@ -253,7 +285,7 @@ def prepare(conf, need_mb, call, root='/'):
         path = mount_point(size_kb, root)
         call('mount_hugetlbfs', path, size_kb)
         done.append(f"mounted hugetlbfs of {size_kb} KiB at {path}")
-    left = missing(conf, need_mb, root)
+    _most, left = _missing_now(conf, need_mb, size_kb, root)
     if left:
         raise exceptions.HugepageError(
             _shortage(left, size_kb) + 'somebody else took them just now; '

@@ -83,7 +83,7 @@ class HugepagesTest(unittest.TestCase):
         return Machine(self.root, **kwargs)
 
     def prepare(self, machine, need_mb):
-        return hugepages.prepare(self.conf, need_mb, machine.call,
+        return hugepages.prepare(self.conf, lambda: need_mb, machine.call,
                                  self.root)
 
     def test_only_what_is_missing_is_added(self):
@@ -96,6 +96,35 @@ class HugepagesTest(unittest.TestCase):
         self.assertEqual(
             256, hugepages.pool(2048, None, self.root).total)
         self.assertEqual([], self.prepare(machine, 512))
+
+    def test_another_target_takes_its_pages_meanwhile(self):
+        machine = self.machine(mounted=[('/dev/hugepages', 'rw')])
+        machine.set(256)
+        free = os.path.join(hugepages.pool_path(2048, None, self.root),
+                            'free_hugepages')
+        taken = []
+
+        def need_mb():
+            # It takes a page after each of the first looks.
+            now = 512 + 512 - 2 * len(taken)
+            if len(taken) < 20 or machine.calls and len(taken) < 40:
+                taken.append(1)
+                with open(free) as stream:
+                    left = int(stream.read()) - 1
+                with open(free, 'w') as stream:
+                    stream.write(str(left))
+            return now
+
+        machine.calls = []
+        add = machine.call
+
+        def call(*args):
+            machine.calls.append(args)
+            return add(*args)
+        self.assertEqual(
+            ['reserved 256 huge pages of 2048 KiB'],
+            hugepages.prepare(self.conf, need_mb, call, self.root))
+        self.assertEqual(40, len(taken))
 
     def test_more_than_enough_is_left_alone(self):
         machine = self.machine(mounted=[('/h', 'rw,pagesize=2M')])
