@@ -79,14 +79,15 @@ class Side:
         """
         deadline = time.monotonic() + targets.PATIENCE
         while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                break
             with contextlib.suppress(OSError):
                 self.connection = self.connect()
                 self.call('{"id":0,"method":"rpc_get_methods",'
                           '"jsonrpc":"2.0"}')
                 return
-            time.sleep(0.05)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                # It says nothing when it listens, only when it ends.
+                self.process.wait(0.05)
+                break
         raise RuntimeError(f'no answer: {self.said()}')
 
     def connect(self):
