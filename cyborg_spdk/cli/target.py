@@ -72,8 +72,8 @@ class _Targets(lister.Lister):
         return parser
 
     def run(self, parsed_args):
-        self.failed = False
-        return super().run(parsed_args) or int(self.failed)
+        self.failures = []
+        return super().run(parsed_args) or int(bool(self.failures))
 
     def take_action(self, parsed_args):
         conf = self.app.conf
@@ -84,6 +84,9 @@ class _Targets(lister.Lister):
         for target in targets:
             tasks.run(target.name, self.one, conf, target, parsed_args)
         rows = [self._row(target) for target in targets]
+        # Where SPDK is missing, all of them fail with the same words.
+        for reason in dict.fromkeys(self.failures):
+            LOG.error('%s', reason)
         LOG.debug('%s', tasks.summary())
         return self.columns, rows
 
@@ -94,8 +97,7 @@ class _Targets(lister.Lister):
         except exceptions.TaskError as exc:
             if not isinstance(exc.__cause__, exceptions.SpdkError):
                 raise
-            self.failed = True
-            LOG.error('%s', exc.__cause__)
+            self.failures.append(str(exc.__cause__))
             return target.name, 'failed', Known(None)
 
     def one(self, conf, target, parsed_args):

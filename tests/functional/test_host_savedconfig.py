@@ -454,6 +454,16 @@ class CommandTest(fixtures.TestWithFixtures):
             bdev['name'] for bdev in
             self.host.client().call('bdev_get_bdevs')])
 
+    def test_one_reason_is_told_once(self):
+        done = self.run_command(
+            '--set', 'spdk.nvmf_targets=nvmf,other',
+            '--set', 'spdk.spdk_dir=/none', 'target', 'start', '-f', 'json',
+            status=1)
+        self.assertEqual(['failed', 'failed'], [
+            row['Result'] for row in json.loads(done.stdout)])
+        self.assertEqual(1, len(done.stderr.splitlines()), done.stderr)
+        self.assertIn('/none', done.stderr)
+
     def test_mistakes(self):
         for arguments, text in [
                 (['target', 'start', 'typo'],
