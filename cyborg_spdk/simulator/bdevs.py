@@ -14,6 +14,7 @@
 
 import uuid
 
+from cyborg_spdk.simulator import domains
 from cyborg_spdk.simulator import errors
 
 # Members of supported_io_types, in the order of each release.
@@ -281,6 +282,8 @@ class Layer:
     def describe(self, bdev):
         """One element of the reply of ``bdev_get_bdevs``."""
         release = self.target.release
+        if domains.endless(self, bdev):
+            self.target.process.crash()
         info = {"name": bdev.name}
         info["aliases"] = list(bdev.aliases)
         info["product_name"] = bdev.product

@@ -44,7 +44,7 @@ def _options(target, *methods):
 
 
 def _scheduler(target):
-    return _options(target, "framework_set_scheduler")
+    return target.scheduler.calls()
 
 
 def _sock(target):
@@ -84,7 +84,7 @@ def _bdev(target):
         result += modules[name].config()
     result += _options(target, "bdev_raid_set_options")
     result += modules["passthru"].config()
-    own = {"malloc", "null", "aio", "raid"}
+    own = {"malloc", "kvmalloc", "null", "aio", "raid"}
     if release >= 2605:
         for name in ("malloc", "null"):
             own.discard(name)

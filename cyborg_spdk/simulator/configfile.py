@@ -10,25 +10,62 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""``-c FILE``: calls to be made at the start (``lib/init/json_config.c``)."""
+
+"""The configuration file (``-c``), as ``lib/init/json_config.c`` loads it.
+
+It is loaded twice: for the methods of the startup state and, when the
+subsystems are initialized, for those of the runtime state. What has to be
+done by one call is done before the next one is made.
+"""
 
 import errno
 import json
 import os
+import time
 
 from cyborg_spdk.simulator import cmdline
-from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import jsonrpc
+from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator import wire
 
-_INVALID = -errno.EINVAL & 0xFF
-_NOT_FOUND = -errno.ENOENT & 0xFF
+_FILE = "json_config.c"
+# Bytes of an error that are written to the log.
+_ERROR_SIZE = 1023
+
+
+class Failed(Exception):
+    """Loading ended.
+
+    :ivar number: what the real function returns: a negative errno.
+    """
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.number = number
+
+
+def _array_or_null(value):
+    if value is not None and not isinstance(value, list):
+        raise decode.Refused
+    return value
+
+
+def _object(value):
+    if not isinstance(value, dict):
+        raise decode.Refused
+    return value
+
+
+_SUBSYSTEM = [("subsystem", decode.string, False),
+              ("config", _array_or_null, False)]
+_ENTRY = [("method", decode.string, False), ("params", _object, True)]
 
 
 def read(process):
     """Read the file that ``-c`` names.
 
-    :returns: list of calls (dicts), or None without a file.
+    :returns: bytes, or None without a file.
     :raises cmdline.Exit: with the status of a real target.
     """
     path = process.options.config
@@ -36,51 +73,13 @@ def read(process):
         return None
     try:
         with open(path, "rb") as file:
-            data = file.read()
+            return file.read()
     except OSError as exc:
         process.log.errlog(
             "app.c", 1047, "spdk_app_start",
             f"Read JSON configuration file {path} failed: "
             f"{os.strerror(exc.errno)}")
         raise cmdline.Exit(1) from None
-    return data
-
-
-def _parse(process, data):
-    """Turn the file into (subsystem, calls) pairs.
-
-    :raises cmdline.Exit: 234 if it cannot be read.
-    """
-    log = process.log
-    if not data.strip():
-        log.errlog("json_config.c", 709, "parse_json",
-                  "JSON data cannot be empty")
-        _fail(process, _INVALID)
-    text = _strip_comments(data.decode("latin-1"))
-    try:
-        value, _, _ = wire.parse(text)
-    except wire.Incomplete:
-        log.errlog("json_config.c", 723, "parse_json",
-                  "Parsing JSON configuration failed (-2)")
-        _fail(process, _INVALID)
-    except wire.Malformed:
-        log.errlog("json_config.c", 723, "parse_json",
-                  "Parsing JSON configuration failed (-1)")
-        _fail(process, _INVALID)
-    if not isinstance(value, dict):
-        log.errlog("json_config.c", 739, "parse_json",
-                  "Invalid JSON configuration: not enclosed in {}.")
-        _fail(process, _INVALID)
-    if "subsystems" not in value:
-        log.warnlog("json_config.c", 618, "spdk_subsystem_load_config",
-                    "No 'subsystems' key JSON configuration file.")
-        return []
-    if not isinstance(value["subsystems"], list):
-        log.errlog("json_config.c", 744, "parse_json",
-                  "Invalid JSON configuration: 'subsystems' should be an "
-                  "array.")
-        _fail(process, _INVALID)
-    return [item for item in value["subsystems"] if isinstance(item, dict)]
 
 
 def _strip_comments(text):
@@ -108,7 +107,7 @@ def _strip_comments(text):
 
 
 class _Sink:
-    """Takes the reply to one call of the file."""
+    """Takes the reply to one call of the file, or to one batch."""
 
     def __init__(self):
         self.data = None
@@ -117,71 +116,214 @@ class _Sink:
         self.data = data
 
 
-def run(process, data, startup):
-    """Make the calls of the file that belong to a state.
+class Loader:
+    """Loads one file.
 
-    :param data: what :func:`read` returned.
-    :param startup: whether the framework is not initialized yet.
-    :raises cmdline.Exit: if a call fails and that is not to be ignored.
+    :param process: the :class:`.process.Process`.
+    :param data: the file (bytes).
     """
-    if data is None:
-        return
-    if not hasattr(process, "parsed_config"):
-        process.parsed_config = _parse(process, data)
-    known = [item["subsystem"]
-             for item in process.target.options.subsystems()]
-    for subsystem in sorted(
-            process.parsed_config,
-            key=lambda item: known.index(item["subsystem"])
-            if item.get("subsystem") in known else -1):
-        if subsystem.get("subsystem") not in known:
-            continue
-        for item in subsystem.get("config") or ():
-            for call in item if isinstance(item, list) else [item]:
-                _call(process, call, startup)
 
+    def __init__(self, process, data):
+        self.process = process
+        self.data = data
+        self.target = process.target
+        self.release = process.options.release
+        self.log = process.log
+        self.ignoring = process.options.ignore_errors
+        self.methods = self.target.methods
+        self.dispatcher = process.dispatcher
+        if process.options.rpcs_allowed is not None:
+            # What is not allowed is known all the same.
+            self.methods = registry.Methods(self.target.app, self.release)
+            if self.release < 2405:
+                self.dispatcher = jsonrpc.Dispatcher(self.target,
+                                                     self.methods)
 
-def _call(process, call, startup):
-    log = process.log
-    name = call.get("method") if isinstance(call, dict) else None
-    methods = process.target.methods.table
-    method = methods.get(name)
-    if method is None:
-        log.errlog("json_config.c", 550,
-                  "app_json_config_load_subsystem_config_entry",
-                  f"Method '{name}' was not found")
-        if process.options.ignore_errors:
+    def load(self):
+        """Make the calls that belong to the target's present state.
+
+        :raises Failed: at the first error that is not to be ignored.
+        """
+        for value in self._subsystems():
+            try:
+                subsystem = decode.obj(value, _SUBSYSTEM)
+            except decode.Refused:
+                self._error(665, "app_json_config_load_subsystem",
+                            "Failed to parse subsystem configuration")
+                raise Failed(-errno.EINVAL) from None
+            for entry in subsystem["config"] or ():
+                if isinstance(entry, list) and self.release.batches:
+                    self._batch(entry, subsystem["subsystem"])
+                else:
+                    self._entry(entry, subsystem["subsystem"])
+
+    def _error(self, line, function, text):
+        self.log.errlog(_FILE, line, function, text)
+
+    def _subsystems(self):
+        """Parse the file.
+
+        :returns: the elements of ``subsystems``.
+        """
+        if not self.data:
+            self._error(709, "parse_json", "JSON data cannot be empty")
+            raise Failed(-errno.EINVAL)
+        try:
+            value, _, _ = wire.parse(
+                _strip_comments(self.data.decode("latin-1")))
+        except (wire.Incomplete, wire.Malformed) as exc:
+            number = -2 if isinstance(exc, wire.Incomplete) else -1
+            self._error(723, "parse_json",
+                        f"Parsing JSON configuration failed ({number})")
+            raise Failed(-errno.EINVAL) from None
+        if not isinstance(value, dict) and self.release >= 2301:
+            self._error(739, "json_config_prepare_ctx",
+                        "Invalid JSON configuration: not enclosed in {}.")
+            raise Failed(-errno.EINVAL)
+        found = value.get("subsystems") if isinstance(value, dict) else None
+        if isinstance(found, list):
+            if not found:
+                self.log.noticelog(_FILE, 773, "json_config_prepare_ctx",
+                                   "'subsystems' configuration is empty")
+            return found
+        if self.release >= 2301 and "subsystems" in value:
+            self._error(744, "json_config_prepare_ctx",
+                        "Invalid JSON configuration: 'subsystems' should "
+                        "be an array.")
+            raise Failed(-errno.EINVAL)
+        self.log.warnlog(_FILE, 618, "json_config_prepare_ctx",
+                         "No 'subsystems' key JSON configuration file.")
+        return []
+
+    def _decoded(self, entry, line, function, text):
+        try:
+            call = decode.obj(entry, _ENTRY)
+        except decode.Refused:
+            self._error(line, function, text)
+            raise Failed(-errno.EINVAL) from None
+        return call
+
+    def _known(self, call, subsystem, batch):
+        """Look a method up.
+
+        :returns: its :class:`.registry.Method`; None if it is passed over.
+        """
+        method = self.methods.table.get(call["method"])
+        if method is not None or self.release < 2301:
+            return method
+        function = "encode_batch_element" if batch else \
+            "app_json_config_load_subsystem_config_entry"
+        linked = [item["subsystem"]
+                  for item in self.target.options.subsystems()]
+        if self.release >= 2405:
+            if self.ignoring:
+                return None
+            if subsystem not in linked:
+                kind = "batch method" if batch else "method"
+                self.log.noticelog(
+                    _FILE, 541, function,
+                    f"Skipping {kind} '{call['method']}' because its "
+                    f"subsystem '{subsystem}' is not linked into this "
+                    "application.")
+                return None
+        if not batch:
+            self._error(550, function,
+                        f"Method '{call['method']}' was not found")
+        raise Failed(-errno.ENOENT)
+
+    def _due(self, method):
+        """Tell whether a method's calls are made in the present state."""
+        if method is None:
+            # Until v22.09 an unknown one was called for the error.
+            return True
+        if not self.target.initialized:
+            return method.startup
+        return method.runtime and not (method.startup
+                                       and self.release >= 2301)
+
+    def _entry(self, entry, subsystem):
+        call = self._decoded(
+            entry, 519, "app_json_config_load_subsystem_config_entry",
+            "Failed to decode config entry")
+        method = self._known(call, subsystem, False)
+        if (method is None and self.release >= 2301) \
+                or not self._due(method):
             return
-        _fail(process, _NOT_FOUND)
-    if startup and not method.startup:
-        return
-    if not startup and not method.runtime:
-        return
-    if not startup and method.startup:
-        # Made already, in the startup state.
-        return
-    sink = _Sink()
-    request = jsonrpc.Request(sink)
-    request.method = name
-    process.dispatcher.call(request, call.get("params"))
-    process.server.run_messages()
-    reply = json.loads(sink.data) if sink.data else {}
-    if "error" not in reply:
-        return
-    log.errlog("json_config.c", 169, "log_rpc_error", "error response:")
-    log.raw(json.dumps(reply["error"], indent=2))
-    if not process.options.ignore_errors:
-        _fail(process, _INVALID)
+        sink = _Sink()
+        self._call(call, sink)
+        self._answered(sink)
 
+    def _batch(self, entries, subsystem):
+        """Make calls together (send_batch_array(), v26.05)."""
+        if not entries:
+            return
+        try:
+            calls = self._of_batch(entries, subsystem)
+        except Failed:
+            calls = []
+        if not calls:
+            self._error(450, "send_batch_array",
+                        "Empty or invalid batch array")
+            raise Failed(-errno.EINVAL)
+        methods = [method for _, method in calls]
+        startup = all(method.startup for method in methods)
+        if not startup and not all(method.runtime for method in methods):
+            self._error(456, "send_batch_array", "Batch contains methods "
+                        "with incompatible state requirements")
+            raise Failed(-errno.EINVAL)
+        if startup == self.target.initialized:
+            return
+        sink = _Sink()
+        batch = jsonrpc.Batch(sink, len(calls))
+        for call, _ in calls:
+            self._call(call, batch)
+        self._answered(sink)
 
-def _fail(process, code):
-    state = "RUNTIME" if process.target.initialized else "STARTUP"
-    number = code - 256
-    process.log.errlog(
-        "app.c", 429, "app_start_application",
-        f"Failed to load subsystems for {state} state with code: {number}")
-    process.stopped_on_error()
-    raise cmdline.Exit(code)
+    def _of_batch(self, entries, subsystem):
+        calls = []
+        for entry in entries:
+            if not isinstance(entry, dict):
+                self._error(348, "encode_batch_element",
+                            "Batch array element is not an object")
+                if not self.ignoring:
+                    raise Failed(-errno.EINVAL)
+                continue
+            try:
+                call = self._decoded(entry, 354, "encode_batch_element",
+                                     "Failed to decode batch entry")
+            except Failed:
+                if not self.ignoring:
+                    raise
+                continue
+            method = self._known(call, subsystem, True)
+            if method is not None:
+                calls.append((call, method))
+        return calls
 
+    def _call(self, call, sink):
+        request = jsonrpc.Request(sink)
+        request.method = call["method"]
+        self.dispatcher.call(request, call.get("params"))
 
-__all__ = ["errors", "read", "run"]
+    def _answered(self, sink):
+        """Wait for the reply and look at it."""
+        server = self.process.server
+        while True:
+            server.run_messages()
+            if sink.data is not None:
+                break
+            if self.process.stopping is not None:
+                raise cmdline.Exit(0)
+            time.sleep(0.001)
+        replies = json.loads(sink.data) if sink.data else {}
+        wrong = [reply["error"] for reply in (
+            replies if isinstance(replies, list) else [replies])
+            if "error" in reply]
+        if not wrong:
+            return
+        blank = " " if self.release < 2605 else ""
+        text = json.dumps(wrong[0], indent=2)[:_ERROR_SIZE]
+        self._error(169, "log_rpc_error",
+                    f"error response:{blank}\n{text}")
+        if not self.ignoring:
+            raise Failed(-errno.EINVAL)

@@ -19,7 +19,7 @@ from cyborg_spdk.simulator.methods import bdev_passthru
 from cyborg_spdk.simulator.methods import bdev_split
 from cyborg_spdk.simulator.methods import bdev_zone_block
 from cyborg_spdk.simulator import nvme
-from cyborg_spdk.simulator import raid
+from cyborg_spdk.simulator import raid_module
 
 
 def load(target):
@@ -27,7 +27,7 @@ def load(target):
     modules = target.bdevs.modules
     for name, module in (
             ("zone_block", bdev_zone_block), ("delay", bdev_delay),
-            ("split", bdev_split), ("error", bdev_error), ("raid", raid),
-            ("passthru", bdev_passthru), ("lvol", bdev_lvol),
-            ("nvme", nvme)):
+            ("split", bdev_split), ("error", bdev_error),
+            ("raid", raid_module), ("passthru", bdev_passthru),
+            ("lvol", bdev_lvol), ("nvme", nvme)):
         modules[name] = module.Module(target)

@@ -23,6 +23,7 @@ import uuid
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import common
+from cyborg_spdk.simulator import nvmf
 
 _IO = ("read", "write", "unmap", "write_zeroes", "flush", "reset",
        "compare", "compare_and_write", "abort", "nvme_admin", "nvme_io",
@@ -105,8 +106,10 @@ class Module:
             if any(self._same(listener.address, address)
                    for listener in subsystem.listeners)]
         if not listening:
-            raise errors.system(errno.EIO if release >= 2405
-                                else errno.ENODEV)
+            # A discovery controller is looked for, another is connected.
+            raise errors.system(
+                errno.EIO if release >= 2405 and subnqn != nvmf.DISCOVERY
+                else errno.ENODEV)
         for _, subsystem in listening:
             if subsystem.nqn == subnqn and (
                     subsystem.allow_any_host or hostnqn in subsystem.hosts):

@@ -38,9 +38,7 @@ class Options:
         self._of_program()
         self.calls = self.facts["config"]
         self.log_flags = self.facts["log_get_flags"]
-        self.scheduler = self.facts["framework_get_scheduler"]
         self.keys = {}
-        self.scheduler_options = {}
         self.crypto_keys = {}
         self.fsdevs = {}
         self.vmd = False

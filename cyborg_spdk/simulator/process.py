@@ -56,6 +56,7 @@ class Process:
         self.core_locks = {}
         self.trace_file = None
         self.stopping = None
+        self.config = None
         self.wakeup = (None, None)
         injected = faults.parse(options.faults, log)
         self.target = targets.Target(app, options.release, log, options)
@@ -78,10 +79,7 @@ class Process:
             self._signals()
             self.claim_cores()
             self._trace()
-            config = configfile.read(self)
-            if self.options.rpc_server:
-                self._listen()
-            return self._serve(config)
+            return self._serve(configfile.read(self))
         except cmdline.Exit as exc:
             return exc.code
         finally:
@@ -89,23 +87,49 @@ class Process:
 
     def _serve(self, config):
         self._pid_file()
-        self.server.serving = self.options.wait_for_rpc
-        if self.options.wait_for_rpc:
-            self.pending_config = config
-        else:
-            self.pending_config = config
+        if config is not None:
+            self.config = configfile.Loader(self, config)
+        waiting = self.options.wait_for_rpc
+        if self.options.release >= 2405:
+            self._load()
+        elif config is not None:
+            # Waited for no call, and listened when all was done.
+            self.initialize()
+            waiting = False
+        if self.options.rpc_server:
+            self._listen()
+        self.server.serving = waiting
+        if not waiting and not self.target.initialized:
             self.initialize()
         self.server.serving = True
         self.server.run()
         self._finish()
         return 0
 
+    def _load(self):
+        """Load what the configuration file has for the present state.
+
+        :raises cmdline.Exit: it failed, with the status of a real target.
+        """
+        if self.config is None:
+            return
+        try:
+            self.config.load()
+        except configfile.Failed as exc:
+            if self.target.initialized and self.options.release >= 2405:
+                self.log.errlog(
+                    "app.c", 429, "app_start_application",
+                    "Failed to load subsystems for RUNTIME state with "
+                    f"code: {exc.number}")
+            self.stopped_on_error()
+            raise cmdline.Exit(exc.number & 0xFF) from None
+
     def initialize(self):
         """Leave the startup state, as the configuration file says."""
-        config, self.pending_config = self.pending_config, None
-        configfile.run(self, config, startup=True)
+        if self.options.release < 2405:
+            self._load()
         self.target.finish_init()
-        configfile.run(self, config, startup=False)
+        self._load()
 
     # Files.
 

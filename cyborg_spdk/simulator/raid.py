@@ -12,18 +12,15 @@
 
 """RAID bdevs: base bdevs that come and go (``module/bdev/raid``)."""
 
+import time
 import uuid as _uuid
-
-from cyborg_spdk.simulator import bdevs
-from cyborg_spdk.simulator import errors
-from cyborg_spdk.simulator.methods import common
 
 # Numbers of the states in releases that show numbers.
 _STATE_NUMBER = {"online": 0, "configuring": 1, "offline": 2}
-_NULL = "00000000-0000-0000-0000-000000000000"
-# Levels that take bases with protection information.
-_PROTECTED = {"raid0"}
-_SUPERBLOCK = 2 ** 20
+NULL = "00000000-0000-0000-0000-000000000000"
+# Bytes that a rebuild copies in a second; a real one goes as fast as its
+# base bdevs do.
+_REBUILD = 2 ** 31
 
 
 class Slot:
@@ -31,7 +28,7 @@ class Slot:
 
     def __init__(self, name):
         self.name = name
-        self.uuid = _NULL
+        self.uuid = NULL
         self.bdev = None
         self.opener = None
         self.offset = 0
@@ -46,8 +43,8 @@ class Raid:
         self.level = level
         self.strip = strip
         self.slots = [Slot(base) for base in names]
-        given = uuid if uuid != _NULL else None
-        self.uuid = given or _NULL
+        given = uuid if uuid != NULL else None
+        self.uuid = given or NULL
         self.given_uuid = given
         if superblock and given is None:
             # It is in the superblocks before the bdev is registered.
@@ -56,11 +53,41 @@ class Raid:
         self.state = "configuring"
         self.fresh = True
         self.bdev = None
+        self.target = None
+        self.rebuild_began = 0.0
 
     @property
     def discovered(self):
         """How many base bdevs are there."""
         return sum(slot.bdev is not None for slot in self.slots)
+
+    def rebuild(self, slot):
+        """Begin to rebuild what a new base is to hold."""
+        self.target, self.rebuild_began = slot, time.monotonic()
+
+    def rebuilding(self):
+        """Tell how far the rebuild of a new base is.
+
+        :returns: blocks of it that are done, or None without a rebuild.
+        """
+        if self.target is None or self.target.bdev is None:
+            return None
+        done = int((time.monotonic() - self.rebuild_began) * _REBUILD
+                   // self.bdev.block_size)
+        if done >= self.bdev.num_blocks:
+            self.target = None
+            return None
+        return done
+
+    def _process(self):
+        """What is shown of a rebuild (raid_bdev_write_info_json())."""
+        done = self.rebuilding()
+        if done is None:
+            return {}
+        return {"process": {
+            "type": "rebuild", "target": self.target.name,
+            "progress": {"blocks": done,
+                         "percent": 100 * done // self.bdev.num_blocks}}}
 
     def facts(self, release):
         """``driver_specific`` and what ``bdev_raid_get_bdevs`` shows."""
@@ -85,196 +112,10 @@ class Raid:
         facts["num_base_bdevs_operational"] = len(self.slots)
         if self.state != "configuring":
             facts["num_base_bdevs_operational"] = self.discovered
+        facts.update(self._process())
         facts["base_bdevs_list"] = [
             {"name": slot.name, "uuid": slot.uuid,
              "is_configured": slot.bdev is not None,
              "data_offset": slot.offset, "data_size": slot.size}
             for slot in self.slots]
         return facts
-
-
-class Module:
-    """The module's state."""
-
-    def __init__(self, target):
-        self.target = target
-        self.raids = {}
-        target.bdevs.examiners.append(self.examine)
-
-    def examine(self, bdev):
-        """A bdev has appeared."""
-        for raid in list(self.raids.values()):
-            for slot in raid.slots:
-                if raid.state == "configuring" and slot.bdev is None \
-                        and slot.name == bdev.name:
-                    try:
-                        self.configure(raid, slot, bdev)
-                    except errors.CallError:
-                        continue
-
-    def configure(self, raid, slot, bdev):
-        """Take a base bdev; go online with the last one.
-
-        :raises errors.CallError: EPERM if it is claimed, EINVAL if it does
-            not go with the others.
-        """
-        layer = self.target.bdevs
-        layer.claim(bdev, "raid")
-        others = [other.bdev for other in raid.slots if other.bdev]
-        release = self.target.release
-        if 2401 <= release < 2405 and raid.fresh:
-            # Compared only with bases whose superblock is read already:
-            # with none, while the RAID bdev is being created.
-            others = []
-        if release >= 2401 and bdev.dif_type and (
-                release < 2405 or raid.level not in _PROTECTED):
-            layer.release(bdev)
-            raise errors.invalid()
-        offset = _SUPERBLOCK // bdev.block_size if raid.superblock else 0
-        if offset >= bdev.num_blocks or any(
-                (other.block_size, other.md_size, other.dif_type)
-                != (bdev.block_size, bdev.md_size, bdev.dif_type)
-                for other in others):
-            layer.release(bdev)
-            raise errors.invalid()
-        slot.bdev, slot.uuid = bdev, bdev.uuid
-        slot.offset = offset
-        slot.size = bdev.num_blocks - offset
-        slot.opener = lambda _bdev: self.removed(raid, slot)
-        bdev.openers.append(slot.opener)
-        if raid.discovered == len(raid.slots):
-            self._start(raid)
-
-    def _start(self, raid):
-        sizes = [slot.size for slot in raid.slots]
-        first = raid.slots[0].bdev
-        if 2401 <= self.target.release < 2405:
-            first = raid.slots[-1].bdev
-        # In 32 bits, with what is lost.
-        strip = raid.strip * 1024 % 2 ** 32 // first.block_size
-        if raid.strip and not strip:
-            raise errors.invalid()
-        strip = max(1, strip)
-        if raid.level == "concat":
-            for slot in raid.slots:
-                slot.size -= slot.size % strip
-            blocks = sum(slot.size for slot in raid.slots)
-        else:
-            size = min(sizes)
-            if raid.level != "raid1":
-                size -= size % strip
-            for slot in raid.slots:
-                slot.size = size
-            count = len(raid.slots)
-            blocks = size * {"raid0": count, "raid1": 1,
-                             "raid5f": count - 1}[raid.level]
-        bdev = bdevs.Bdev("raid", raid.name, first.block_size, blocks,
-                          self._io(raid))
-        bdev.product = "Raid Volume"
-        bdev.uuid = raid.given_uuid
-        bdev.md_size = first.md_size
-        bdev.md_interleave = first.md_interleave
-        bdev.dif_type = first.dif_type
-        bdev.base_bdevs = tuple(slot.bdev for slot in raid.slots)
-        bdev.domains = self._domains(raid)
-        bdev.specific = lambda: {"raid": raid.facts(self.target.release)}
-        bdev.config = lambda: self.config(raid)
-        raid.bdev = bdev
-        self.target.bdevs.register(bdev)
-        raid.uuid = bdev.uuid
-        raid.state = "online"
-
-    def _io(self, raid):
-        io = {"read", "write", "reset", "write_zeroes"}
-        if all("write_zeroes" not in slot.bdev.io for slot in raid.slots):
-            io.discard("write_zeroes")
-        passing = {"raid0", "concat"}
-        if self.target.release >= 2505:
-            passing.add("raid1")
-        for kind in ("flush", "unmap"):
-            if raid.level in passing and all(kind in slot.bdev.io
-                                             for slot in raid.slots):
-                io.add(kind)
-        return io
-
-    def _domains(self, raid):
-        release = self.target.release
-        if release >= 2605:
-            return tuple({"dma_device_type": kind} for slot in raid.slots
-                         if slot.bdev and slot.bdev.module == "malloc"
-                         for kind in ("DMA", "ACCEL"))
-        return tuple(domain for slot in raid.slots if slot.bdev
-                     for domain in slot.bdev.domains)
-
-    def removed(self, raid, slot):
-        """A base bdev goes."""
-        self._free(slot)
-        if raid.bdev is not None and not raid.bdev.removing:
-            slot.name, slot.uuid = None, _NULL
-            spare = {"raid1": len(raid.slots) - 1, "raid5f": 1}
-            if raid.discovered >= len(raid.slots) - spare.get(raid.level, 0) \
-                    and self.target.release >= 2309:
-                raid.bdev.domains = self._domains(raid)
-                return
-            # It stays known until it is deleted.
-            raid.state = "offline"
-            self.target.bdevs.unregister(raid.bdev,
-                                         lambda: self._offline(raid))
-        elif raid.state == "offline":
-            slot.name, slot.uuid = None, _NULL
-            if not raid.discovered:
-                self.raids.pop(raid.name, None)
-        elif raid.bdev is None:
-            slot.uuid = _NULL
-
-    def _offline(self, raid):
-        raid.bdev = None
-        if not raid.discovered:
-            self.raids.pop(raid.name, None)
-
-    def _free(self, slot):
-        if slot.bdev is not None:
-            if slot.opener in slot.bdev.openers:
-                slot.bdev.openers.remove(slot.opener)
-            self.target.bdevs.release(slot.bdev)
-            slot.bdev = None
-
-    def _release(self, raid):
-        for slot in raid.slots:
-            self._free(slot)
-
-    def delete(self, raid, done):
-        """Remove a RAID bdev."""
-        self.raids.pop(raid.name, None)
-        if raid.bdev is not None and not raid.bdev.removing:
-            self.target.bdevs.unregister(
-                raid.bdev, lambda: (self._release(raid), done()))
-        else:
-            self._release(raid)
-            self.target.post(done)
-
-    def config(self, raid):
-        """The call that makes a RAID bdev again, or None: a superblock on
-        the base bdevs does it.
-        """
-        release = self.target.release
-        if raid.superblock or raid.state == "offline":
-            return None
-        params = {"name": raid.name}
-        if release >= 2401:
-            params["uuid"] = raid.uuid
-        if raid.strip or release < 2405:
-            params["strip_size_kb"] = raid.strip
-        params["raid_level"] = raid.level
-        if 2401 <= release < 2405:
-            params["superblock"] = False
-        if release < 2405:
-            params["base_bdevs"] = [slot.bdev.name for slot in raid.slots
-                                    if slot.bdev]
-        else:
-            params["base_bdevs"] = [
-                slot.name or f"removed_base_bdev_{number}"
-                for number, slot in enumerate(raid.slots)]
-        return {"method": common.name(self.target.release,
-                                      "bdev_raid_create"),
-                "params": params}

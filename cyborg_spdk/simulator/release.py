@@ -40,6 +40,7 @@ class Release(int):
     """One release; compares as ``major * 100 + minor``, e.g. 2605.
 
     :ivar tag: ``"v26.05"``; a patch release keeps its patch number.
+    :ivar suffix: ``"-pre"`` of what is not released yet, or ``""``.
     :ivar index: its place in the list of all releases.
     :ivar recv_buffer: bytes that one request may have.
     :ivar max_values: JSON values that one request may have.
@@ -62,6 +63,7 @@ class Release(int):
         self.tag = text
         self.major, self.minor = int(major), int(minor)
         self.patch = int(patch[0]) if patch else 0
+        self.suffix = "-pre" if text.endswith("-pre") else ""
         self.index = known.index(text)
         self.recv_buffer = (256 if self >= 2605 else 32) * 1024
         self.max_values = 8192 if self >= 2605 else 1024

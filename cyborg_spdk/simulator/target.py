@@ -22,6 +22,7 @@ from cyborg_spdk.simulator import iscsi
 from cyborg_spdk.simulator import modules
 from cyborg_spdk.simulator import nvmf
 from cyborg_spdk.simulator import options
+from cyborg_spdk.simulator import scheduler
 from cyborg_spdk.simulator import scsi
 from cyborg_spdk.simulator import vhost
 
@@ -60,6 +61,7 @@ class Target:
         self.started = time.monotonic_ns()
         self.notifications = []
         self.options = options.Options(self)
+        self.scheduler = scheduler.Scheduler(self)
         self.bdevs = bdevs.Layer(self)
         modules.load(self)
         self.nvmf = nvmf.Layer(self) if "nvmf" in self.parts else None
@@ -140,6 +142,7 @@ class Target:
     def finish_init(self):
         """Leave the startup state."""
         self.initialized = True
+        self.scheduler.start()
         if self.nvmf:
             self.nvmf.start()
         if self.iscsi:

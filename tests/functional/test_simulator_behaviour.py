@@ -13,78 +13,17 @@
 """Answers of real targets to calls that are in no recording."""
 
 import re
-import signal
-import unittest
 
 from cyborg_spdk.simulator import fixture
+from tests.functional.fixtures import simulated
 from tests.functional.recordings import replay
 
 _NO_MEMORY = "Cannot allocate memory"
 _NQN = "nqn.2016-06.io.spdk:c1"
 
 
-class Behaviour(unittest.TestCase):
+class Behaviour(simulated.Case):
     """Each was seen on a real target of the same release."""
-
-    def start(self, release, app="nvmf_tgt"):
-        """Start a simulated target."""
-        self.target = fixture.SimulatedTarget(app, release=release,
-                                              poll_ms=1)
-        self.target.start()
-        self.addCleanup(self.target.close)
-        return self.target.call
-
-    def refused(self, code, message, method, **params):
-        """Make a call that is to be refused."""
-        with self.assertRaises(fixture.CallError) as caught:
-            self.target.call(method, **params)
-        self.assertEqual((caught.exception.code, caught.exception.message),
-                         (code, message))
-
-    def malloc(self, *names, blocks=16384, block_size=512):
-        """Make RAM disks."""
-        for name in names:
-            self.target.call("bdev_malloc_create", name=name,
-                             num_blocks=blocks, block_size=block_size)
-
-    def test_raid_stays_offline(self):
-        """A RAID bdev without a base is known until it is deleted."""
-        call = self.start("v26.05")
-        self.malloc("a", "b")
-        call("bdev_raid_create", name="r", raid_level="raid0",
-             base_bdevs=["a", "b"], strip_size_kb=4)
-        call("bdev_malloc_delete", name="a")
-        self.refused(-19, "No such device", "bdev_get_bdevs", name="r")
-        raid, = call("bdev_raid_get_bdevs", category="offline")
-        self.assertEqual([base["name"] for base in raid["base_bdevs_list"]],
-                         [None, "b"])
-        self.assertTrue(call("bdev_get_bdevs", name="b")[0]["claimed"])
-        call("bdev_raid_delete", name="r")
-        self.assertFalse(call("bdev_get_bdevs", name="b")[0]["claimed"])
-
-    def test_raid1_goes_on(self):
-        """A mirror lives as long as one of its bases."""
-        call = self.start("v26.05")
-        self.malloc("a", "b")
-        call("bdev_raid_create", name="r", raid_level="raid1",
-             base_bdevs=["a", "b"])
-        io_types = call("bdev_get_bdevs", name="r")[0]["supported_io_types"]
-        self.assertTrue(io_types["unmap"] and io_types["flush"])
-        call("bdev_malloc_delete", name="a")
-        self.assertEqual(call("bdev_raid_get_bdevs", category="online")[0][
-            "num_base_bdevs_discovered"], 1)
-
-    def test_raid_names_once(self):
-        """A base is in one RAID bdev only, there or not (v22.01)."""
-        call = self.start("v22.01")
-        call("bdev_raid_create", name="r", raid_level="raid0",
-             base_bdevs=["a"], strip_size_kb=4)
-        self.refused(-17, "Failed to add base bdev a to RAID bdev config s: "
-                     "File exists", "bdev_raid_create", name="s",
-                     raid_level="raid0", base_bdevs=["a"], strip_size_kb=4)
-        self.refused(-22, "Failed to add RAID bdev config s: Invalid "
-                     "argument", "bdev_raid_create", name="s",
-                     raid_level="raid0", base_bdevs=["b"], strip_size_kb=3)
 
     def test_split_of_a_claimed_bdev(self):
         """The split is forgotten when its base is somebody's."""
@@ -172,41 +111,6 @@ class Behaviour(unittest.TestCase):
              for thread in call("thread_get_stats")["threads"]],
             [(1, "app_thread"), (3, "cb")])
 
-    def killed(self, number, method, **params):
-        """Make a call that kills the target."""
-        with self.assertRaises((OSError, EOFError)):
-            self.target.call(method, **params)
-        self.assertEqual(self.target.process.wait(30), -number)
-
-    def test_start_of_a_block_controller_kills(self):
-        """The call is for SCSI controllers; the target crashes."""
-        for release in ("v24.01", "v26.05"):
-            call = self.start(release, "vhost")
-            self.malloc("a")
-            call("vhost_create_blk_controller", ctrlr="b", dev_name="a")
-            self.killed(signal.SIGSEGV, "vhost_start_scsi_controller",
-                        ctrlr="b")
-
-    def test_no_block_size_kills(self):
-        """A division by zero, in every release."""
-        for release in ("v22.01", "v24.01", "v26.05"):
-            self.start(release)
-            self.killed(signal.SIGFPE, "bdev_null_create", name="n",
-                        num_blocks=8, block_size=0)
-
-    def test_no_transport_type_kills(self):
-        """A null pointer, from v22.05 to v24.05."""
-        params = {"nqn": _NQN, "listen_address": {"traddr": "127.0.0.1"}}
-        for release in ("v22.01", "v24.01", "v26.05"):
-            call = self.start(release)
-            call("nvmf_create_subsystem", nqn=_NQN)
-            if release == "v24.01":
-                self.killed(signal.SIGSEGV, "nvmf_subsystem_add_listener",
-                            **params)
-            else:
-                self.refused(-32602, "Invalid parameters",
-                             "nvmf_subsystem_add_listener", **params)
-
     def test_resize_is_notified(self):
         """Only since v25.09."""
         for release, number in (("v24.01", 0), ("v26.05", 1)):
@@ -265,3 +169,96 @@ class Behaviour(unittest.TestCase):
             self.refused(-32603, "Internal error",
                          "nvmf_subsystem_add_host", nqn=_NQN,
                          host="nqn.2016-06.io.spdk:h1", psk="zz")
+
+    def test_key_value_bdevs(self):
+        """RAM for keys and values (v26.09), of no size."""
+        call = self.start("v26.09")
+        self.assertEqual(call("bdev_kvmalloc_create"), "KVMalloc0")
+        self.assertEqual(call("bdev_kvmalloc_create", name="k",
+                              max_key_size=0, max_value_size=4096), "k")
+        for bad in ({"max_key_size": 17}, {
+                "max_value_size": 4095, "optimal_value_granularity": 4096}):
+            self.refused(-22, "Invalid argument", "bdev_kvmalloc_create",
+                         **bad)
+        self.refused(-17, "File exists", "bdev_kvmalloc_create", name="k")
+        bdev, = call("bdev_get_bdevs", name="k")
+        self.assertEqual((bdev["block_size"], bdev["num_blocks"]),
+                         (1, 2 ** 64 - 1))
+        self.assertEqual([name for name, there in
+                          bdev["supported_io_types"].items() if there],
+                         ["nvme_admin", "nvme_io", "nvme_iov_md"])
+        made = [item["params"] for item in
+                call("framework_get_config", name="bdev")
+                if item["method"] == "bdev_kvmalloc_create"]
+        self.assertEqual(made[1], {
+            "name": "k", "max_key_size": 16, "max_value_size": 4096,
+            "optimal_value_granularity": 4096, "uuid": bdev["uuid"]})
+        self.assertTrue(call("bdev_kvmalloc_delete", name="k"))
+        self.refused(-19, "No such device", "bdev_kvmalloc_delete",
+                     name="k")
+
+    def test_branch_before_a_release(self):
+        """It still had what the release no longer takes."""
+        for release, known in (("v26.09-pre", True), ("v26.09", False)):
+            call = self.start(release)
+            self.malloc("a")
+            call("nvmf_create_subsystem", nqn=_NQN)
+            params = {"nqn": _NQN, "namespace": {
+                "bdev_name": "a", "hide_metadata": True}}
+            methods = call("rpc_get_methods")
+            self.assertEqual("bdev_nvme_set_multipath_policy" in methods,
+                             known)
+            self.assertEqual("bdev_kvmalloc_create" in methods, not known)
+            self.assertEqual(call("spdk_get_version")["fields"]["suffix"],
+                             "-pre" if known else "")
+            if known:
+                self.assertEqual(call("nvmf_subsystem_add_ns", **params), 1)
+            else:
+                self.refused(-32602, "Invalid parameters",
+                             "nvmf_subsystem_add_ns", **params)
+
+    def test_file_is_looked_at_first(self):
+        """What is wrong with a file is told before what it cannot do."""
+        self.start("v26.05")
+        self.refused(-2, "No such file or directory", "bdev_aio_create",
+                     name="a", filename="/no/such", nowait=True)
+        self.refused(-95, "Operation not supported", "bdev_aio_create",
+                     name="a", filename=__file__, nowait=True,
+                     block_size=512)
+
+    def test_interleaved_metadata_in_the_configuration(self):
+        """The block size is the whole block's."""
+        call = self.start("v26.05")
+        call("bdev_malloc_create", name="a", num_blocks=8, block_size=512,
+             md_size=16, md_interleave=True)
+        made, = (call_["params"] for call_ in
+                 call("framework_get_config", name="bdev")
+                 if call_["method"] == "bdev_malloc_create")
+        self.assertEqual(made["block_size"], 528)
+
+    def test_period_of_the_static_scheduler(self):
+        """It gives its period up when it balances."""
+        call = self.start("v26.05")
+        for period in (0, 60000000):
+            call("framework_set_scheduler", name="static", period=60000000)
+            self.assertEqual(call("framework_get_scheduler")[
+                "scheduler_period"], period)
+        self.refused(-32603, "Unknown error -1", "framework_set_scheduler",
+                     name="dynamic", load_limit=500)
+        self.assertEqual(call("framework_get_scheduler")["load_limit"], 20)
+        self.refused(-32603, "Unknown error -22", "framework_set_scheduler",
+                     name="static", mappings="99:0")
+        self.assertEqual(call("framework_get_scheduler")[
+            "scheduler_period"], 0)
+
+    def test_nobody_to_be_discovered(self):
+        """A discovery controller that is not there is no device."""
+        self.start("v26.05")
+        for nqn, code, text in (
+                (None, -19, "No such device"),
+                ("nqn.2014-08.org.nvmexpress.discovery", -19,
+                 "No such device"),
+                (_NQN, -5, "Input/output error")):
+            self.refused(code, text, "bdev_nvme_attach_controller",
+                         name="n", trtype="TCP", traddr="127.0.0.1",
+                         trsvcid="1", **({"subnqn": nqn} if nqn else {}))

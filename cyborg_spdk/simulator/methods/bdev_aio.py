@@ -59,10 +59,10 @@ def create(target, params, request):
     if filename is None:
         raise errors.invalid()
     readonly = params.get("readonly", False)
-    if params.get("nowait"):
-        # Only for block devices whose driver can.
-        raise errors.system(errno.EOPNOTSUPP)
     size, own = _measure(filename, readonly)
+    if params.get("nowait") and not own:
+        # bdev_aio_open(): block devices alone can.
+        raise errors.system(errno.EOPNOTSUPP)
     block_size = params.get("block_size", 0)
     override = block_size != 0
     if not override:

@@ -10,7 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""``bdev_lvol_*`` (``module/bdev/lvol``)."""
+
+"""Volumes of ``bdev_lvol_*`` (``module/bdev/lvol``)."""
 
 import errno
 import os
@@ -18,9 +19,10 @@ import os
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import lvol
+from cyborg_spdk.simulator.methods.bdev_lvol_store import CLEAR
+from cyborg_spdk.simulator.methods.bdev_lvol_store import later
+from cyborg_spdk.simulator.methods.bdev_lvol_store import layer_of
 from cyborg_spdk.simulator import registry
-
-_CLEAR = ("none", "unmap", "write_zeroes")
 
 
 class Module:
@@ -34,123 +36,10 @@ class Module:
         return []
 
 
-def _layer(target):
-    return target.bdevs.modules["lvol"].layer
-
-
-def _later(target, request, function, *args):
-    target.answer_later(request, function, *args)
-    return registry.PENDING
-
-
-@registry.method("bdev_lvol_create_lvstore")
-def create_lvstore(target, params, request):
-    """Make a store on a bdev."""
-    if params.get("clear_method") is not None \
-            and params["clear_method"].lower() not in _CLEAR:
-        raise errors.CallError(-errno.EINVAL,
-                               "Invalid clear_method parameter")
-    try:
-        store = _create_store(target, params)
-    except errors.CallError as exc:
-        if target.release >= 2305 or exc.code == errors.INVALID_PARAMS:
-            raise
-        # The sign was wrong in both places.
-        raise errors.CallError(-exc.code,
-                               f"Unknown error {exc.code}") from None
-    return _later(target, request, lambda: store.uuid)
-
-
-def _create_store(target, params):
-    name = params["lvs_name"]
-    if not name or len(name.encode()) >= lvol.NAME_MAX:
-        raise errors.invalid()
-    page = params.get("md_page_size", 0)
-    if page and (not 4096 <= page <= 65536 or page & (page - 1)):
-        raise errors.invalid()
-    base = target.bdevs.get(params["bdev_name"])
-    return _layer(target).create_store(
-        base, name, params.get("cluster_sz", 0),
-        params.get("num_md_pages_per_cluster_ratio", 0), page,
-        (params.get("clear_method") or "unmap").lower())
-
-
-@registry.method("bdev_lvol_rename_lvstore")
-def rename_lvstore(target, params, request):
-    """Rename a store."""
-    layer = _layer(target)
-    old, new = params["old_name"], params["new_name"]
-    for store in layer.stores:
-        if store.name == old:
-            break
-    else:
-        raise errors.CallError(-errno.ENOENT, f"Lvol store {old} not found")
-
-    def rename():
-        if new != old:
-            if any(other.name == new for other in layer.stores):
-                raise lvol.failed(errno.EEXIST)
-            store.name = new
-            for volume in store.lvols:
-                if volume.bdev is None:
-                    continue
-                target.bdevs.rename_alias(
-                    volume.bdev, f"{old}/{volume.name}", volume.alias)
-        return True
-
-    return _later(target, request, rename)
-
-
-@registry.method("bdev_lvol_delete_lvstore")
-def delete_lvstore(target, params, request):
-    """Remove a store with all its volumes."""
-    layer = _layer(target)
-    store = layer.find(params.get("uuid"), params.get("lvs_name"))
-
-    def remove():
-        layer.remove_store(store)
-        return True
-
-    return _later(target, request, remove)
-
-
-@registry.method("bdev_lvol_get_lvstores")
-def get_lvstores(target, params, request):
-    """Describe one store or all."""
-    layer = _layer(target)
-    stores = layer.stores
-    if request.params is not None:
-        stores = [layer.find(params.get("uuid"), params.get("lvs_name"))]
-    reply = []
-    for store in stores:
-        info = {"uuid": store.uuid, "name": store.name,
-                "base_bdev": store.base.name,
-                "total_data_clusters": store.total,
-                "free_clusters": store.free,
-                "block_size": store.block_size,
-                "cluster_size": store.cluster}
-        if target.release >= 2405:
-            info["max_growable_size"] = store.max_growable
-        reply.append(info)
-    return reply
-
-
-@registry.method("bdev_lvol_grow_lvstore")
-def grow_lvstore(target, params, request):
-    """Take over a base bdev that has grown."""
-    store = _layer(target).find(params.get("uuid"), params.get("lvs_name"))
-
-    def grow():
-        store.grow()
-        return True
-
-    return _later(target, request, grow)
-
-
 @registry.method("bdev_lvol_get_lvols")
 def get_lvols(target, params, request):
     """Describe the volumes of one store or of all."""
-    layer = _layer(target)
+    layer = layer_of(target)
     stores = layer.stores
     if request.params is not None:
         stores = [layer.find(params.get("lvs_uuid"),
@@ -190,10 +79,10 @@ def _size(params):
 def create(target, params, request):
     """Make a volume."""
     _one_size(params)
-    layer = _layer(target)
+    layer = layer_of(target)
     store = layer.find(params.get("uuid"), params.get("lvs_name"))
     if params.get("clear_method") is not None \
-            and params["clear_method"].lower() not in _CLEAR:
+            and params["clear_method"].lower() not in CLEAR:
         raise errors.CallError(-errno.EINVAL, "Invalid clean_method option")
     store.check_name(params["lvol_name"])
     volume = lvol.Lvol(store, params["lvol_name"],
@@ -208,13 +97,13 @@ def create(target, params, request):
         layer.add(volume)
         return volume.uuid
 
-    return _later(target, request, finish)
+    return later(target, request, finish)
 
 
 @registry.method("bdev_lvol_snapshot")
 def snapshot(target, params, request):
     """Freeze a volume's present content under a name."""
-    layer = _layer(target)
+    layer = layer_of(target)
     volume = layer.of(params["lvol_name"])
 
     def finish():
@@ -236,13 +125,13 @@ def snapshot(target, params, request):
         layer.add(frozen)
         return frozen.uuid
 
-    return _later(target, request, finish)
+    return later(target, request, finish)
 
 
 @registry.method("bdev_lvol_clone")
 def clone(target, params, request):
     """Make a volume that begins as a snapshot."""
-    layer = _layer(target)
+    layer = layer_of(target)
     parent = layer.of(params.get("snapshot_name", ""))
 
     def finish():
@@ -259,13 +148,13 @@ def clone(target, params, request):
         layer.add(volume)
         return volume.uuid
 
-    return _later(target, request, finish)
+    return later(target, request, finish)
 
 
 @registry.method("bdev_lvol_clone_bdev")
 def clone_bdev(target, params, request):
     """Make a volume that begins as another bdev."""
-    layer = _layer(target)
+    layer = layer_of(target)
     try:
         store = layer.find(None, params["lvs_name"])
     except errors.CallError:
@@ -294,7 +183,7 @@ def clone_bdev(target, params, request):
         layer.add(volume)
         return volume.uuid
 
-    return _later(target, request, finish)
+    return later(target, request, finish)
 
 
 @registry.method("bdev_lvol_rename")
@@ -317,13 +206,13 @@ def rename(target, params, request):
         target.bdevs.rename_alias(bdev, old, volume.alias)
         return True
 
-    return _later(target, request, finish)
+    return later(target, request, finish)
 
 
 @registry.method("bdev_lvol_inflate", "bdev_lvol_decouple_parent")
 def inflate(target, params, request):
     """Make a clone independent of its snapshot."""
-    layer = _layer(target)
+    layer = layer_of(target)
     volume = layer.of(params["name"])
     inflate_all = request.method.endswith("inflate") \
         or "inflate" in request.method
@@ -347,14 +236,14 @@ def inflate(target, params, request):
         layer.stand_alone(volume)
         return True
 
-    return _later(target, request, finish)
+    return later(target, request, finish)
 
 
 @registry.method("bdev_lvol_resize")
 def resize(target, params, request):
     """Change the size of a volume."""
     _one_size(params)
-    layer = _layer(target)
+    layer = layer_of(target)
     volume = layer.of(params["name"])
     size = _size(params)
 
@@ -364,13 +253,13 @@ def resize(target, params, request):
         layer.resize(volume, volume.store.clusters(size))
         return True
 
-    return _later(target, request, finish)
+    return later(target, request, finish)
 
 
 @registry.method("bdev_lvol_set_read_only")
 def set_read_only(target, params, request):
     """Take the right to write from a volume."""
-    layer = _layer(target)
+    layer = layer_of(target)
     volume = layer.of(params["name"])
 
     def finish():
@@ -378,13 +267,13 @@ def set_read_only(target, params, request):
         layer.writable(volume)
         return True
 
-    return _later(target, request, finish)
+    return later(target, request, finish)
 
 
 @registry.method("bdev_lvol_delete")
 def delete(target, params, request):
     """Remove a volume."""
-    layer = _layer(target)
+    layer = layer_of(target)
     volume = layer.of(params["name"])
     if len(volume.clones) > 1:
         raise errors.internal(os.strerror(errno.EPERM))

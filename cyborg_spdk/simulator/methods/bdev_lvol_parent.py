@@ -18,11 +18,8 @@ import os
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import lvol
+from cyborg_spdk.simulator.methods.bdev_lvol_store import layer_of
 from cyborg_spdk.simulator import registry
-
-
-def _layer(target):
-    return target.bdevs.modules["lvol"].layer
 
 
 class _Copies:
@@ -34,7 +31,7 @@ class _Copies:
 
 
 def _copies(target):
-    layer = _layer(target)
+    layer = layer_of(target)
     if not hasattr(layer, "copies"):
         layer.copies = _Copies()
     return layer.copies
@@ -43,7 +40,7 @@ def _copies(target):
 @registry.method("bdev_lvol_start_shallow_copy")
 def start_shallow_copy(target, params, request):
     """Copy the clusters that are a volume's own to a bdev."""
-    volume = _layer(target).of(params["src_lvol_name"])
+    volume = layer_of(target).of(params["src_lvol_name"])
     copies = _copies(target)
     number = next(copies.numbers)
     base = target.bdevs.find(params["dst_bdev_name"])
@@ -82,7 +79,7 @@ def check_shallow_copy(target, params, request):
 @registry.method("bdev_lvol_set_parent")
 def set_parent(target, params, request):
     """Have a volume stand on another snapshot."""
-    layer = _layer(target)
+    layer = layer_of(target)
     volume = layer.of(params["lvol_name"])
     parent = layer.of(params["parent_name"])
 
@@ -106,7 +103,7 @@ def set_parent(target, params, request):
 @registry.method("bdev_lvol_set_parent_bdev")
 def set_parent_bdev(target, params, request):
     """Have a volume stand on a bdev outside of its store."""
-    layer = _layer(target)
+    layer = layer_of(target)
     volume = layer.of(params["lvol_name"])
     bdev = target.bdevs.find(params["parent_name"])
 

@@ -94,8 +94,7 @@ def create(target, params, request):
 
 def _config(bdev, release):
     params = {"name": bdev.name, "num_blocks": bdev.num_blocks,
-              "block_size": bdev.block_size - (
-                  bdev.md_size if bdev.md_interleave else 0)}
+              "block_size": bdev.block_size}
     if release >= 2305:
         params["physical_block_size"] = bdev.physical
     if release >= 1804:

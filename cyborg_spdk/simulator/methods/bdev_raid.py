@@ -150,27 +150,19 @@ def add_base_bdev(target, params, request):
     if raid is None:
         raise errors.CallError(
             -errno.ENODEV, f"raid bdev {name} is not found in config")
-    empty = [slot for slot in raid.slots if slot.name is None]
-    base = target.bdevs.find(base_name)
-    verb, number = "add", 0
+    verb = "add"
     if target.release < 2405:
         verb = "attach"
-        if base is None:
+        if target.bdevs.find(base_name) is None:
             raise errors.CallError(
                 -errno.ENODEV, f"Failed to open bdev {base_name}: "
                 f"{os.strerror(errno.ENODEV)}")
-    if not empty:
-        number = errno.EINVAL
-    elif base is None:
-        number = errno.ENODEV
-    elif base.claim:
-        number = errno.EPERM
-    if number:
+    try:
+        module.add(raid, base_name)
+    except errors.CallError as exc:
         raise errors.CallError(
-            -number, f"Failed to {verb} base bdev {base_name} to RAID bdev "
-            f"{name}: {os.strerror(number)}")
-    empty[0].name = base_name
-    module.configure(raid, empty[0], base)
+            exc.code, f"Failed to {verb} base bdev {base_name} to RAID bdev "
+            f"{name}: {exc.message}") from None
     target.answer_later(request, lambda: True)
     return registry.PENDING
 

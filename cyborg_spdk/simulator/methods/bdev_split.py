@@ -37,16 +37,17 @@ class Module:
         """A bdev has appeared."""
         if bdev.name in self.bases and bdev.claim is None:
             try:
-                self.make(bdev)
+                self.make(bdev, bdev.name)
             except errors.CallError:
                 return
 
-    def make(self, base):
+    def make(self, base, name):
         """Split a bdev.
 
+        :param name: the name, or alias, that it was given for it.
         :raises errors.CallError: EINVAL if the size does not fit.
         """
-        count, size_mb = self.bases[base.name]
+        count, size_mb = self.bases[name]
         if size_mb:
             size = size_mb * _MIB % 2 ** 64
             if size % base.block_size:
@@ -61,28 +62,32 @@ class Module:
         if count and base.claim is not None:
             # The first part would claim it.
             raise errors.system(errno.ENOMEM)
-        if any(f"{base.name}p{number}" in self.target.bdevs.by_name
-               for number in range(count)):
+        taken = [number for number in range(count)
+                 if f"{name}p{number}" in self.target.bdevs.by_name]
+        if taken and taken[0]:
+            # The parts before it go after their base was freed.
+            self.target.process.crash(signal.SIGABRT)
+        if taken:
             raise errors.system(errno.ENOMEM)
-        self.parts[base.name] = []
+        self.parts[name] = []
         if not count:
             # Opened, and nobody there to be told that it goes.
             base.holders.add("split")
         for number in range(count):
-            self._part(base, number, number * blocks, blocks)
+            self._part(base, f"{name}p{number}", number * blocks, blocks)
         if count:
             self.target.bdevs.claim(base, "split")
 
-    def _part(self, base, number, offset, blocks):
+    def _part(self, base, name, offset, blocks):
         target = self.target
-        bdev = upper.like("split", f"{base.name}p{number}", base, blocks)
+        bdev = upper.like("split", name, base, blocks)
         bdev.product = "Split Disk"
         bdev.uuid = upper.part_uuid(target.release, base, offset, blocks)
         bdev.specific = lambda: {"split": {"base_bdev": base.name,
                                            "offset_blocks": offset}}
         target.bdevs.register(bdev)
         upper.attach(target, bdev, base, lambda: self._gone(base, bdev))
-        self.parts[base.name].append(bdev)
+        self.parts.setdefault(base.name, []).append(bdev)
 
     def _gone(self, base, bdev):
         """Forget a base with its last part."""
@@ -122,10 +127,13 @@ def create(target, params, request):
     if base is None or base.removing:
         return []
     try:
-        module.make(base)
+        module.make(base, name)
     except errors.CallError as exc:
         del module.bases[name]
         raise failed(-exc.code) from None
+    if base.name != name:
+        # The RPC looks for the parts under the name that is no alias.
+        target.process.crash()
     return [bdev.name for bdev in module.parts[name]]
 
 

@@ -38,60 +38,6 @@ def get_config(target, params, request):
     return registry.PENDING
 
 
-@registry.method("framework_get_scheduler")
-def get_scheduler(target, params, request):
-    """Tell the scheduler."""
-    return dict(target.options.scheduler)
-
-
-@registry.method("framework_get_governor")
-def get_governor(target, params, request):
-    """There is none."""
-    return {}
-
-
-@registry.method("framework_set_scheduler")
-def set_scheduler(target, params, request):
-    """Choose the scheduler."""
-    name = params["name"]
-    release, options = target.release, target.options
-    known = name in ("static", "dynamic", "gscheduler")
-    period = params.get("period", 0)
-    if release < 2505:
-        period = _in_ticks(target, period)
-    elif name == "dynamic" or name == "gscheduler":
-        period = period or options.scheduler["scheduler_period"] or 1000000
-    elif period != 2 ** 64 - 1:
-        # The static scheduler has no period, except this one.
-        period = 0
-    call = options.calls["framework_set_scheduler"]
-    if period:
-        options.scheduler["scheduler_period"] = period
-        call["period"] = period % 2 ** 32
-    if not known:
-        if release < 2305:
-            raise errors.internal()
-        raise errors.internal("Unknown error -22")
-    call["name"] = options.scheduler["scheduler_name"] = name
-    return True
-
-
-def _in_ticks(target, period):
-    """Microseconds as they come back from ticks of 64 bits."""
-    ticks = period * target.tick_rate % 2 ** 64 // 10 ** 6
-    return ticks * 10 ** 6 % 2 ** 64 // target.tick_rate
-
-
-@registry.method("scheduler_set_options")
-def scheduler_set_options(target, params, request):
-    """Set which cores schedule and which are left alone."""
-    target.options.scheduler_options.update(params)
-    if "scheduling_core" in params:
-        target.options.scheduler["scheduling_core"] = \
-            params["scheduling_core"]
-    return True
-
-
 # accel
 
 @registry.method("accel_get_opc_assignments", "accel_get_module_info",

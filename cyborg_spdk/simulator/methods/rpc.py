@@ -46,7 +46,7 @@ def get_version(target, params, request):
     """Tell the release."""
     release = target.release
     fields = {"major": release.major, "minor": release.minor,
-              "patch": release.patch, "suffix": ""}
+              "patch": release.patch, "suffix": release.suffix}
     if release.commit:
         fields["commit"] = release.commit
     return {"version": release.version, "fields": fields}

@@ -218,4 +218,5 @@ def _release(side):
     version = side.call('{"id":0,"method":"spdk_get_version",'
                         '"jsonrpc":"2.0"}')['result']['fields']
     patch = f'.{version["patch"]}' if version['patch'] else ''
-    return f'v{version["major"]}.{version["minor"]:02d}{patch}'
+    return (f'v{version["major"]}.{version["minor"]:02d}{patch}'
+            + version['suffix'])

@@ -48,12 +48,6 @@ def _unknown_base(world, params):
                for name in ('base_bdev', 'cache'))
 
 
-def _shown_metadata(world, params):
-    namespace = params.get('namespace')
-    return not isinstance(namespace, dict) \
-        or 'hide_metadata' not in namespace
-
-
 #: (first release, last release, method, rule that a call must meet).
 RULES = (
     # Ends once the machine has been up for longer; see the TSC.
@@ -66,7 +60,6 @@ RULES = (
     (2601, LAST, 'iscsi_create_portal_group', _free_portals),
     (2401, 2401, 'bdev_null_create', _without('md_size')),
     (0, 2205, 'bdev_ftl_create', _unknown_base),
-    (2609, 2609, 'nvmf_subsystem_add_ns', _shown_metadata),
 )
 
 

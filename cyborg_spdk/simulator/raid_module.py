@@ -1,0 +1,260 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""The module of RAID bdevs: takes base bdevs and gives them up."""
+
+import errno
+
+from cyborg_spdk.simulator import bdevs
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator.methods import common
+from cyborg_spdk.simulator import raid as raids
+
+# Levels that take bases with protection information.
+_PROTECTED = {"raid0"}
+_SUPERBLOCK = 2 ** 20
+
+
+class Module:
+    """The module's state."""
+
+    def __init__(self, target):
+        self.target = target
+        self.raids = {}
+        target.bdevs.examiners.append(self.examine)
+
+    def examine(self, bdev):
+        """A bdev has appeared."""
+        for raid in list(self.raids.values()):
+            for slot in raid.slots:
+                if raid.state == "configuring" and slot.bdev is None \
+                        and slot.name == bdev.name:
+                    try:
+                        self.configure(raid, slot, bdev)
+                    except errors.CallError:
+                        continue
+
+    def configure(self, raid, slot, bdev):
+        """Take a base bdev; go online with the last one.
+
+        What is online already takes it as the target of a rebuild.
+
+        :raises errors.CallError: EPERM if it is claimed, EINVAL if it does
+            not go with the others.
+        """
+        layer = self.target.bdevs
+        layer.claim(bdev, "raid")
+        others = [other.bdev for other in raid.slots if other.bdev]
+        release = self.target.release
+        if 2401 <= release < 2405 and raid.fresh:
+            # Compared only with bases whose superblock is read already:
+            # with none, while the RAID bdev is being created.
+            others = []
+        if release >= 2401 and bdev.dif_type and (
+                release < 2405 or raid.level not in _PROTECTED):
+            layer.release(bdev)
+            raise errors.invalid()
+        offset = _SUPERBLOCK // bdev.block_size if raid.superblock else 0
+        if offset >= bdev.num_blocks or any(
+                (other.block_size, other.md_size, other.dif_type)
+                != (bdev.block_size, bdev.md_size, bdev.dif_type)
+                for other in others):
+            layer.release(bdev)
+            raise errors.invalid()
+        if raid.state == "online":
+            # A place keeps its size while nothing is in it.
+            if offset + slot.size > bdev.num_blocks:
+                layer.release(bdev)
+                raise errors.invalid()
+        else:
+            slot.size = bdev.num_blocks - offset
+        slot.bdev, slot.uuid = bdev, bdev.uuid
+        slot.offset = offset
+        slot.opener = lambda _bdev: self.removed(raid, slot)
+        bdev.openers.append(slot.opener)
+        if raid.state == "online":
+            raid.rebuild(slot)
+            raid.bdev.domains = self._domains(raid)
+        elif raid.state == "configuring" \
+                and raid.discovered == len(raid.slots):
+            self._start(raid)
+
+    def add(self, raid, name):
+        """Put a bdev into an empty place (raid_bdev_add_base_bdev()).
+
+        :raises errors.CallError: EPERM while a rebuild goes on or if the
+            bdev is claimed, EINVAL without a place that fits, ENODEV.
+        """
+        release = self.target.release
+        bdev = self.target.bdevs.find(name)
+        if release >= 2405 and raid.rebuilding() is not None:
+            raise errors.not_permitted()
+        if release < 2405 and raid.state != "online":
+            raise errors.invalid()
+        empty = [slot for slot in raid.slots
+                 if slot.name is None and slot.uuid == raids.NULL]
+        if raid.state == "configuring" and bdev is not None:
+            # It comes back to where it was.
+            empty = [slot for slot in raid.slots
+                     if slot.name is None and slot.uuid == bdev.uuid] + empty
+        if not empty:
+            raise errors.invalid()
+        slot = empty[0]
+        if bdev is None or bdev.removing:
+            if raid.state == "configuring":
+                # Waited for.
+                slot.name = name
+            raise errors.system(errno.ENODEV)
+        slot.name = name
+        try:
+            self.configure(raid, slot, bdev)
+        except errors.CallError:
+            slot.name = None
+            raise
+
+    def _start(self, raid):
+        sizes = [slot.size for slot in raid.slots]
+        first = raid.slots[0].bdev
+        if 2401 <= self.target.release < 2405:
+            first = raid.slots[-1].bdev
+        # In 32 bits, with what is lost.
+        strip = raid.strip * 1024 % 2 ** 32 // first.block_size
+        if raid.strip and not strip:
+            raise errors.invalid()
+        strip = max(1, strip)
+        if raid.level == "concat":
+            for slot in raid.slots:
+                slot.size -= slot.size % strip
+            blocks = sum(slot.size for slot in raid.slots)
+        else:
+            size = min(sizes)
+            if raid.level != "raid1":
+                size -= size % strip
+            for slot in raid.slots:
+                slot.size = size
+            count = len(raid.slots)
+            blocks = size * {"raid0": count, "raid1": 1,
+                             "raid5f": count - 1}[raid.level]
+        bdev = bdevs.Bdev("raid", raid.name, first.block_size, blocks,
+                          self._io(raid))
+        bdev.product = "Raid Volume"
+        bdev.uuid = raid.given_uuid
+        bdev.md_size = first.md_size
+        bdev.md_interleave = first.md_interleave
+        bdev.dif_type = first.dif_type
+        bdev.base_bdevs = tuple(slot.bdev for slot in raid.slots)
+        bdev.domains = self._domains(raid)
+        bdev.specific = lambda: {"raid": raid.facts(self.target.release)}
+        bdev.config = lambda: self.config(raid)
+        raid.bdev = bdev
+        self.target.bdevs.register(bdev)
+        raid.uuid = bdev.uuid
+        raid.state = "online"
+
+    def _io(self, raid):
+        io = {"read", "write", "reset", "write_zeroes"}
+        if all("write_zeroes" not in slot.bdev.io for slot in raid.slots):
+            io.discard("write_zeroes")
+        passing = {"raid0", "concat"}
+        if self.target.release >= 2505:
+            passing.add("raid1")
+        for kind in ("flush", "unmap"):
+            if raid.level in passing and all(kind in slot.bdev.io
+                                             for slot in raid.slots):
+                io.add(kind)
+        return io
+
+    def _domains(self, raid):
+        release = self.target.release
+        if release >= 2605:
+            return tuple({"dma_device_type": kind} for slot in raid.slots
+                         if slot.bdev and slot.bdev.module == "malloc"
+                         for kind in ("DMA", "ACCEL"))
+        return tuple(domain for slot in raid.slots if slot.bdev
+                     for domain in slot.bdev.domains)
+
+    def removed(self, raid, slot):
+        """A base bdev goes."""
+        self._free(slot)
+        if raid.bdev is not None and not raid.bdev.removing:
+            slot.name, slot.uuid = None, raids.NULL
+            spare = {"raid1": len(raid.slots) - 1, "raid5f": 1}
+            if raid.discovered >= len(raid.slots) - spare.get(raid.level, 0) \
+                    and self.target.release >= 2309:
+                raid.bdev.domains = self._domains(raid)
+                return
+            # It stays known until it is deleted.
+            raid.state = "offline"
+            self.target.bdevs.unregister(raid.bdev,
+                                         lambda: self._offline(raid))
+        elif raid.state == "offline":
+            slot.name, slot.uuid = None, raids.NULL
+            if not raid.discovered:
+                self.raids.pop(raid.name, None)
+        elif raid.bdev is None and self.target.release < 2301:
+            slot.uuid = raids.NULL
+        elif raid.bdev is None:
+            # Its place is kept for the one of the same UUID.
+            slot.name = None
+
+    def _offline(self, raid):
+        raid.bdev = None
+        if not raid.discovered:
+            self.raids.pop(raid.name, None)
+
+    def _free(self, slot):
+        if slot.bdev is not None:
+            if slot.opener in slot.bdev.openers:
+                slot.bdev.openers.remove(slot.opener)
+            self.target.bdevs.release(slot.bdev)
+            slot.bdev = None
+
+    def _release(self, raid):
+        for slot in raid.slots:
+            self._free(slot)
+
+    def delete(self, raid, done):
+        """Remove a RAID bdev."""
+        self.raids.pop(raid.name, None)
+        if raid.bdev is not None and not raid.bdev.removing:
+            self.target.bdevs.unregister(
+                raid.bdev, lambda: (self._release(raid), done()))
+        else:
+            self._release(raid)
+            self.target.post(done)
+
+    def config(self, raid):
+        """The call that makes a RAID bdev again, or None: a superblock on
+        the base bdevs does it.
+        """
+        release = self.target.release
+        if raid.superblock or raid.state == "offline":
+            return None
+        params = {"name": raid.name}
+        if release >= 2401:
+            params["uuid"] = raid.uuid
+        if raid.strip or release < 2405:
+            params["strip_size_kb"] = raid.strip
+        params["raid_level"] = raid.level
+        if 2401 <= release < 2405:
+            params["superblock"] = False
+        if release < 2405:
+            params["base_bdevs"] = [slot.bdev.name for slot in raid.slots
+                                    if slot.bdev]
+        else:
+            params["base_bdevs"] = [
+                slot.name or f"removed_base_bdev_{number}"
+                for number, slot in enumerate(raid.slots)]
+        return {"method": common.name(self.target.release,
+                                      "bdev_raid_create"),
+                "params": params}

@@ -1,0 +1,123 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""RAID bdevs that lose base bdevs and get others."""
+
+from tests.functional.fixtures import simulated
+
+
+class Raid(simulated.Case):
+    """Each was seen on a real target of the same release."""
+
+    def test_raid_stays_offline(self):
+        """A RAID bdev without a base is known until it is deleted."""
+        call = self.start("v26.05")
+        self.malloc("a", "b")
+        call("bdev_raid_create", name="r", raid_level="raid0",
+             base_bdevs=["a", "b"], strip_size_kb=4)
+        call("bdev_malloc_delete", name="a")
+        self.refused(-19, "No such device", "bdev_get_bdevs", name="r")
+        raid, = call("bdev_raid_get_bdevs", category="offline")
+        self.assertEqual([base["name"] for base in raid["base_bdevs_list"]],
+                         [None, "b"])
+        self.assertTrue(call("bdev_get_bdevs", name="b")[0]["claimed"])
+        call("bdev_raid_delete", name="r")
+        self.assertFalse(call("bdev_get_bdevs", name="b")[0]["claimed"])
+
+    def test_raid1_goes_on(self):
+        """A mirror lives as long as one of its bases."""
+        call = self.start("v26.05")
+        self.malloc("a", "b")
+        call("bdev_raid_create", name="r", raid_level="raid1",
+             base_bdevs=["a", "b"])
+        io_types = call("bdev_get_bdevs", name="r")[0]["supported_io_types"]
+        self.assertTrue(io_types["unmap"] and io_types["flush"])
+        call("bdev_malloc_delete", name="a")
+        self.assertEqual(call("bdev_raid_get_bdevs", category="online")[0][
+            "num_base_bdevs_discovered"], 1)
+
+    def test_raid_names_once(self):
+        """A base is in one RAID bdev only, there or not (v22.01)."""
+        call = self.start("v22.01")
+        call("bdev_raid_create", name="r", raid_level="raid0",
+             base_bdevs=["a"], strip_size_kb=4)
+        self.refused(-17, "Failed to add base bdev a to RAID bdev config s: "
+                     "File exists", "bdev_raid_create", name="s",
+                     raid_level="raid0", base_bdevs=["a"], strip_size_kb=4)
+        self.refused(-22, "Failed to add RAID bdev config s: Invalid "
+                     "argument", "bdev_raid_create", name="s",
+                     raid_level="raid0", base_bdevs=["b"], strip_size_kb=3)
+
+    def bases(self, name):
+        """Name and configured of each place of a RAID bdev."""
+        raid, = (raid for raid in self.target.call(
+            "bdev_raid_get_bdevs", category="all") if raid["name"] == name)
+        return [(base["name"], base["is_configured"])
+                for base in raid["base_bdevs_list"]]
+
+    def test_mirror_gets_another_base(self):
+        """It must not be smaller than the place; the rebuild goes on."""
+        call = self.start("v26.05")
+        self.malloc("a", "b")
+        self.malloc("big", blocks=32768)
+        self.malloc("small", blocks=8192)
+        call("bdev_raid_create", name="r", raid_level="raid1",
+             base_bdevs=["a", "b"])
+        call("bdev_raid_remove_base_bdev", name="b")
+        self.assertEqual(self.bases("r"), [("a", True), (None, False)])
+        for base, code, text in (("small", -22, "Invalid argument"),
+                                 ("gone", -19, "No such device")):
+            self.refused(code, f"Failed to add base bdev {base} to RAID "
+                         f"bdev r: {text}", "bdev_raid_add_base_bdev",
+                         raid_bdev="r", base_bdev=base)
+        self.assertTrue(call("bdev_raid_add_base_bdev", raid_bdev="r",
+                             base_bdev="big"))
+        self.assertEqual(self.bases("r"), [("a", True), ("big", True)])
+        raid, = call("bdev_raid_get_bdevs", category="online")
+        self.assertEqual(raid["num_base_bdevs_operational"], 2)
+        self.assertEqual(raid["base_bdevs_list"][1]["data_size"], 16384)
+
+    def test_one_rebuild_at_a_time(self):
+        """A second base is refused until the first one is rebuilt."""
+        call = self.start("v26.05")
+        for name in "abcd":
+            call("bdev_null_create", name=name, num_blocks=2 ** 40,
+                 block_size=512)
+        call("bdev_raid_create", name="r", raid_level="raid1",
+             base_bdevs=["a", "b", "c"])
+        for name in "bc":
+            call("bdev_raid_remove_base_bdev", name=name)
+        call("bdev_raid_add_base_bdev", raid_bdev="r", base_bdev="b")
+        process = call("bdev_raid_get_bdevs", category="online")[0][
+            "process"]
+        self.assertEqual((process["type"], process["target"]),
+                         ("rebuild", "b"))
+        self.refused(-1, "Failed to add base bdev c to RAID bdev r: "
+                     "Operation not permitted", "bdev_raid_add_base_bdev",
+                     raid_bdev="r", base_bdev="c")
+
+    def test_place_is_kept_for_a_uuid(self):
+        """What is not online yet waits for the same bdev."""
+        call = self.start("v26.05")
+        self.malloc("a", "b", "c")
+        call("bdev_raid_create", name="r", raid_level="raid0",
+             base_bdevs=["a", "b", "later"], strip_size_kb=4)
+        call("bdev_raid_remove_base_bdev", name="b")
+        self.assertEqual(self.bases("r"), [
+            ("a", True), (None, False), ("later", False)])
+        self.refused(-22, "Failed to add base bdev c to RAID bdev r: "
+                     "Invalid argument", "bdev_raid_add_base_bdev",
+                     raid_bdev="r", base_bdev="c")
+        call("bdev_raid_add_base_bdev", raid_bdev="r", base_bdev="b")
+        self.assertEqual(self.bases("r"), [
+            ("a", True), ("b", True), ("later", False)])
