@@ -27,7 +27,8 @@ _IO_TYPES_2409 = (
     "nvme_io_md", "write_zeroes", "zcopy", "get_zone_info",
     "zone_management", "zone_append", "compare", "compare_and_write",
     "abort", "seek_hole", "seek_data", "copy", "nvme_iov_md")
-_IO_TYPES_2601 = _IO_TYPES_2409 + ("nvme_nssr", "write_uncorrectable")
+_IO_TYPES_2509 = _IO_TYPES_2409 + ("nvme_nssr",)
+_IO_TYPES_2601 = _IO_TYPES_2509 + ("write_uncorrectable",)
 
 EXCLUSIVE = "exclusive_write"
 READ_MANY_WRITE_ONE = "read_many_write_one"
@@ -46,7 +47,9 @@ def io_type_names(release):
         return _IO_TYPES_OLD
     if release < 2409:
         return _IO_TYPES_2209
-    return _IO_TYPES_2409 if release < 2601 else _IO_TYPES_2601
+    if release < 2509:
+        return _IO_TYPES_2409
+    return _IO_TYPES_2509 if release < 2601 else _IO_TYPES_2601
 
 
 class Bdev:
@@ -123,7 +126,7 @@ class Layer:
         self.options = {"bdev_io_pool_size": 65535,
                         "bdev_io_cache_size": 256,
                         "bdev_auto_examine": True}
-        if target.release >= 2301:
+        if target.release >= 2401:
             self.options["iobuf_small_cache_size"] = 128
             self.options["iobuf_large_cache_size"] = 16
 

@@ -30,7 +30,7 @@ def in_use(target):
     :returns: set of bdevs; the cost is linear in their number.
     """
     holders = ["lvol", "NVMe-oF Target"]
-    if target.release >= 2305:
+    if target.release >= 2401:
         holders.append("raid")
     found = set()
     todo = [bdev for bdev in target.bdevs.list if bdev.channel or (
@@ -55,7 +55,7 @@ def describe(target, bdev):
     counters = {"read": (reads * bdev.block_size, reads),
                 "write": bdev.written, "unmap": bdev.unmapped}
     info = {"name": bdev.name}
-    kinds = _KINDS if release >= 2305 else _KINDS[:3]
+    kinds = _KINDS if release >= 2301 else _KINDS[:3]
     for past, kind in kinds:
         size, number = counters.get(kind, (0, 0))
         info[f"bytes_{past}"] = size
@@ -63,17 +63,17 @@ def describe(target, bdev):
     for _, kind in kinds:
         number = counters.get(kind, (0, 0))[1]
         info[f"{kind}_latency_ticks"] = number * _LATENCY
-        if release >= 2305:
+        if release >= 2301:
             extreme = _LATENCY if number else 0
             info[f"max_{kind}_latency_ticks"] = extreme
             info[f"min_{kind}_latency_ticks"] = extreme
-    if release >= 2305:
+    if release >= 2301:
         info["io_error"] = {}
     if bdev.period:
         info["queue_depth_polling_period"] = bdev.period
         info["queue_depth"] = 0
         info["io_time"] = 0
         info["weighted_io_time"] = 0
-    if bdev.module == "nvme" and release >= 2409:
+    if bdev.module == "nvme" and release >= 2301:
         info["driver_specific"] = {}
     return info

@@ -108,7 +108,7 @@ class Module:
         if not listening:
             # A discovery controller is looked for, another is connected.
             raise errors.system(
-                errno.EIO if release >= 2405 and subnqn != nvmf.DISCOVERY
+                errno.EIO if release >= 2601 and subnqn != nvmf.DISCOVERY
                 else errno.ENODEV)
         for _, subsystem in listening:
             if subsystem.nqn == subnqn and (
@@ -161,7 +161,7 @@ class Module:
         bdev.numa_id = -1
         if release >= 2509:
             bdev.preferred = (1, 1, 256, 1, 1)
-        if release >= 2409:
+        if release >= 2405:
             bdev.domains = ({"dma_device_type": "DMA"},)
         bdev.specific = lambda: self._facts(controller, nsid)
         bdev.controller = controller
@@ -172,7 +172,7 @@ class Module:
         release = self.target.release
         subsystem = controller.subsystem
         data = {}
-        if release >= 2301:
+        if release >= 2205:
             data["cntlid"] = controller.cntlid
         data.update({
             "vendor_id": "0x8086", "model_number": subsystem.model,
@@ -181,17 +181,17 @@ class Module:
             "subnqn": subsystem.nqn,
             "oacs": {"security": 0, "format": 0, "firmware": 0,
                      "ns_manage": 0}})
-        if release >= 2301:
+        if release >= 2205:
             data["multi_ctrlr"] = True
             data["ana_reporting"] = subsystem.ana_reporting
         ns_data = {"id": nsid}
-        if release >= 2301:
+        if release >= 2205:
             ns_data["can_share"] = True
         path = {"trid": controller.trid, "ctrlr_data": data,
-                "vs": {"nvme_version": "2.0" if release >= 2605
+                "vs": {"nvme_version": "2.0" if release >= 2601
                        else "1.3"}, "ns_data": ns_data}
         facts = {"nvme": [path]}
-        if release >= 2301:
+        if release >= 2205:
             facts["mp_policy"] = "active_passive"
         return facts
 
@@ -226,9 +226,9 @@ class Module:
                 if release >= since:
                     params[key] = controller.params.get(key, default)
             for key in ("hdgst", "ddgst"):
-                if release >= 2104:
+                if release >= 2305:
                     params[key] = controller.params.get(key, False)
-            if release >= 2505:
+            if release >= 2409:
                 params["multipath"] = controller.params.get(
                     "multipath", "multipath")
             calls.append({"method": common.name(

@@ -62,7 +62,6 @@ class Namespace:
         self.anagrpid = params.get("anagrpid") or nsid
         self.ptpl_file = params.get("ptpl_file")
         self.no_auto_visible = params.get("no_auto_visible", False)
-        self.hide_metadata = params.get("hide_metadata", False)
         self.hosts = []
         self.opener = None
 
@@ -193,8 +192,8 @@ class Layer:
             raise errors.invalid_params()
         bdevs.claim(bdev, _MODULE)
         namespace = Namespace(nsid, bdev, params)
-        if self.target.release < 2205 and not params.get("nguid"):
-            namespace.nguid = _uuid.UUID(bdev.uuid).hex.upper()
+        if self.target.release < 2107:
+            namespace.nguid = params.get("nguid", "")
 
         def removed(_bdev):
             self.remove_namespace(subsystem, nsid)

@@ -48,7 +48,7 @@ def _subsystems(target, subsystems):
             listeners = _listeners(target, subsystem)
             if not subsystem.discovery:
                 result.append(_create(target, subsystem))
-            if target.release < 2301:
+            if target.release < 2209:
                 result += listeners + hosts + namespaces
             else:
                 result += hosts + namespaces + listeners
@@ -59,7 +59,8 @@ def _subsystems(target, subsystems):
     for subsystem in subsystems:
         hosts += _hosts(subsystem)
         namespaces += _namespaces(target, subsystem)
-        visible += _visible(subsystem)
+        for nsid, namespace in sorted(subsystem.namespaces.items()):
+            visible += _visible(subsystem, nsid, namespace)
         listeners += _listeners(target, subsystem)
     return [creates, hosts, namespaces, visible, listeners]
 
@@ -78,11 +79,13 @@ def _create(target, subsystem):
     if release >= 2107:
         params["min_cntlid"] = subsystem.min_cntlid
         params["max_cntlid"] = subsystem.max_cntlid
-    if release >= 2010:
+    if release >= 2110:
         params["ana_reporting"] = subsystem.ana_reporting
     if release >= 2605:
         params["dmrsl"] = subsystem.dmrsl
         params["wzsl"] = subsystem.wzsl
+    elif release >= 2601:
+        params.update(subsystem.extra)
     if release >= 2601:
         params["passthrough"] = subsystem.passthrough
         params["enable_nssr"] = subsystem.enable_nssr
@@ -113,18 +116,17 @@ def _namespaces(target, subsystem):
             params["anagrpid"] = namespace.anagrpid
         if target.release >= 2405:
             params["no_auto_visible"] = namespace.no_auto_visible
-        if namespace.hide_metadata:
-            params["hide_metadata"] = True
         result.append({"method": "nvmf_subsystem_add_ns",
                        "params": {"nqn": subsystem.nqn,
                                   "namespace": params}})
+        if 2409 <= target.release < 2605:
+            result += _visible(subsystem, nsid, namespace)
     return result
 
 
-def _visible(subsystem):
+def _visible(subsystem, nsid, namespace):
     return [{"method": "nvmf_ns_add_host",
              "params": {"nqn": subsystem.nqn, "nsid": nsid, "host": host}}
-            for nsid, namespace in sorted(subsystem.namespaces.items())
             for host in namespace.hosts]
 
 
@@ -133,7 +135,7 @@ def _listeners(target, subsystem):
     for listener in subsystem.listeners:
         params = {"nqn": subsystem.nqn, "listen_address":
                   dict(listener.address)}
-        if target.release >= 2305:
+        if target.release >= 2309:
             params["secure_channel"] = listener.secure_channel
         params.update(listener.params)
         result.append({"method": "nvmf_subsystem_add_listener",

@@ -34,21 +34,21 @@ def defaults(release):
     options["max_aq_depth"] = 128
     if release < 2605:
         options["num_shared_buffers"] = 511
-        options["buf_cache_size"] = _NO_LIMIT if release >= 2301 else 32
+        options["buf_cache_size"] = _NO_LIMIT if release >= 2305 else 32
     else:
         options["iobuf_small_cache_size"] = _NO_LIMIT
         options["iobuf_large_cache_size"] = _NO_LIMIT
     options["dif_insert_or_strip"] = False
-    if release >= 2110:
+    if release >= 2201:
         options["zcopy"] = False
     options["c2h_success"] = True
     options["sock_priority"] = 0
-    if release >= 2010:
+    if release >= 2007:
         options["abort_timeout_sec"] = 1
     if release >= 2405:
         options["ack_timeout"] = 0
         options["data_wr_pool_size"] = 0
-    if release >= 2505:
+    if release >= 2601:
         options["disable_command_passthru"] = False
     if release >= 2601:
         options["kas"] = 100
@@ -70,7 +70,7 @@ class _Checked:
         self.failed = failed
         # What the transport itself refuses is told later, in other words.
         self.refused = errors.internal("Failed to create transport.") \
-            if self.release >= 2309 else failed
+            if self.release >= 2305 else failed
         self.options = defaults(self.release)
         for key in self.options:
             if params.get(key) is not None and key not in _LOST:

@@ -90,7 +90,7 @@ class Layer:
 
     def ordered(self):
         """The controllers in the order in which the release lists them."""
-        if self.target.release >= 2409:
+        if self.target.release >= 2501:
             return sorted(self.controllers.values(), key=lambda c: c.name)
         return list(self.controllers.values())
 
@@ -159,7 +159,7 @@ class Layer:
         controller.bdev = bdev
         controller.opener = lambda _bdev: self.detach(controller)
         bdev.openers.append(controller.opener)
-        bdev.channel = self.target.release < 2305
+        bdev.channel = self.target.release < 2309
 
     @staticmethod
     def detach(controller):

@@ -37,7 +37,7 @@ def _check(release, params):
                   "block size")
     if release >= 2409 and md_size not in _MD_SIZES:
         raise errors.invalid()
-    data = block_size - (md_size if release < 2301 else 0)
+    data = block_size - (md_size if release < 2401 else 0)
     if data % 512:
         raise bad(f"Data block size {block_size} is not a multiple of 512")
     if params.get("physical_block_size", 0) % 512:
@@ -46,7 +46,7 @@ def _check(release, params):
                   "512")
     if not params["num_blocks"]:
         raise bad("Disk num_blocks must be greater than 0")
-    common.old_uuid(release, params, 2305)
+    common.old_uuid(release, params, 2401)
     if not 0 <= dif_type <= 3:
         raise bad("Invalid protection information type")
     if dif_type and not md_size:
@@ -65,7 +65,7 @@ def create(target, params, request):
         # A real target divides by it.
         target.process.crash(signal.SIGFPE)
     md_size = params.get("md_size", 0)
-    block_size = params["block_size"] + (md_size if release >= 2301 else 0)
+    block_size = params["block_size"] + (md_size if release >= 2401 else 0)
     bdev = bdevs.Bdev("null", params["name"], block_size,
                       params["num_blocks"], _IO)
     bdev.product = "Null disk"

@@ -51,7 +51,7 @@ class Module:
             if bdev.module == "passthru":
                 params = {"base_bdev_name": bdev.base_bdevs[0].name,
                           "name": bdev.name}
-                if self.target.release >= 2305:
+                if self.target.release >= 2309:
                     params["uuid"] = bdev.uuid
                 calls.append({"method": common.name(
                     self.target.release, "bdev_passthru_create"),

@@ -72,7 +72,7 @@ def io_types(bdev, release):
         bdev.io |= {"abort"}
     if release >= 2409:
         bdev.io |= {"zcopy", "compare", "copy"}
-    if 2205 <= release < 2605:
+    if 2305 <= release < 2605:
         bdev.domains = ({"dma_device_id": "SPDK_ACCEL_DMA_DEVICE",
                          "dma_device_type": 2},)
 

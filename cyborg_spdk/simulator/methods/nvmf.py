@@ -196,12 +196,15 @@ def create_subsystem(target, params, request):
     if label and (len(label) < 4 or not nvmf.printable(label, 256)):
         raise errors.invalid_params("Invalid admin_label")
     subsystem.admin_label = label
-    _sizes(target, subsystem, params)
+    if target.release >= 2605:
+        _sizes(subsystem, params)
     low = params.get("min_cntlid", 1)
     high = params.get("max_cntlid", 65519)
     if not 1 <= low <= high <= 65519:
         raise errors.invalid_params(f"Invalid cntlid range [{low}-{high}]")
     subsystem.min_cntlid, subsystem.max_cntlid = low, high
+    if target.release < 2605:
+        _kib_sizes(target.release, subsystem, params)
     tgt.subsystems[nqn] = subsystem
     target.answer_later(request, lambda: True)
     return registry.PENDING
@@ -220,12 +223,19 @@ def _numbers(subsystem, params):
         subsystem.model = model
 
 
-def _sizes(target, subsystem, params):
+def _kib_sizes(release, subsystem, params):
+    """The limits of discard and write zeroes, up to v26.01."""
+    subsystem.extra = {key: params.get(key, 0) for key in (
+        "max_discard_size_kib", "max_write_zeroes_size_kib")}
+    size = subsystem.extra["max_write_zeroes_size_kib"]
+    if size and (size < 3 or size & (size - 1)):
+        end = "\n" if release < 2409 else ""
+        raise errors.invalid_params(
+            f"Invalid max_write_zeroes_size_kib {size}{end}")
+
+
+def _sizes(subsystem, params):
     """The limits of discard and write zeroes; see NVMe's DMRSL, WZSL."""
-    if target.release < 2605:
-        subsystem.extra = {key: params.get(key, 0) for key in (
-            "max_discard_size_kib", "max_write_zeroes_size_kib")}
-        return
     if "dmrsl" in params:
         subsystem.dmrsl = params["dmrsl"]
     if "wzsl" in params:

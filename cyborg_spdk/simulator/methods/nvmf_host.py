@@ -72,16 +72,16 @@ def add_host(target, params, request):
     if not nvmf.nqn_is_valid(host):
         raise errors.internal()
     if host in subsystem.hosts:
-        if target.release >= 2405:
+        if target.release >= 2409:
             raise errors.internal()
         return True
     if "dhchap_ctrlr_key" in keys and "dhchap_key" not in keys:
         raise errors.internal()
     psk = request.params.get("psk")
     if psk is not None:
-        # The name of a key; up to v24.01, the name of a file.
-        known = psk in target.options.keys if target.release >= 2405 \
-            else os.path.isfile(psk)
+        # The name of a key; up to v24.05, the name of a file, too.
+        known = (psk in target.options.keys and target.release >= 2405) or (
+            os.path.isfile(psk) and target.release < 2409)
         if not known:
             raise errors.internal()
     subsystem.hosts[host] = keys

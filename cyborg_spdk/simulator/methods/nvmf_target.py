@@ -44,7 +44,7 @@ def get_controllers(target, params, request):
     reply = []
     for controller in subsystem.controllers.values():
         info = {"cntlid": controller.cntlid}
-        if target.release >= 2605:
+        if target.release >= 2509:
             info["cntrltype"] = "io"
         info["hostnqn"] = controller.hostnqn
         info["hostid"] = controller.hostid
@@ -63,11 +63,11 @@ def get_qpairs(target, params, request):
     for controller in subsystem.controllers.values():
         info = {"cntlid": controller.cntlid, "qid": 0}
         info["state"] = "enabled" if target.release >= 2405 else "active"
-        if target.release >= 2405:
+        if target.release >= 2409:
             info["thread"] = poll_group(target)
             info["hostnqn"] = controller.hostnqn
         info["listen_address"] = dict(controller.address)
-        if target.release >= 2501:
+        if target.release >= 2405:
             info["peer_address"] = {**controller.address,
                                     "trsvcid": str(controller.port)}
         reply.append(info)
@@ -95,13 +95,13 @@ def get_stats(target, params, request):
                  "admin_qpairs": target.nvmf.admin_qpairs if mine or
                  number == 0 else 0,
                  "io_qpairs": target.nvmf.io_qpairs if number == 0 else 0}
-        if release >= 2104:
+        if release >= 2107:
             group["current_admin_qpairs"] = len(mine)
             group["current_io_qpairs"] = 0
-        if release >= 2505:
+        if release >= 2605:
             group["current_unassociated_qpairs"] = 0
         group["pending_bdev_io"] = 0
-        if release >= 2209:
+        if release >= 2301:
             group["completed_nvme_io"] = \
                 target.nvmf.completed if number == 0 else 0
         group["transports"] = [{"trtype": name} for name in tgt.transports]

@@ -188,7 +188,7 @@ def _ana_state(value):
 @registry.method("nvmf_subsystem_listener_set_ana_state")
 def set_ana_state(target, params, request):
     """Set the ANA state of a listener, for one group or all."""
-    end = "\n" if target.release < 2405 else ""
+    end = "\n" if target.release < 2409 else ""
     _, subsystem = subsystems.find_subsystem(
         target, params, "Unable to find a target." + end,
         f"Unable to find subsystem with NQN {params['nqn']}")
