@@ -118,7 +118,7 @@ def _existing(target, module, name, address, params):
     if controller is None:
         return
     release = target.release
-    end = "" if release >= 2505 else "\n"
+    end = "" if release >= 2409 else "\n"
     if params.get("multipath") == "disable":
         raise errors.CallError(
             -errno.EALREADY, f"A controller named {name} already exists "
@@ -189,7 +189,7 @@ def detach_controller(target, params, request):
             controller.leave(trid)
         target.answer_later(request, lambda: True)
         return registry.PENDING
-    if target.release < 2205:
+    if target.release < 2401:
         # Answered at once; for some time the controller is still there.
         module.detach(controller, lambda: None)
         module.leaving.add(controller.name)
@@ -210,7 +210,7 @@ def get_controllers(target, params, request):
     if params.get("name") is not None:
         found = [module.controllers.get(params["name"])]
         if found == [None]:
-            code = -errno.EINVAL if release >= 2405 else errno.EINVAL
+            code = -errno.EINVAL if release >= 2605 else errno.EINVAL
             raise errors.CallError(
                 code, f"Controller {params['name']} does not exist")
     reply = []
@@ -232,7 +232,7 @@ def choose_paths(target, params, request):
             and params.get("selector") != "round_robin":
         raise errors.invalid()
     active = params.get("policy") == "active_active"
-    if target.release >= 2605:
+    if target.release >= 2405:
         refused = active and params.get("rr_min_io") == 0 \
             and params.get("selector") != "queue_depth"
     else:
@@ -251,12 +251,12 @@ def _path(controller, number, trid, release):
     """One element of ``ctrlrs``."""
     info = {"state": "deleting" if controller.detaching else "enabled",
             "trid": trid}
-    if release >= 2209:
+    if release >= 2205:
         info["cntlid"] = controller.cntlid + number
     info["host"] = {"nqn": controller.hostnqn,
                     "addr": controller.params.get("hostaddr", ""),
                     "svcid": controller.params.get("hostsvcid", "")}
-    if release >= 2505:
+    if release >= 2605:
         info["host"]["no_shn_notification"] = False
     return info
 

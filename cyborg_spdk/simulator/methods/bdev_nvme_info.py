@@ -34,7 +34,7 @@ def health_info(target, params, request):
              "serial_number": controller.subsystem.serial,
              "firmware_revision": target.release.tag[1:6],
              "traddr": controller.address["traddr"]}
-    if target.release >= 2301:
+    if target.release >= 2401:
         reply["critical_warning"] = 0
     # 0 K less 273 in 64 bits without a sign: what SPDK writes.
     reply["temperature_celsius"] = 2 ** 64 - 273
@@ -65,9 +65,9 @@ def apply_firmware(target, params, request):
     """Write firmware: these controllers take none."""
     name, path = params["bdev_name"], params["filename"]
     bdev = target.bdevs.find(name)
-    if target.release < 2301 and bdev is None:
+    if target.release < 2305 and bdev is None:
         raise errors.internal(f"bdev {name} were not found")
-    if target.release >= 2301 and (
+    if target.release >= 2305 and (
             bdev is None or bdev.removing or bdev.claim is not None):
         raise errors.internal(f"bdev {name} could not be opened")
     if bdev.module != "nvme":
