@@ -93,6 +93,7 @@ class Bdev:
         self.reads = 0
         self.written = self.unmapped = (0, 0)
         self.limiting = False
+        self.limited = False
         self.histogram = False
         self.histogram_opc = None
         self.histogram_range = None
@@ -202,6 +203,18 @@ class Layer:
         """Let the modules on top look at a bdev."""
         for examiner in self.examiners:
             examiner(bdev)
+        self.touch(bdev)
+
+    @staticmethod
+    def touch(bdev):
+        """Have an I/O channel of a bdev: what limits a bdev keeps one from
+        then on (bdev_enable_qos()).
+        """
+        todo = [bdev]
+        while todo:
+            bdev = todo.pop()
+            bdev.limited = bdev.limited or any(bdev.qos.values())
+            todo += bdev.base_bdevs
 
     def add_alias(self, bdev, alias):
         """Give a bdev a further name.
@@ -221,6 +234,7 @@ class Layer:
         if bdev.claim is not None:
             raise errors.not_permitted()
         bdev.claim = (kind, module)
+        self.touch(bdev)
 
     @staticmethod
     def release(bdev):

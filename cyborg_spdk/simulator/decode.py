@@ -148,10 +148,15 @@ def array(value, function, limit=None):
     return [function(item) for item in value]
 
 
-def choice(*names):
-    """Make a decoder of one of some words; returns the word."""
+def choice(*names, anycase=False):
+    """Make a decoder of one of some words; returns the word.
+
+    :param anycase: whether capital letters are small ones to it.
+    """
     def decode(value):
         text = string(value)
+        if anycase:
+            text = text.lower()
         if text not in names:
             raise Refused
         return text

@@ -33,9 +33,10 @@ def in_use(target):
     if target.release >= 2401:
         holders.append("raid")
     found = set()
-    todo = [bdev for bdev in target.bdevs.list if bdev.channel or (
-        bdev.claim is not None and bdev.claim[1] in holders
-        and bdev.claim[0] != bdevs.READ_MANY_WRITE_NONE)]
+    todo = [bdev for bdev in target.bdevs.list
+            if bdev.channel or bdev.limited or (
+                bdev.claim is not None and bdev.claim[1] in holders
+                and bdev.claim[0] != bdevs.READ_MANY_WRITE_NONE)]
     while todo:
         bdev = todo.pop()
         if bdev not in found:

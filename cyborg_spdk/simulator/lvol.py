@@ -62,13 +62,14 @@ class Store:
         self.block_size = base.block_size
         self.lvols = []
         self.opener = None
-        clusters = base.size // self.cluster
+        # Of whole blocks; what is over of a cluster is lost.
+        clusters = base.num_blocks // (self.cluster // base.block_size)
         self.page = max(_PAGE, page)
         self.pages = (ratio or 100) * clusters // 100
         self.mask_pages = _mask_pages(clusters, self.page)
         mask = _mask_pages(self.pages, self.page)
         used = 1 + 2 * mask + max(mask, self.mask_pages) + self.pages
-        self.total = clusters - -(-used * self.page // self.cluster)
+        self.total = clusters - -(-used // max(1, self.cluster // self.page))
         self._of_base = clusters
         self._cleared = max(0, base.size - used * self.page) \
             if clear == "unmap" else 0
@@ -200,16 +201,19 @@ class Layer:
         if shared and base.openers:
             # That kind of claim allows no other writer.
             raise failed(errno.EPERM)
+        release = self.target.release
         size = cluster or _CLUSTER
-        if size < base.block_size or size % base.block_size:
-            raise (errors.invalid() if shared
-                   else failed(errno.EINVAL))
+        if release >= 2301 and (size < base.block_size or (
+                release >= 2505 and size % base.block_size)):
+            raise errors.invalid()
         if any(store.name == name for store in self.stores):
             raise errors.exists()
+        if size < base.block_size:
+            raise failed(errno.EINVAL)
         if not shared and base.size < size:
             raise failed(errno.ENOSPC)
         store = Store(name, base, cluster, *layout)
-        if not store.pages or size % _PAGE:
+        if not store.pages or (release >= 2505 and size % _PAGE):
             raise failed(errno.EINVAL)
         if base.size < size:
             raise failed(errno.ENOSPC)

@@ -19,15 +19,17 @@ from cyborg_spdk.simulator.methods import bdev_passthru
 from cyborg_spdk.simulator.methods import bdev_split
 from cyborg_spdk.simulator.methods import bdev_zone_block
 from cyborg_spdk.simulator import nvme
+from cyborg_spdk.simulator import raid_config
 from cyborg_spdk.simulator import raid_module
 
 
 def load(target):
     """Give a target its modules, in the order in which they examine."""
     modules = target.bdevs.modules
+    raid = raid_module if target.release >= 2301 else raid_config
     for name, module in (
             ("zone_block", bdev_zone_block), ("delay", bdev_delay),
             ("split", bdev_split), ("error", bdev_error),
-            ("raid", raid_module), ("passthru", bdev_passthru),
+            ("raid", raid), ("passthru", bdev_passthru),
             ("lvol", bdev_lvol), ("nvme", nvme)):
         modules[name] = module.Module(target)

@@ -86,6 +86,7 @@ class Subsystem:
         self.wzsl = 12
         self.extra = {}
         self.hosts = {}
+        self.psks = {}
         self.listeners = []
         self.namespaces = {}
         self.controllers = {}
@@ -123,6 +124,7 @@ class Tgt:
         self.max_subsystems = max_subsystems
         self.subsystems = {}
         self.transports = {}
+        self.pools = set()
         self.referrals = []
         self.discovery_filter = "match_any"
 

@@ -97,7 +97,9 @@ def _hosts(subsystem):
     if subsystem.discovery:
         return []
     return [{"method": "nvmf_subsystem_add_host",
-             "params": {"nqn": subsystem.nqn, "host": host, **keys}}
+             "params": {"nqn": subsystem.nqn, "host": host, **keys,
+                        **({"psk": subsystem.psks[host]}
+                           if host in subsystem.psks else {})}}
             for host, keys in reversed(subsystem.hosts.items())]
 
 

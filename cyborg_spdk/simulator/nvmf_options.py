@@ -75,9 +75,22 @@ class _Checked:
         for key in self.options:
             if params.get(key) is not None and key not in _LOST:
                 self.options[key] = params[key]
+        self._qpairs(params)
         if "buf_cache_size" in params and self.release >= 2605:
             self.options["iobuf_small_cache_size"] = \
                 params["buf_cache_size"]
+
+    def _qpairs(self, params):
+        """How many I/O queues a controller may have, kept in 16 bits with
+        the admin queue (nvmf_rpc_decode_max_io_qpairs()); the last of the
+        two names counts.
+        """
+        for name in self.raw if "max_io_qpairs_per_ctrlr" in self.options \
+                else ():
+            if name in ("max_io_qpairs_per_ctrlr", "max_qpairs_per_ctrlr"):
+                total = (params[name] + (name[4] == "i")) % 2 ** 16
+                self.options["max_io_qpairs_per_ctrlr"] = \
+                    (total - 1) % 2 ** 32
 
     def general(self):
         """What any transport is checked for."""

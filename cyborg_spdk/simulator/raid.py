@@ -31,6 +31,7 @@ class Slot:
         self.uuid = NULL
         self.bdev = None
         self.opener = None
+        self.scheduled = False
         self.offset = 0
         self.size = 0
 
@@ -52,6 +53,7 @@ class Raid:
         self.superblock = superblock
         self.state = "configuring"
         self.fresh = True
+        self.destructed = False
         self.bdev = None
         self.target = None
         self.rebuild_began = 0.0
@@ -94,13 +96,16 @@ class Raid:
         facts = {}
         if release < 2305:
             facts["strip_size_kb"] = self.strip
-            facts["state"] = _STATE_NUMBER[self.state]
+            facts["state"] = self.state if release >= 2301 \
+                else _STATE_NUMBER[self.state]
             facts["raid_level"] = self.level
-            facts["destruct_called"] = 0
+            if release < 2301:
+                facts["destruct_called"] = int(self.destructed)
             facts["num_base_bdevs"] = len(self.slots)
             facts["num_base_bdevs_discovered"] = self.discovered
             facts["base_bdevs_list"] = [
-                slot.name if slot.bdev else None for slot in self.slots]
+                slot.bdev.name if slot.bdev else None
+                for slot in self.slots]
             return facts
         facts["uuid"] = self.uuid
         facts["strip_size_kb"] = self.strip

@@ -129,7 +129,7 @@ class Module:
             first = raid.slots[-1].bdev
         # In 32 bits, with what is lost.
         strip = raid.strip * 1024 % 2 ** 32 // first.block_size
-        if raid.strip and not strip:
+        if raid.strip and not strip and self.target.release >= 2305:
             raise errors.invalid()
         strip = max(1, strip)
         if raid.level == "concat":
@@ -149,15 +149,23 @@ class Module:
                           self._io(raid))
         bdev.product = "Raid Volume"
         bdev.uuid = raid.given_uuid
-        bdev.md_size = first.md_size
-        bdev.md_interleave = first.md_interleave
-        bdev.dif_type = first.dif_type
+        if self.target.release >= 2301:
+            bdev.md_size = first.md_size
+            bdev.md_interleave = first.md_interleave
+            bdev.dif_type = first.dif_type
         bdev.base_bdevs = tuple(slot.bdev for slot in raid.slots)
         bdev.domains = self._domains(raid)
         bdev.specific = lambda: {"raid": raid.facts(self.target.release)}
         bdev.config = lambda: self.config(raid)
         raid.bdev = bdev
-        self.target.bdevs.register(bdev)
+        try:
+            self.target.bdevs.register(bdev)
+        except errors.CallError:
+            if not 2401 <= self.target.release < 2409:
+                raise
+            # It is told to nobody: made it is, and never online.
+            raid.bdev = None
+            return
         raid.uuid = bdev.uuid
         raid.state = "online"
 
@@ -201,11 +209,11 @@ class Module:
             slot.name, slot.uuid = None, raids.NULL
             if not raid.discovered:
                 self.raids.pop(raid.name, None)
-        elif raid.bdev is None and self.target.release < 2301:
-            slot.uuid = raids.NULL
         elif raid.bdev is None:
             # Its place is kept for the one of the same UUID.
             slot.name = None
+            if self.target.release < 2405 and not raid.discovered:
+                self.raids.pop(raid.name, None)
 
     def _offline(self, raid):
         raid.bdev = None

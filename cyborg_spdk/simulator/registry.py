@@ -171,7 +171,8 @@ def _any(value):
 
 def _table(spec, release):
     if "choice" in spec:
-        return decode.choice(*spec["choice"])
+        return decode.choice(*spec["choice"],
+                             anycase=spec.get("anycase", False))
     if "array" in spec:
         element = _decoder(spec["array"], release)
         return lambda value: decode.array(value, element, spec.get("limit"))

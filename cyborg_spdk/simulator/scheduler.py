@@ -76,12 +76,14 @@ class Scheduler:
         :param period: microseconds; 0 keeps the one there is.
         """
         release, rate = self.target.release, self.target.tick_rate
-        if release < 2501:
+        if not period:
+            period = self.period
+            if release >= 2405:
+                period = period or _SECOND
+        elif release < 2501:
+            # What is lost may be all of it.
             period = period * rate % 2 ** 64 // _SECOND
             period = period * _SECOND % 2 ** 64 // rate
-        period = period or self.period
-        if release >= 2409:
-            period = period or _SECOND
         self._period = period
         self._set = time.monotonic()
 

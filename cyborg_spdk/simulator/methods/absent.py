@@ -157,7 +157,8 @@ def nbd_start(target, params, request):
         raise errors.CallError(-errno.ENODEV, "nbd device not found")
     if _nbd_number(path) is None:
         raise errors.CallError(-errno.ENODEV, f"illegal nbd device {path}")
-    target.bdevs.get(params["bdev_name"])
+    if target.bdevs.get(params["bdev_name"]).claim is not None:
+        raise errors.not_permitted()
     raise errors.system(errno.ENOENT)
 
 

@@ -155,6 +155,8 @@ def set_qos_limit(target, params, request):
         if name != "rw_ios_per_sec":
             value = min(value, _MOST_MBYTES)
         bdev.qos[name] = value
+    bdev.limited = any(bdev.qos.values()) and (
+        bdev.limited or bdev in iostat.in_use(target))
     # Without anybody who has it open, v26.05 never ends to switch it on.
     bdev.limiting = target.release >= 2605 and not bdev.openers \
         and any(bdev.qos.values())

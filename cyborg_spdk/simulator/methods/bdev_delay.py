@@ -42,7 +42,9 @@ class Module:
         bdev.domains = base.domains if target.release < 2605 else ()
         if target.release < 2405:
             bdev.md_size = bdev.dif_type = 0
-        bdev.latencies = dict(entry["latencies"])
+        bdev.latencies = {
+            name: _kept(target, latency)
+            for name, latency in entry["latencies"].items()}
         target.bdevs.register(bdev)
         bdev.specific = lambda: {"delay": self.facts(bdev)}
         target.bdevs.claim(base, "delay")
@@ -64,6 +66,12 @@ class Module:
                  "params": self.facts(bdev)}
                 for bdev in self.target.bdevs.list
                 if bdev.module == "delay"]
+
+
+def _kept(target, latency):
+    """Microseconds as they come back from ticks of 64 bits."""
+    ticks = target.tick_rate // 10 ** 6 * latency % 2 ** 64
+    return ticks * 10 ** 6 % 2 ** 64 // target.tick_rate
 
 
 @registry.method("bdev_delay_create")
@@ -105,5 +113,5 @@ def update_latency(target, params, request):
     if bdev.module != "delay":
         raise errors.CallError(errors.INVALID_REQUEST,
                                "The requested bdev is not a delay bdev.")
-    bdev.latencies[kind] = params["latency_us"]
+    bdev.latencies[kind] = _kept(target, params["latency_us"])
     return True

@@ -13,9 +13,11 @@
 
 import base64
 import errno
+import os
 
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import iostat
 from cyborg_spdk.simulator import registry
 
 _GRANULARITY = 7
@@ -69,6 +71,21 @@ def _ranges(target, name):
     return bdev.histogram_range
 
 
+def _merge(target, bdev, reply, request):
+    """Answer when the buckets of each I/O channel were added.
+
+    A channel has buckets while they are switched on
+    (``lib/bdev/bdev.c``, bdev_histogram_get_channel()).
+    """
+    def merged():
+        if not bdev.histogram and bdev in iostat.in_use(target):
+            raise errors.internal(os.strerror(errno.EFAULT))
+        return reply
+
+    target.answer_later(request, merged)
+    return registry.PENDING
+
+
 @registry.method("bdev_get_histogram")
 def get_histogram(target, params, request):
     """Tell the buckets."""
@@ -78,11 +95,9 @@ def get_histogram(target, params, request):
                  "granularity": granularity, "min_range": low,
                  "max_range": high, "tsc_rate": target.tick_rate}
     else:
-        target.bdevs.get(params["name"])
         reply = {"histogram": _buckets((64 - 7 + 1) << 7),
                  "bucket_shift": 7, "tsc_rate": target.tick_rate}
-    target.answer_later(request, lambda: reply)
-    return registry.PENDING
+    return _merge(target, target.bdevs.get(params["name"]), reply, request)
 
 
 @registry.method("bdev_get_histogram_borders")
@@ -93,5 +108,4 @@ def get_histogram_borders(target, params, request):
         return get_histogram(target, params, request)
     _ranges(target, params["name"])
     reply = {"borders_count": [0] * (len(borders) + 1)}
-    target.answer_later(request, lambda: reply)
-    return registry.PENDING
+    return _merge(target, target.bdevs.get(params["name"]), reply, request)

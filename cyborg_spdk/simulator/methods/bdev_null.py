@@ -24,8 +24,9 @@ _IO = ("read", "write", "write_zeroes", "reset")
 _MD_SIZES = (0, 8, 16, 32, 64, 128)
 
 
-def _check(release, params):
+def _check(target, params):
     """Refuse with a sentence up to v24.05, with strerror() since."""
+    release = target.release
     block_size, md_size = params["block_size"], params.get("md_size", 0)
     dif_type = params.get("dif_type", 0)
 
@@ -41,6 +42,9 @@ def _check(release, params):
     if data % 512:
         raise bad(f"Data block size {block_size} is not a multiple of 512")
     if params.get("physical_block_size", 0) % 512:
+        if 2305 <= release < 2409:
+            # It goes on after this answer, and gives another.
+            target.process.crash()
         raise bad("Physical block size "
                   f"{params['physical_block_size']} is not a multiple of "
                   "512")
@@ -51,16 +55,15 @@ def _check(release, params):
         raise bad("Invalid protection information type")
     if dif_type and not md_size:
         raise bad("Interleaved metadata size should be set for DIF")
+    if release >= 2401 and md_size not in _MD_SIZES:
+        raise errors.invalid()
 
 
 @registry.method("bdev_null_create")
 def create(target, params, request):
     """Make a disk that forgets everything."""
     release = target.release
-    if 2305 <= release < 2409 \
-            and params.get("physical_block_size", 0) % 512:
-        target.process.crash()
-    _check(release, params)
+    _check(target, params)
     if not params["block_size"]:
         # A real target divides by it.
         target.process.crash(signal.SIGFPE)

@@ -20,6 +20,7 @@ import errno
 
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import nvmf
+from cyborg_spdk.simulator import psk as psks
 from cyborg_spdk.simulator import registry
 
 _ADRFAM = {"ipv4": "IPv4", "ipv6": "IPv6"}
@@ -82,6 +83,11 @@ def attach_controller(target, params, request):
     address = address_of(params)
     _too_long("subnqn", params.get("subnqn"), 224)
     _too_long("hostnqn", params.get("hostnqn"), 224)
+    if 2305 <= target.release < 2405 and params.get("psk") is not None \
+            and psks.load(params["psk"]) is None:
+        raise errors.CallError(
+            -errno.EINVAL,
+            f"Could not retrieve PSK from file: {params['psk']}")
     for key, size in (("hostaddr", 257), ("hostsvcid", 33)):
         _too_long(key, params.get(key), size)
     _existing(target, module, name, address, params)

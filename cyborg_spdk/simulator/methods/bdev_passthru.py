@@ -35,8 +35,10 @@ class Module:
             target.process.abort(f"registering {name}")
         bdev = upper.like("passthru", name, base)
         bdev.product = "passthru"
-        bdev.uuid = entry["uuid"] or upper.derived(
-            target.release, _NAMESPACE, base)
+        derived = upper.derived(target.release, _NAMESPACE, base)
+        # A UUID that was given is written over up to v24.05.
+        bdev.uuid = (entry["uuid"] if target.release >= 2409 else None) \
+            or derived
         bdev.domains = base.domains if target.release < 2605 else ()
         bdev.specific = lambda: {"passthru": {
             "name": name, "base_bdev_name": base.name}}

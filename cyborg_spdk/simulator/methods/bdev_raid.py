@@ -47,21 +47,18 @@ def create(target, params, request):
         level = "raid0"
     strip = params.get("strip_size_kb", params.get("strip_size", 0))
 
-    def failed(number):
-        verb = "create RAID bdev" if release >= 2305 \
-            else "add RAID bdev config"
-        return errors.CallError(
-            -number, f"Failed to {verb} {name}: {os.strerror(number)}")
-
-    if release < 2305:
+    if release < 2301:
         if not strip:
             raise errors.CallError(errno.EINVAL,
                                    "strip size not specified")
-        if level not in ("raid0", "concat") or name in module.raids:
-            number = errno.EEXIST if name in module.raids else errno.EINVAL
-            raise errors.CallError(
-                -number, f"Failed to add RAID bdev config {name}: "
-                f"{os.strerror(number)}")
+        module.create(name, level, strip, names)
+        return True
+
+    def failed(number):
+        return errors.CallError(
+            -number,
+            f"Failed to create RAID bdev {name}: {os.strerror(number)}")
+
     if "" in names and release >= 2405:
         raise errors.CallError(
             -errno.EINVAL, "The base bdev name cannot be empty: "
@@ -76,16 +73,6 @@ def create(target, params, request):
             or level == "raid5f" \
             or level not in _MIN_BASES or len(names) < _MIN_BASES[level]:
         raise failed(errno.EINVAL)
-    if release < 2305:
-        taken = {slot.name for raid in module.raids.values()
-                 for slot in raid.slots}
-        for base_name in names:
-            if base_name in taken:
-                raise errors.CallError(
-                    -errno.EEXIST, f"Failed to add base bdev {base_name} "
-                    f"to RAID bdev config {name}: "
-                    f"{os.strerror(errno.EEXIST)}")
-            taken.add(base_name)
     # The level of five disks is not part of a build unless asked for.
     raid = raid_.Raid(name, level, strip, names, params.get("uuid"),
                 params.get("superblock", False))
@@ -97,10 +84,6 @@ def create(target, params, request):
                 module.configure(raid, slot, base)
     except errors.CallError as exc:
         module.delete(raid, lambda: None)
-        if release < 2305:
-            raise errors.CallError(
-                exc.code, f"Failed to add any base bdev to RAID bdev "
-                f"{name}: {os.strerror(-exc.code)}") from None
         raise failed(-exc.code) from None
     raid.fresh = False
     target.answer_later(request, lambda: True)
@@ -111,12 +94,15 @@ def create(target, params, request):
 def get_bdevs(target, params, request):
     """List the RAID bdevs of a state."""
     category = params["category"]
+    if 2301 <= target.release < 2605 and category.lower() != "all":
+        category = category.lower()
     if category not in _STATES:
         raise errors.invalid()
-    found = [raid for raid in target.bdevs.modules["raid"].raids.values()
+    module = target.bdevs.modules["raid"]
+    if target.release < 2301:
+        return module.names(category)
+    found = [raid for raid in module.raids.values()
              if category in ("all", raid.state)]
-    if target.release < 2305:
-        return [raid.name for raid in found]
     return [{"name": raid.name, **_named(raid, target.release)}
             for raid in found]
 
@@ -129,12 +115,11 @@ def _named(raid, release):
 def delete(target, params, request):
     """Remove a RAID bdev; its base bdevs stay."""
     module = target.bdevs.modules["raid"]
+    if target.release < 2301:
+        module.remove(params["name"], request)
+        return registry.PENDING
     raid = module.raids.get(params["name"])
     if raid is None:
-        if target.release < 2305:
-            raise errors.CallError(
-                errno.ENODEV, f"raid bdev {params['name']} is not found in "
-                "config")
         raise errors.CallError(-errno.ENODEV,
                                f"raid bdev {params['name']} not found")
     module.delete(raid, lambda: request.result(True))
@@ -171,10 +156,15 @@ def add_base_bdev(target, params, request):
 def remove_base_bdev(target, params, request):
     """Take a base bdev out of its RAID bdev."""
     module = target.bdevs.modules["raid"]
+    base = target.bdevs.find(params["name"])
     for raid in list(module.raids.values()):
         for slot in raid.slots:
-            if slot.bdev is not None and slot.name == params["name"]:
+            if slot.bdev is not None and slot.bdev is base:
+                online = raid.state == "online"
                 module.removed(raid, slot)
+                if not online and target.release < 2405:
+                    # Done, and never told.
+                    return registry.PENDING
                 target.answer_later(request, lambda: True)
                 return registry.PENDING
     raise errors.CallError(-errno.ENODEV,

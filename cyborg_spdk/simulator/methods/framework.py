@@ -66,7 +66,7 @@ def set_options(target, params, request):
     name = request_name(target, request)
     if name == "bdev_nvme_set_options":
         _check_nvme(target, params)
-        params = _kept_of_nvme(params)
+        params = _kept_of_nvme(target, params, request)
     if name == "bdev_raid_set_options" \
             and params.get("process_window_size_kb") == 0:
         raise errors.invalid()
@@ -84,11 +84,16 @@ def _check_nvme(target, params):
         raise errors.not_permitted()
 
 
-def _kept_of_nvme(params):
+def _kept_of_nvme(target, params, request):
     """The options as they are shown: sets in the order of their bits."""
     # SPDK hands this one to its transport and does not keep it.
     kept = {name: value for name, value in params.items()
             if name != "rdma_umr_per_io"}
+    if "retry_count" not in target.options.calls["bdev_nvme_set_options"]:
+        # Another name of the same; the last one counts.
+        for name in request.params or ():
+            if name in ("retry_count", "transport_retry_count"):
+                kept["transport_retry_count"] = params[name]
     for name, order in _SETS.items():
         if kept.get(name):
             kept[name] = [item for item in order if item in kept[name]]

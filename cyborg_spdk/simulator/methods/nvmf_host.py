@@ -12,11 +12,10 @@
 
 """``nvmf_*`` methods on hosts and what they may see."""
 
-import os
-
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import nvmf as subsystems
 from cyborg_spdk.simulator import nvmf
+from cyborg_spdk.simulator import psk as psks
 from cyborg_spdk.simulator import registry
 
 
@@ -63,10 +62,20 @@ def _given_keys(target, params):
     return keys
 
 
+def _known(target, tgt, psk):
+    """Tell whether a transport takes a pre-shared key: the name of one; up
+    to v24.05, of a file, at which the transport looks.
+    """
+    if target.release >= 2405 and psk in target.options.keys:
+        return True
+    return target.release < 2409 and ("TCP" not in tgt.transports or (
+        isinstance(psk, str) and psks.valid(psks.load(psk))))
+
+
 @registry.method("nvmf_subsystem_add_host")
 def add_host(target, params, request):
     """Allow a host."""
-    _, subsystem = subsystems.find_subsystem(target, params)
+    tgt, subsystem = subsystems.find_subsystem(target, params)
     host = params["host"]
     keys = _given_keys(target, params)
     if not nvmf.nqn_is_valid(host):
@@ -79,11 +88,11 @@ def add_host(target, params, request):
         raise errors.internal()
     psk = request.params.get("psk")
     if psk is not None:
-        # The name of a key; up to v24.05, the name of a file, too.
-        known = (psk in target.options.keys and target.release >= 2405) or (
-            os.path.isfile(psk) and target.release < 2409)
+        known = _known(target, tgt, psk)
         if not known:
             raise errors.internal()
+        if psk not in target.options.keys and "TCP" in tgt.transports:
+            subsystem.psks[host] = psk
     subsystem.hosts[host] = keys
     return True
 
@@ -109,6 +118,7 @@ def remove_host(target, params, request):
     if params["host"] not in subsystem.hosts:
         raise errors.internal()
     del subsystem.hosts[params["host"]]
+    subsystem.psks.pop(params["host"], None)
     target.answer_later(request, lambda: True)
     return registry.PENDING
 

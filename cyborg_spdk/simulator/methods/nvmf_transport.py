@@ -50,6 +50,11 @@ def create_transport(target, params, request):
         raise errors.internal(
             f"Transport type '{trtype}' already exists{end}")
     options = nvmf_options.read(target, params, request.params, trtype)
+    if target.release < 2301 and options["num_shared_buffers"]:
+        # A pool of memory has a name, in which letters are as given.
+        if any(trtype in other.pools for other in target.nvmf.tgts.values()):
+            raise errors.internal(f"Transport type '{trtype}' create failed")
+        tgt.pools.add(trtype)
     tgt.transports[name] = options
     target.answer_later(request, lambda: True)
     return registry.PENDING
@@ -86,7 +91,8 @@ def transport_id(given, target=None):
         if family.lower() not in _ADRFAM:
             raise errors.invalid_params()
         address["adrfam"] = _ADRFAM[family.lower()]
-    elif address["trtype"] in ("TCP", "RDMA"):
+    elif address["trtype"] in ("TCP", "RDMA") or (
+            target and target.release < 2605):
         address["adrfam"] = "IPv4"
     address["traddr"] = given["traddr"]
     address["trsvcid"] = given.get("trsvcid", "")

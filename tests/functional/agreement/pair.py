@@ -14,7 +14,8 @@
 
 Each has a network and a mount namespace of its own: both see their private
 directory as :data:`PLACE`, and both may listen on the same ports, so that
-equal calls have equal replies.
+equal calls have equal replies. Cores are locked in a directory of its own,
+too.
 """
 
 import contextlib
@@ -33,7 +34,8 @@ from tests.functional.recordings import replay
 
 PLACE = '/srv'
 
-_ENTER = ('ip link set lo up && mount --bind "$0" ' + PLACE
+_ENTER = ('ip link set lo up && mount -t tmpfs none /var/tmp'
+          ' && mount --bind "$0" ' + PLACE
           + ' && cd ' + PLACE + ' && exec "$@"')
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.dirname(os.path.abspath(__file__)))))

@@ -19,20 +19,6 @@ Each is told, with its reason, in ``doc/source/simulator.rst``.
 LAST = 9999
 
 
-def _beyond(limit, *names):
-    """A rule: none of some parameters is a number beyond a limit."""
-    def rule(world, params):
-        return not any(isinstance(params.get(name), (int, float))
-                       and not -limit < params[name] < limit
-                       for name in names)
-    return rule
-
-
-def _without(name):
-    """A rule: a parameter is missing, or 0."""
-    return lambda world, params: not params.get(name)
-
-
 def _free_portals(world, params):
     portals = params.get('portals')
     if not isinstance(portals, list):
@@ -50,15 +36,8 @@ def _unknown_base(world, params):
 
 #: (first release, last release, method, rule that a call must meet).
 RULES = (
-    # Ends once the machine has been up for longer; see the TSC.
-    (0, LAST, 'framework_set_scheduler', _beyond(2 ** 32, 'period')),
-    (0, LAST, 'bdev_delay_create', _beyond(
-        2 ** 44, 'avg_read_latency', 'p99_read_latency',
-        'avg_write_latency', 'p99_write_latency')),
-    (0, LAST, 'bdev_delay_update_latency', _beyond(2 ** 44, 'latency_us')),
     # Memory that was never set is read.
     (2601, LAST, 'iscsi_create_portal_group', _free_portals),
-    (2401, 2401, 'bdev_null_create', _without('md_size')),
     (0, 2205, 'bdev_ftl_create', _unknown_base),
 )
 
