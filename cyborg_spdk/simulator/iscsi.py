@@ -153,8 +153,8 @@ class Layer:
                  for portal in group.portals]
         for portal in portals:
             pair = (portal["host"], portal["port"])
-            strict = self.target.release >= 2301
-            # An empty port is any, up to v22.09.
+            strict = self.target.release >= 2401
+            # An empty port is any, up to v23.09.
             port = portal["port"] or ("" if strict else "3260")
             if not portal["host"] or pair in known \
                     or not port.isdigit() or not int(port) \

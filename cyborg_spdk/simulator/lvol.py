@@ -158,7 +158,7 @@ class Lvol:
             facts["base_snapshot"] = self.parent.name
         if self.frozen and self.clones:
             facts["clones"] = [clone.name for clone in self.clones]
-        if release >= 2301:
+        if release >= 2305:
             facts["esnap_clone"] = self.external is not None
             if self.external is not None:
                 facts["external_snapshot_name"] = self.external

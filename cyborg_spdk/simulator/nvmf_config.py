@@ -27,11 +27,11 @@ def calls(target):
         for trtype, given in tgt.transports.items():
             result.append({"method": "nvmf_create_transport",
                            "params": {"trtype": trtype, **given}})
-        for entry in tgt.referrals:
+        referrals = tgt.referrals if target.release >= 2401 else ()
+        for entry in referrals:
             params = {"address": dict(entry["address"]),
-                      "secure_channel": entry["secure"]}
-            if target.release >= 2401:
-                params["subnqn"] = entry["subnqn"]
+                      "secure_channel": entry["secure"],
+                      "subnqn": entry["subnqn"]}
             result.append({"method": "nvmf_discovery_add_referral",
                            "params": params})
         result += _subsystems(target, layer.subsystems(tgt))

@@ -94,7 +94,7 @@ class Raid:
     def facts(self, release):
         """``driver_specific`` and what ``bdev_raid_get_bdevs`` shows."""
         facts = {}
-        if release < 2305:
+        if release < 2401:
             facts["strip_size_kb"] = self.strip
             facts["state"] = self.state if release >= 2301 \
                 else _STATE_NUMBER[self.state]

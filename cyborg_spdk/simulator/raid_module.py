@@ -60,6 +60,9 @@ class Module:
             # Compared only with bases whose superblock is read already:
             # with none, while the RAID bdev is being created.
             others = []
+        if release < 2401 and raid.discovered + 1 < len(raid.slots):
+            # Compared when all are there.
+            others = []
         if release >= 2401 and bdev.dif_type and (
                 release < 2405 or raid.level not in _PROTECTED):
             layer.release(bdev)

@@ -57,7 +57,7 @@ def get(target, params, request):
     if name is None:
         return list(keys.values())
     if name not in keys:
-        end = "\n" if target.release < 2405 else ""
+        end = "\n" if target.release < 2409 else ""
         raise errors.invalid_params("key was not found" + end)
     return [keys[name]]
 

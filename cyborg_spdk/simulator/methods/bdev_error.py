@@ -102,15 +102,17 @@ def delete(target, params, request):
 
 def _check_types(release, io_type, kind):
     kinds = _ERROR_TYPES
-    if release < 2601:
-        kinds = kinds[:4 if release >= 2305 else 2]
+    if release < 2605:
+        kinds = kinds[:4]
+    if release < 2309:
+        kinds = kinds[:3 if release >= 2301 else 2]
     for known, value, member in ((_IO_TYPES, io_type, "io_type"),
                                  (kinds, kind, "error_type")):
         if value not in known:
-            if release < 2305:
+            if release < 2301:
                 raise errors.CallError(-errno.EINVAL,
                                        f"Unexpected {member} value")
-            if release < 2601:
+            if release < 2605:
                 raise errors.internal("spdk_json_decode_object failed")
             raise errors.invalid()
 
@@ -120,7 +122,7 @@ def inject_error(target, params, request):
     """Have the next operations fail."""
     io_type, kind = params["io_type"], params["error_type"]
     _check_types(target.release, io_type, kind)
-    if target.release >= 2601:
+    if target.release >= 2605:
         nvme = params.get("nvme_sct", 0) or params.get("nvme_sc", 0)
         if bool(nvme) != (kind == "nvme_failure"):
             raise errors.CallError(

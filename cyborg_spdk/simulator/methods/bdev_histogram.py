@@ -23,6 +23,7 @@ from cyborg_spdk.simulator import registry
 _GRANULARITY = 7
 _MIN_NSEC = 1000
 _MAX_NSEC = 120_000_000_000
+_NO_LIMIT = 2 ** 64 - 1
 
 
 @registry.method("bdev_enable_histogram")
@@ -30,7 +31,8 @@ def enable_histogram(target, params, request):
     """Begin or end to count latencies in buckets."""
     bdev = target.bdevs.get(params["name"])
     opc = params.get("opc")
-    if opc is not None and opc not in bdevs.io_type_names(2601):
+    if opc is not None and opc not in bdevs.io_type_names(
+            target.release):
         raise errors.internal("Invalid Io type")
     bdev.histogram = params["enable"]
     bdev.histogram_opc = opc
@@ -41,7 +43,12 @@ def enable_histogram(target, params, request):
         product = params.get(name, default) * target.tick_rate % 2 ** 64
         return product // 10 ** 9
 
-    low, high = (place("min_nsec", _MIN_NSEC), place("max_nsec", _MAX_NSEC))
+    # Without limits up to v25.05.
+    limits = (_MIN_NSEC, _MAX_NSEC) if target.release >= 2509 \
+        else (0, _NO_LIMIT)
+    low, high = place("min_nsec", limits[0]), _NO_LIMIT
+    if params.get("max_nsec", limits[1]) != _NO_LIMIT:
+        high = place("max_nsec", limits[1])
     bdev.histogram_range = None
     if low < high:
         bdev.histogram_range = (granularity, _range(low, granularity),
@@ -89,7 +96,7 @@ def _merge(target, bdev, reply, request):
 @registry.method("bdev_get_histogram")
 def get_histogram(target, params, request):
     """Tell the buckets."""
-    if target.release >= 2605:
+    if target.release >= 2505:
         granularity, low, high = _ranges(target, params["name"])
         reply = {"histogram": _buckets((high - low + 1) << granularity),
                  "granularity": granularity, "min_range": low,

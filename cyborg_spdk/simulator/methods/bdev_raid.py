@@ -47,6 +47,13 @@ def create(target, params, request):
         level = "raid0"
     strip = params.get("strip_size_kb", params.get("strip_size", 0))
 
+    if 2305 <= release < 2401 and params.get("uuid") is not None:
+        try:
+            decode.uuid(params["uuid"])
+        except decode.Refused:
+            raise errors.invalid_params(
+                "Failed to parse bdev UUID") from None
+
     if release < 2301:
         if not strip:
             raise errors.CallError(errno.EINVAL,
@@ -63,7 +70,7 @@ def create(target, params, request):
         raise errors.CallError(
             -errno.EINVAL, "The base bdev name cannot be empty: "
             "Invalid argument")
-    if len(name.encode()) >= 64 and release >= 2309:
+    if len(name.encode()) >= 64 and release >= 2401:
         raise failed(errno.EINVAL)
     if name in module.raids:
         raise failed(errno.EEXIST)
@@ -77,6 +84,7 @@ def create(target, params, request):
     raid = raid_.Raid(name, level, strip, names, params.get("uuid"),
                 params.get("superblock", False))
     module.raids[name] = raid
+    slot = None
     try:
         for slot in raid.slots:
             base = target.bdevs.find(slot.name)
@@ -84,6 +92,10 @@ def create(target, params, request):
                 module.configure(raid, slot, base)
     except errors.CallError as exc:
         module.delete(raid, lambda: None)
+        if release < 2401:
+            raise errors.CallError(
+                exc.code, f"Failed to add base bdev {slot.name} to RAID "
+                f"bdev {name}: {os.strerror(-exc.code)}") from None
         raise failed(-exc.code) from None
     raid.fresh = False
     target.answer_later(request, lambda: True)

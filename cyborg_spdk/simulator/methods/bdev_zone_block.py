@@ -96,8 +96,9 @@ def create(target, params, request):
 @registry.method("bdev_zone_block_delete")
 def delete(target, params, request):
     """Remove one."""
-    if target.release < 2205 and (
-            target.bdevs.find(params["name"]) is None):
+    bdev = target.bdevs.find(params["name"])
+    if target.release < 2305 and (
+            bdev is None or bdev.removing or bdev.module != "zone_block"):
         return False
     return common.delete_named(target, params["name"], "zone_block",
                                request)

@@ -84,7 +84,7 @@ def delete_target_node(target, params, request):
     layer = target.iscsi
     node = layer.nodes.get(params["name"])
     if node is None:
-        if target.release < 2205:
+        if target.release < 2305:
             return False
         raise errors.system(errno.ENOENT)
 
@@ -148,7 +148,7 @@ def set_redirect(target, params, request):
            or (host is None) != (port is None))
     if not bad and host is not None:
         bad = not port.isdigit() or not nvmf.is_address(host) \
-            or (target.release >= 2405 and {
+            or (target.release >= 2605 and {
                 "host": host, "port": port} in group.portals)
     if bad:
         raise errors.invalid_params(
@@ -197,7 +197,7 @@ def get_histogram(target, params, request):
         raise errors.invalid_params(
             "target's histogram function is not enabled")
     buckets = base64.b64encode(bytes(58 * 128 * 8)).decode()
-    if target.release >= 2605:
+    if target.release >= 2505:
         return {"histogram": buckets, "granularity": 7, "min_range": 0,
                 "max_range": 57, "tsc_rate": target.tick_rate}
     return {"histogram": buckets, "bucket_shift": 7,

@@ -267,9 +267,8 @@ def get_referrals(target, params, request):
     reply = []
     for entry in tgt.referrals:
         info = {"address": dict(entry["address"])}
-        if target.release >= 2309:
-            info["secure_channel"] = entry["secure"]
         if target.release >= 2401:
+            info["secure_channel"] = entry["secure"]
             info["subnqn"] = entry["subnqn"]
         reply.append(info)
     return reply

@@ -64,7 +64,7 @@ def log_set_flag(target, params, request):
         names = list(flags)
     elif name in flags:
         names = [name]
-    elif target.release < 2505:
+    elif target.release < 2409:
         return True
     else:
         raise errors.invalid_params("invalid log flag")

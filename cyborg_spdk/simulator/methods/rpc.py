@@ -92,21 +92,22 @@ def wait_init(target, params, request):
 @registry.method("framework_get_reactors")
 def get_reactors(target, params, request):
     """Describe the reactors and their threads."""
-    new = target.release >= 2405
+    release = target.release
     uptime = target.uptime_ticks()
     threads = target.threads()
     reactors = []
     for core in target.cores():
         reactor = {"lcore": core}
-        if new:
+        if release >= 2605:
             reactor["numa_id"] = 0
+        if release >= 2409:
             reactor["tid"] = target.pid
         busy = uptime // 5
         reactor["busy"] = busy
         reactor["idle"] = uptime - busy
-        if target.release >= 2104:
+        if release >= 2110:
             reactor["in_interrupt"] = target.config.interrupt_mode
-        if new:
+        if release >= 2405:
             reactor["irq"] = 0
             reactor["sys"] = int(os.times().system * 100)
             reactor["usr"] = int(os.times().user * 100)
@@ -117,7 +118,7 @@ def get_reactors(target, params, request):
             if where == core]
         reactors.append(reactor)
     reply = {"tick_rate": target.tick_rate}
-    if new:
+    if release >= 2409:
         reply["pid"] = target.pid
     reply["reactors"] = reactors
     target.answer_later(request, lambda: reply)
@@ -213,7 +214,7 @@ def thread_set_cpumask(target, params, request):
         raise errors.internal(
             f"Invalid cpumask {params['cpumask']}") from None
     if not mask & sum(1 << core for core in target.cores()):
-        end = "\n" if target.release < 2505 else ""
+        end = "\n" if target.release < 2409 else ""
         raise errors.internal("No CPU is selected from reactor mask "
                               f"{target.cpumask()}{end}")
     return True

@@ -169,7 +169,7 @@ def delete_controller(target, params, request):
     """Remove a controller."""
     layer = target.vhost
     controller = layer.get(params["ctrlr"])
-    if controller.targets and target.release < 2305:
+    if controller.targets and target.release < 2301:
         raise errors.system(errno.EBUSY, _CODE)
     layer.remove(controller)
     return True
