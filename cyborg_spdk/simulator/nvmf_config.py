@@ -27,13 +27,10 @@ def calls(target):
         for trtype, given in tgt.transports.items():
             result.append({"method": "nvmf_create_transport",
                            "params": {"trtype": trtype, **given}})
-        referrals = tgt.referrals if target.release >= 2401 else ()
-        for entry in referrals:
-            params = {"address": dict(entry["address"]),
-                      "secure_channel": entry["secure"],
-                      "subnqn": entry["subnqn"]}
-            result.append({"method": "nvmf_discovery_add_referral",
-                           "params": params})
+        result += [{"method": "nvmf_discovery_add_referral", "params": {
+            "address": dict(entry["address"]),
+            "secure_channel": entry["secure"], "subnqn": entry["subnqn"]}}
+            for entry in tgt.referrals]
         result += _subsystems(target, layer.subsystems(tgt))
     return result
 

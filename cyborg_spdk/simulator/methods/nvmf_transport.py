@@ -264,11 +264,6 @@ def remove_referral(target, params, request):
 def get_referrals(target, params, request):
     """List the referrals."""
     tgt = subsystems.find_tgt(target, params, "Unable to find a target")
-    reply = []
-    for entry in tgt.referrals:
-        info = {"address": dict(entry["address"])}
-        if target.release >= 2401:
-            info["secure_channel"] = entry["secure"]
-            info["subnqn"] = entry["subnqn"]
-        reply.append(info)
-    return reply
+    return [{"address": dict(entry["address"]),
+             "secure_channel": entry["secure"], "subnqn": entry["subnqn"]}
+            for entry in tgt.referrals]
