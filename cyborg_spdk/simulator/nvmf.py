@@ -135,7 +135,7 @@ class Layer:
     def __init__(self, target):
         self.target = target
         self.tgts = {}
-        self.max_subsystems = 1024
+        self.max_subsystems = 0
         self.config = {}
         self.crdt = [0, 0, 0]
         self.admin_qpairs = 0
@@ -145,7 +145,7 @@ class Layer:
     def start(self):
         """Make the default target with its discovery subsystem."""
         if not self.tgts:
-            self.add_tgt("nvmf_tgt", self.max_subsystems, True)
+            self.add_tgt("nvmf_tgt", self.max_subsystems or 1024, True)
 
     def add_tgt(self, name, max_subsystems, discovery=False):
         """Make a target."""

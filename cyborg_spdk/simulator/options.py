@@ -43,6 +43,7 @@ class Options:
         self.fsdevs = {}
         self.vmd = False
         self.accel_errors = {}
+        self.accel_overrides = {}
         self.fsdev_options = {"fsdev_io_pool_size": 65535,
                               "fsdev_io_cache_size": 256}
 
@@ -90,6 +91,20 @@ class Options:
                 options[name] = {**options[name], **value}
             elif name in options:
                 options[name] = value
+
+    def assign_operations(self):
+        """Initialize acceleration: operations get the modules asked for.
+
+        :returns: whether all of the modules can do them.
+        """
+        modules = {item["module"]: item["supported ops"] for item in
+                   self.facts.get("accel_get_module_info", ())}
+        assignments = self.facts.get("accel_get_opc_assignments", {})
+        for operation, module in self.accel_overrides.items():
+            if operation not in modules.get(module, ()):
+                return False
+            assignments[operation] = module
+        return True
 
     def call(self, method):
         """The call that makes the present state, or None without such."""

@@ -56,6 +56,7 @@ class Process:
         self.core_locks = {}
         self.trace_file = None
         self.stopping = None
+        self.code = 0
         self.config = None
         self.wakeup = (None, None)
         injected = faults.parse(options.faults, log)
@@ -104,7 +105,7 @@ class Process:
         self.server.serving = True
         self.server.run()
         self._finish()
-        return 0
+        return self.code
 
     def _load(self):
         """Load what the configuration file has for the present state.
@@ -125,10 +126,20 @@ class Process:
             raise cmdline.Exit(exc.number & 0xFF) from None
 
     def initialize(self):
-        """Leave the startup state, as the configuration file says."""
-        if self.options.release < 2405:
+        """Leave the startup state, as the configuration file says.
+
+        :raises cmdline.Exit: the subsystems could not be initialized.
+        """
+        release = self.options.release
+        if release < 2405:
             self._load()
-        self.target.finish_init()
+        if not self.target.finish_init():
+            if release >= 2405:
+                self.log.errlog("app.c", 445, "app_subsystem_init_done",
+                                "Subsystem initialization failed with "
+                                f"code: {-errno.EINVAL}")
+            self.stopped_on_error()
+            raise cmdline.Exit(NO_RPC)
         self._load()
 
     # Files.
@@ -269,6 +280,11 @@ class Process:
     def _on_signal(self, number, frame):
         self.stopping = number
         self.server.running = False
+
+    def end(self, code):
+        """End with a status when what is answered is sent."""
+        self.code = code
+        self.target.post(self._on_signal, None, None)
 
     def kill_by_rpc(self, number, request):
         """End as by a signal, asked for by a call.

@@ -140,7 +140,12 @@ class Target:
     # Life.
 
     def finish_init(self):
-        """Leave the startup state."""
+        """Leave the startup state.
+
+        :returns: whether the subsystems could be initialized.
+        """
+        if not self.options.assign_operations():
+            return False
         self.initialized = True
         self.scheduler.start()
         if self.nvmf:
@@ -150,6 +155,7 @@ class Target:
         waiters, self.init_waiters = self.init_waiters, []
         for request in waiters:
             request.result(True)
+        return True
 
     def shut_down(self):
         """Take away what the target made outside of itself; answer what

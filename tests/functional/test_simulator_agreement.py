@@ -13,7 +13,8 @@
 """The simulator beside a real SPDK: random calls, the same replies.
 
 Runs only with CYBORG_SPDK_TEST_SPDK_DIR, as root. CYBORG_SPDK_TEST_SEED
-repeats a run, CYBORG_SPDK_TEST_SECONDS (30 for each program) prolongs it.
+repeats a run, CYBORG_SPDK_TEST_SECONDS (30 for each program) prolongs it;
+with CYBORG_SPDK_TEST_COVERAGE=1 it tells what each method answered.
 """
 
 import os
@@ -22,7 +23,9 @@ import time
 import unittest
 
 from tests.functional.agreement import pair as pairs
+from tests.functional.agreement import restart
 from tests.functional.agreement import sequences
+from tests.functional.agreement import startup
 from tests.functional.agreement import streams
 from tests.functional.fixtures import target as targets
 
@@ -33,10 +36,12 @@ SECONDS = float(os.environ.get('CYBORG_SPDK_TEST_SECONDS') or 30)
 @unittest.skipUnless(targets.SPDK_DIR, 'compares with a real SPDK')
 class Agreement(unittest.TestCase):
 
-    def compare(self, app):
-        session = sequences.Session(app, SEED)
+    def compare(self, app, kind=None):
+        session = sequences.Session(app, SEED, kind=kind)
         session.run(SECONDS)
         print(session.report())
+        if os.environ.get('CYBORG_SPDK_TEST_COVERAGE'):
+            print(session.coverage())
         self.assertGreater(session.calls, 0)
         self.assertEqual({}, session.found, session.report())
 
@@ -48,6 +53,18 @@ class Agreement(unittest.TestCase):
 
     def test_iscsi(self):
         self.compare('iscsi_tgt')
+
+    def test_startup_state(self):
+        self.compare('spdk_tgt', startup.Startup)
+
+    def test_saved_configuration(self):
+        self.compare('spdk_tgt', restart.Restart)
+
+    def test_spoilt_configuration(self):
+        self.compare('spdk_tgt', restart.Spoilt)
+
+    def test_all_in_one(self):
+        self.compare('spdk_tgt')
 
     def test_streams(self):
         source = random.Random(SEED)

@@ -199,7 +199,8 @@ def set_options(target, params, request):
     options = target.bdevs.options
     pool = params.get("bdev_io_pool_size", options["bdev_io_pool_size"])
     cache = params.get("bdev_io_cache_size", options["bdev_io_cache_size"])
-    if pool < cache * (len(target.cores()) + 1):
+    # Only the thread of the program is there yet.
+    if pool < cache * 2 % 2 ** 32:
         raise errors.invalid_params(
             f"Pool size {pool} too small for cache size {cache}")
     options.update((key, value) for key, value in params.items()

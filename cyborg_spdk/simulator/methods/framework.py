@@ -59,6 +59,13 @@ _SETS = {"dhchap_digests": ("sha256", "sha384", "sha512"),
                              "ffdhe6144", "ffdhe8192")}
 
 
+# What an option must be at least (spdk_iobuf_set_opts(),
+# spdk_accel_set_opts()).
+_LEAST = {"iobuf_set_options": {
+    "small_pool_count": 64, "large_pool_count": 8, "small_bufsize": 4096,
+    "large_bufsize": 8192}, "accel_set_options": {"task_count": 8}}
+
+
 @registry.method("accel_set_options", "iobuf_set_options",
                  "bdev_raid_set_options", "bdev_nvme_set_options")
 def set_options(target, params, request):
@@ -69,6 +76,10 @@ def set_options(target, params, request):
         params = _kept_of_nvme(target, params, request)
     if name == "bdev_raid_set_options" \
             and params.get("process_window_size_kb") == 0:
+        raise errors.invalid()
+    least = _LEAST.get(name, {})
+    if any(params.get(key, low) < low for key, low in least.items()) \
+            and target.release >= 2401:
         raise errors.invalid()
     target.options.update(name, params)
     return True
@@ -94,6 +105,12 @@ def _kept_of_nvme(target, params, request):
         for name in request.params or ():
             if name in ("retry_count", "transport_retry_count"):
                 kept["transport_retry_count"] = params[name]
+    return ordered_sets(kept)
+
+
+def ordered_sets(params):
+    """Put the sets among parameters in the order of their bits."""
+    kept = dict(params)
     for name, order in _SETS.items():
         if kept.get(name):
             kept[name] = [item for item in order if item in kept[name]]
@@ -112,11 +129,11 @@ def set_hotplug(target, params, request):
 
 @registry.method("accel_assign_opc")
 def assign_opc(target, params, request):
-    """Have a module do an operation."""
-    assignments = target.options.facts["accel_get_opc_assignments"]
-    if params["opname"] not in assignments:
-        raise errors.internal("error assigning opcode")
-    assignments[params["opname"]] = params["module"]
+    """Have a module do an operation; whether it can is seen later."""
+    if params["opname"] not in target.options.facts[
+            "accel_get_opc_assignments"]:
+        raise errors.invalid_params("spdk_json_decode_object failed")
+    target.options.accel_overrides[params["opname"]] = params["module"]
     return True
 
 

@@ -136,26 +136,3 @@ def delete_target(target, params, request):
     target.answer_later(
         request, lambda: bool(target.nvmf.tgts.pop(params["name"])))
     return registry.PENDING
-
-
-@registry.method("nvmf_set_max_subsystems")
-def set_max_subsystems(target, params, request):
-    """Set how many subsystems a target may have."""
-    target.nvmf.max_subsystems = params["max_subsystems"]
-    return True
-
-
-@registry.method("nvmf_set_crdt")
-def set_crdt(target, params, request):
-    """Set the command retry delay times."""
-    for number in (1, 2, 3):
-        if f"crdt{number}" in params:
-            target.nvmf.crdt[number - 1] = params[f"crdt{number}"]
-    return True
-
-
-@registry.method("nvmf_set_config")
-def set_config(target, params, request):
-    """Set the options of all targets."""
-    target.nvmf.config.update(params)
-    return True

@@ -15,6 +15,7 @@
 import os
 import signal
 
+from cyborg_spdk.simulator import cmdline
 from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import registry
@@ -73,7 +74,15 @@ def kill_instance(target, params, request):
 def start_init(target, params, request):
     """Leave the startup state."""
     def finish():
-        target.process.initialize()
+        try:
+            target.process.initialize()
+        except cmdline.Exit as exc:
+            if not target.initialized:
+                if target.release >= 2509:
+                    target.process.end(exc.code)
+                raise errors.internal(
+                    "framework_initialization failed") from None
+            target.process.end(exc.code)
         return True
 
     target.answer_later(request, finish)

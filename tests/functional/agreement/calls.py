@@ -202,6 +202,19 @@ def _complete_address(world, params):
     return not isinstance(address, dict) or 'trtype' in address
 
 
+def _beneath(world, params):
+    # A RAID bdev that gets what stands on it waits for ever, and a rebuild
+    # takes its time.
+    return str(params.get('base_bdev'))[:1] in 'MNAx' and world.blocks.get(
+        str(params.get('raid_bdev')), 0) < 10 ** 6
+
+
+def _no_snapshot(world, params):
+    # Two that are each other's parent are walked along for ever.
+    store, _, name = str(params.get('lvol_name')).partition('/')
+    return name[:1] in ('', 'l', 'c') and (name or store not in world.uuids)
+
+
 #: method -> rules that a call must meet, or a real target dies of it.
 HARMFUL = {
     'bdev_passthru_create': (_free_name,),
@@ -209,6 +222,8 @@ HARMFUL = {
     'bdev_malloc_create': (lambda world, params: _has_blocks(
         world, params) or not params.get('md_size'),),
     'bdev_split_create': (_divisible,),
+    'bdev_raid_add_base_bdev': (_beneath,),
+    'bdev_lvol_set_parent': (_no_snapshot,),
     'nvmf_subsystem_add_listener': (_complete_address,),
     'nvmf_subsystem_remove_listener': (_complete_address,),
     'nvmf_subsystem_listener_set_ana_state': (_complete_address,),

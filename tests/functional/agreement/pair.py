@@ -53,10 +53,14 @@ class Side:
     """One target of the two.
 
     :param command: the program and its own arguments.
+    :param files: further files for its directory: name -> bytes.
     """
 
-    def __init__(self, command, patience=3.0):
+    def __init__(self, command, patience=3.0, files=None):
         self.directory = tempfile.mkdtemp(prefix='agree-')
+        for name, data in (files or {}).items():
+            with open(os.path.join(self.directory, name), 'wb') as file:
+                file.write(data)
         for name, (size, mode) in FILES.items():
             path = os.path.join(self.directory, name)
             with open(path, 'wb') as file:
@@ -120,6 +124,21 @@ class Side:
         with open(self.log, errors='replace') as log:
             return log.read()[-3000:]
 
+    def told(self):
+        """What it logged about its configuration file.
+
+        :returns: list of (level, text); the text of an error that a call
+            had is there, too.
+        """
+        with open(self.log, errors='replace') as log:
+            return [found.groups() for found in _TOLD.finditer(log.read())]
+
+    def status(self, seconds=10):
+        """How it ended: an exit status, a negative signal, or None."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        return self.process.poll()
+
     def close(self):
         """End it and remove its directory."""
         if self.connection:
@@ -146,27 +165,51 @@ class Pair:
 
     :param app: the program.
     :param arguments: further arguments for both.
+    :param files: further files for both directories: name -> bytes.
+    :param release: the release where the real one may not start.
     :ivar release: the release, as ``v26.05``.
     """
 
-    def __init__(self, app, arguments=()):
+    def __init__(self, app, arguments=(), files=None, release=None):
         self.real = self.simulated = None
+        self.release = release
+        self.app = app
         try:
-            self.real = Side(_real_command(app, arguments))
-            self.real.ready()
-            self.release = _release(self.real)
+            self.real = Side(_real_command(app, arguments), files=files)
+            if release is None:
+                self.real.ready()
+                self.release = _release(self.real)
             vhost = ['-S', PLACE] if app in ('vhost', 'spdk_tgt') else []
             self.simulated = Side([
                 sys.executable, '-m', 'cyborg_spdk.simulator', app,
                 '--spdk-version', self.release, '--poll-ms', '0',
-                '-r', PLACE + '/rpc.sock', *vhost, *arguments])
-            self.simulated.ready()
+                '-r', PLACE + '/rpc.sock', *vhost, *arguments],
+                files=files)
+            if release is None:
+                self.simulated.ready()
         except BaseException:
             self.close()
             raise
         self.comparison = Comparison()
-        self.methods = self.simulated.call(
-            '{"id":0,"method":"rpc_get_methods","jsonrpc":"2.0"}')['result']
+        if release is None:
+            self.methods = self.simulated.call(
+                '{"id":0,"method":"rpc_get_methods",'
+                '"jsonrpc":"2.0"}')['result']
+
+    def outcome(self):
+        """Wait until each of both answers or has ended.
+
+        :returns: for the real and the simulated one each: None if it
+            answers, else (exit status, what it logged).
+        """
+        outcomes = []
+        for side in (self.real, self.simulated):
+            try:
+                side.ready()
+                outcomes.append(None)
+            except RuntimeError:
+                outcomes.append((side.status(), side.told()))
+        return tuple(outcomes)
 
     def call(self, text):
         """Make the same call to both.
@@ -213,6 +256,9 @@ _MOMENT = frozenset((
     'active_pollers_count', 'timed_pollers_count', 'paused_pollers_count',
     'num_unmap_ops', 'bytes_unmapped', 'bytes_copied', 'num_copy_ops'))
 
+_TOLD = re.compile(
+    r'(?:json_config\.c|app\.c): *\d+:\w+: \*(WARNING|ERROR)\*: '
+    r'((?:error response: *\n\{[^}]*\})|.*)')
 _UUID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 

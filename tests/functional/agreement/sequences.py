@@ -14,6 +14,7 @@
 
 import collections
 import json
+import os
 import random
 import re
 import time
@@ -55,6 +56,12 @@ STATE = (
     'accel_crypto_keys_get', 'bdev_get_iostat')
 SUBSYSTEMS = ('bdev', 'nvmf', 'vhost_blk', 'vhost_scsi', 'iscsi', 'iobuf',
               'accel', 'keyring', 'scheduler', 'vmd')
+
+
+with open(os.path.join(os.path.dirname(__file__),
+                       'beginnings.json')) as _file:
+    #: Good calls that make something for others to refer to.
+    BEGINNINGS = json.load(_file)
 
 
 class Difference:
@@ -104,17 +111,19 @@ class Session:
     :param app: the program.
     :param seed: of the random numbers; each sequence has one of its own,
         ``seed`` + its number.
+    :param kind: the class of a sequence.
     """
 
-    def __init__(self, app, seed, length=80, themes=None):
+    def __init__(self, app, seed, length=80, themes=None, kind=None):
         self.app = app
         self.seed = seed
         self.length = length
+        self.kind = kind or Sequence
         self.themes = themes or _THEMES[app]
         self.calls = 0
         self.sequences = 0
         self.found = collections.OrderedDict()
-        self.methods = collections.Counter()
+        self.outcomes = collections.defaultdict(collections.Counter)
 
     def run(self, seconds):
         """Run sequences for a time."""
@@ -127,9 +136,9 @@ class Session:
     def sequence(self, seed, end=None):
         """Run one sequence on fresh targets."""
         self.sequences += 1
-        pair = pairs.Pair(self.app)
+        pair = pairs.Pair(self.app, self.kind.ARGUMENTS)
         try:
-            sequence = Sequence(self, pair, random.Random(seed))
+            sequence = self.kind(self, pair, random.Random(seed))
             sequence.run(self.length, end)
         finally:
             pair.close()
@@ -143,6 +152,24 @@ class Session:
                 difference.number = known.number
                 self.found[difference.signature()] = difference
 
+    def count(self, text, reply):
+        """Count what the real one answered to a method."""
+        method = json.loads(text).get('method')
+        kind = Difference.kind(reply)
+        if kind == 'error':
+            kind = (reply['error']['code'],
+                    re.sub(r'\d+', '#', reply['error']['message'])[:40])
+        self.outcomes[method][kind] += 1
+
+    def coverage(self):
+        """Which method had how many results and which errors, as text."""
+        lines = []
+        for method, kinds in sorted(self.outcomes.items()):
+            good = kinds['result']
+            errors = len(kinds) - bool(good)
+            lines.append(f'{good:6} results, {errors:2} errors: {method}')
+        return '\n'.join(lines)
+
     def report(self):
         """What was found, as text."""
         head = (f'{self.calls} calls in {self.sequences} sequences of '
@@ -153,13 +180,19 @@ class Session:
 
 
 class Sequence:
-    """One sequence of calls to one pair."""
+    """One sequence of calls to one pair.
+
+    :cvar ARGUMENTS: what both programs are started with.
+    """
+
+    ARGUMENTS = ()
 
     def __init__(self, session, pair, source):
         self.session = session
         self.pair = pair
         self.random = source
         self.made = []
+        self.alike = True
         methods = [name for name in self.ask('rpc_get_methods')['result']
                    if name in pair.methods]
         self.world = calls.World(pair.release, source, methods)
@@ -174,8 +207,24 @@ class Sequence:
             body['params'] = params
         return self.pair.real.call(json.dumps(body)) or {}
 
+    def begin(self):
+        """Make what the calls to come may refer to.
+
+        :returns: whether both are still alike.
+        """
+        known = set(self.world.methods)
+        for calls_ in BEGINNINGS.values():
+            wanted = self.random.random() < 0.4 and any(
+                method in self.themed for method, _ in calls_)
+            if wanted and known.issuperset(method for method, _ in calls_) \
+                    and not self.compare(calls_):
+                return False
+        return self._learn()
+
     def run(self, length, end=None):
         """Make calls until one tells the two apart for good."""
+        if not self.begin():
+            return
         for _ in range(length):
             if end and time.monotonic() > end:
                 return
@@ -190,9 +239,21 @@ class Sequence:
                 continue
             if not self.make(text):
                 return
+            if method == 'bdev_raid_add_base_bdev':
+                self._settle()
             if _CHANGES.search(method) and not self._learn():
                 return
         self.compare_state()
+
+    def _settle(self):
+        """Let both end the rebuild of a RAID bdev."""
+        body = json.dumps({'jsonrpc': '2.0', 'id': 1,
+                           'method': 'bdev_raid_get_bdevs',
+                           'params': {'category': 'all'}})
+        for side in (self.pair.real, self.pair.simulated):
+            for _ in range(1000):
+                if '"process"' not in json.dumps(side.call(body)):
+                    break
 
     def _learn(self):
         """Look at the bdevs, which calls refer to."""
@@ -204,15 +265,23 @@ class Sequence:
 
     def compare_state(self):
         """Compare what both tell about themselves."""
-        requests = [(method, None) for method in STATE] + [
-            ('framework_get_config', {'name': name}) for name in SUBSYSTEMS]
+        self.compare([(method, None) for method in STATE] + [
+            ('framework_get_config', {'name': name}) for name in SUBSYSTEMS])
+
+    def compare(self, requests):
+        """Make calls to both, as long as both are alike.
+
+        :param requests: list of (method, parameters).
+        :returns: whether both are still alike.
+        """
         for method, params in requests:
             if method in self.world.methods:
                 body = {'jsonrpc': '2.0', 'id': 1, 'method': method}
                 if params:
                     body['params'] = params
                 if not self.make(json.dumps(body)):
-                    return
+                    return False
+        return True
 
     def make(self, text):
         """Make one call to both.
@@ -221,10 +290,17 @@ class Sequence:
         """
         real, simulated, problems = self.pair.call(text)
         self.session.calls += 1
+        self.session.count(text, real)
+        if real is None and simulated is None:
+            ends = [side.status() for side in (self.pair.real,
+                                               self.pair.simulated)]
+            if ends[0] != ends[1]:
+                problems = [f'ended with {ends[0]} recorded, {ends[1]} now']
         self.last = real
         difference = Difference(self.made, text, real, simulated, problems)
         self.made.append(text)
         if problems:
             self.session.note(difference)
-        return not difference.grave and real is not None \
+        self.alike = not difference.grave and real is not None \
             and 'silence' not in real
+        return self.alike

@@ -29,6 +29,11 @@ def _free_portals(world, params):
         and len(set(map(str, pairs))) == len(pairs)
 
 
+def _few_namespaces(world, params):
+    number = params.get('max_namespaces')
+    return not isinstance(number, (int, float)) or number < 2 ** 24
+
+
 def _unknown_base(world, params):
     return all(params.get(name) not in world.blocks
                for name in ('base_bdev', 'cache'))
@@ -36,6 +41,8 @@ def _unknown_base(world, params):
 
 #: (first release, last release, method, rule that a call must meet).
 RULES = (
+    # Memory for each of them, and a look at each.
+    (0, LAST, 'nvmf_create_subsystem', _few_namespaces),
     # Memory that was never set is read.
     (2601, LAST, 'iscsi_create_portal_group', _free_portals),
     (0, 2205, 'bdev_ftl_create', _unknown_base),

@@ -1,0 +1,84 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Sequences whose outcome is saved, and loaded by both anew."""
+
+import json
+import os
+
+from tests.functional.agreement import pair as pairs
+from tests.functional.agreement import sequences
+from tests.functional.agreement import spoilt
+
+FILE = 'config.json'
+
+
+class Restart(sequences.Sequence):
+    """The configuration of the real one makes both what they were."""
+
+    #: How the file is changed before it is loaded: a function of a random
+    #: source and the file (bytes), or None.
+    spoil = None
+
+    def run(self, length, end=None):
+        """Make calls, save, load, compare."""
+        super().run(self.random.randrange(5, max(6, length // 2)), end)
+        data = self._saved() if self.alike else None
+        if data is None:
+            return
+        if self.spoil:
+            data = self.spoil(self.random, data)
+        arguments = ['-c', os.path.join(pairs.PLACE, FILE)]
+        if self.random.random() < 0.5:
+            arguments.append('--json-ignore-init-errors')
+        release = self.pair.release
+        self.pair.close()
+        self.pair = pairs.Pair(self.session.app, arguments, {FILE: data},
+                               release)
+        try:
+            self._loaded(arguments, data)
+        finally:
+            self.pair.close()
+
+    def _saved(self):
+        """The real one's configuration, as ``save_config`` writes it."""
+        config = []
+        batches = self.world.release >= 2605
+        for item in self.ask('framework_get_subsystems')['result']:
+            params = {'name': item['subsystem']}
+            if batches:
+                params['with_batches'] = True
+            if not self.make(json.dumps({
+                    'jsonrpc': '2.0', 'id': 1, 'params': params,
+                    'method': 'framework_get_config'})):
+                return None
+            config.append({'subsystem': item['subsystem'],
+                           'config': self.last['result']})
+        return json.dumps({'subsystems': config}, indent=2).encode()
+
+    def _loaded(self, arguments, data):
+        real, simulated = self.pair.outcome()
+        self.session.calls += 1
+        if real != simulated:
+            self.session.note(sequences.Difference(
+                self.made, spoilt.shown(arguments, data),
+                {'outcome': real}, {'outcome': simulated},
+                [f'outcome: {real} recorded, {simulated} now']))
+        elif real is None:
+            self.compare_state()
+
+
+class Spoilt(Restart):
+    """The file is spoilt before it is loaded."""
+
+    spoil = staticmethod(spoilt.spoil)
