@@ -65,6 +65,13 @@ def _accel(target):
     return _options(target, "accel_set_options") + injected
 
 
+def _fsdev(target):
+    return [{"method": "fsdev_set_opts",
+             "params": dict(target.options.fsdev_options)},
+            *({"method": "fsdev_aio_create", "params": dict(fsdev)}
+              for fsdev in target.options.fsdevs.values())]
+
+
 def _keyring(target):
     return [{"method": "keyring_file_add_key",
              "params": {"name": name, "path": key["path"]}}
@@ -200,5 +207,5 @@ _WRITERS = {
     "scheduler": _scheduler, "sock": _sock, "iobuf": _iobuf,
     "accel": _accel, "keyring": _keyring, "bdev": _bdev, "nvmf": _nvmf,
     "vhost_blk": _vhost_blk, "vhost_scsi": _vhost_scsi, "vhost": _vhost,
-    "iscsi": _iscsi,
+    "iscsi": _iscsi, "fsdev": _fsdev,
 }

@@ -132,11 +132,19 @@ class Layer:
         self.initiator_groups = {}
         self.nodes = {}
         self.auth_groups = {}
+        self.options_set = False
+        self.auth_file = None
 
     @property
     def options(self):
         """The options of ``iscsi_set_options``."""
         return self.target.options.calls["iscsi_set_options"]
+
+    def shown_options(self):
+        """The options as they are told: a file only if there is one."""
+        given = {} if self.auth_file is None else {
+            "auth_file": self.auth_file}
+        return {**given, **self.options}
 
     def start(self):
         """Nothing is made at the start."""

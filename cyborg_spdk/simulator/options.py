@@ -42,6 +42,7 @@ class Options:
         self.crypto_keys = {}
         self.fsdevs = {}
         self.vmd = False
+        self.monitor = True
         self.accel_errors = {}
         self.accel_overrides = {}
         self.fsdev_options = {"fsdev_io_pool_size": 65535,

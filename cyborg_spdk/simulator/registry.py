@@ -217,17 +217,18 @@ class Methods:
     def _order(self, data, app, release):
         apps = [app]
         if app == "spdk_tgt":
-            apps = ["nvmf_tgt", "vhost", "iscsi_tgt"]
-        if release.tag in data["recorded"] and app != "spdk_tgt":
+            apps += ["nvmf_tgt", "vhost", "iscsi_tgt"]
+        if app in data["recorded"].get(release.tag, ()):
             return data["recorded"][release.tag][app]
         tags = [release.recorded]
         tags += [tag for tag in data["recorded"] if tag not in tags]
         seen = {}
         for tag in tags:
             for name in apps:
-                seen.update(dict.fromkeys(data["recorded"][tag][name]))
+                seen.update(dict.fromkeys(
+                    data["recorded"][tag].get(name, ())))
         for name in apps:
-            seen.update(dict.fromkeys(data["linked"][name]))
+            seen.update(dict.fromkeys(data["linked"].get(name, ())))
         return seen
 
     def _restrict(self, allowed):

@@ -97,11 +97,13 @@ class Associations:
     """Names of virtual bdevs and of their bases, there or not yet.
 
     :param make: called with (entry, base) to make the bdev.
+    :param keep: whether an entry stays whose base is claimed.
     """
 
-    def __init__(self, target, make):
+    def __init__(self, target, make, keep=True):
         self.target = target
         self.make = make
+        self.keep = keep
         self.entries = []
         target.bdevs.examiners.append(self.examine)
 
@@ -110,7 +112,7 @@ class Associations:
         bdev if the base is there.
 
         :raises errors.CallError: EEXIST if the name is taken here, EPERM
-            if the base is claimed (the entry stays, as in SPDK).
+            if the base is claimed (the entry stays, if ``keep``).
         """
         if any(other["name"] == entry["name"] for other in self.entries):
             raise errors.exists()
@@ -121,7 +123,12 @@ class Associations:
         """Make the bdevs that wait for a base of this name."""
         for entry in [entry for entry in self.entries
                       if entry["base"] == base_name]:
-            base = open_base(self.target, base_name)
+            try:
+                base = open_base(self.target, base_name)
+            except errors.CallError:
+                if not self.keep:
+                    self.forget(entry["name"])
+                raise
             if base is None:
                 return
             self.make(entry, base)

@@ -128,7 +128,10 @@ def virtio_attach(target, params, request):
     if params["trtype"] == "pci" and not _PCI.fullmatch(address):
         raise errors.CallError(sign * errno.EINVAL,
                                f"Invalid PCI address '{address}'")
-    raise errors.invalid_params(os.strerror(errno.EINVAL))
+    # Of a SCSI device that is not set up, -1 comes back.
+    number = errno.EPERM if params["dev_type"] == "scsi" \
+        and params["trtype"] == "user" else errno.EINVAL
+    raise errors.invalid_params(os.strerror(number))
 
 
 @registry.method("bdev_virtio_detach_controller")

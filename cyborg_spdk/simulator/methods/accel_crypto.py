@@ -20,6 +20,9 @@ from cyborg_spdk.simulator import registry
 
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{64})\Z")
 
+# The one that the software module can (sw_accel_crypto_supports_tweak_mode).
+_TWEAK_MODE = "SIMPLE_LBA"
+
 
 def _keys(target):
     """The target's keys by name, in the order in which they were made."""
@@ -38,14 +41,15 @@ def create(target, params, request):
     # All that the software module can.
     good = xts and given[1] and all(map(_HEX.match, given)) \
         and len(given[0]) == len(given[1]) \
-        and given[0].lower() != given[1].lower()
+        and given[0].lower() != given[1].lower() \
+        and params.get("tweak_mode", _TWEAK_MODE) == _TWEAK_MODE
     if not good or params["name"] in keys:
         number = errno.EEXIST if good else errno.EINVAL
         raise errors.invalid_params(f"failed to create DEK, rc -{number}")
     keys[params["name"]] = {
         "name": params["name"], "cipher": cipher, "key": given[0],
         "key2": given[1],
-        "tweak_mode": params.get("tweak_mode", "SIMPLE_LBA")}
+        "tweak_mode": params.get("tweak_mode", _TWEAK_MODE)}
     return True
 
 

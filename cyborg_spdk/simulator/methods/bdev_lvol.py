@@ -112,6 +112,8 @@ def snapshot(target, params, request):
             store.check_name(params.get("snapshot_name", ""))
         except errors.CallError as exc:
             raise lvol.failed(-exc.code) from None
+        if volume.read_only:
+            raise lvol.failed(errno.EINVAL)
         frozen = lvol.Lvol(store, params["snapshot_name"], volume.clusters,
                            True)
         frozen.thin = volume.thin
@@ -195,12 +197,12 @@ def rename(target, params, request):
     volume, new = bdev.lvol, params["new_name"]
 
     def finish():
-        if new == volume.name:
-            return True
+        # Also its own name: the alias is added before it is looked at.
+        if f"{volume.store.name}/{new}" in target.bdevs.by_name \
+                or any(other.name == new for other in volume.store.lvols):
+            raise lvol.failed(errno.EEXIST)
         if volume.read_only:
             raise lvol.failed(errno.EPERM)
-        if any(other.name == new for other in volume.store.lvols):
-            raise lvol.failed(errno.EEXIST)
         old = volume.alias
         volume.name = new
         target.bdevs.rename_alias(bdev, old, volume.alias)
@@ -227,7 +229,8 @@ def inflate(target, params, request):
         if every:
             needed = volume.clusters - volume.allocated
         else:
-            needed = max(0, volume.parent.allocated - volume.allocated)
+            needed = max(0, min(volume.parent.allocated, volume.clusters)
+                         - volume.allocated)
         if needed > volume.store.free:
             raise lvol.failed(errno.ENOSPC)
         volume.allocated += needed

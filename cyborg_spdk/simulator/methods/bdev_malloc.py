@@ -27,10 +27,18 @@ _IO = ("read", "write", "unmap", "write_zeroes", "flush", "reset")
 _MD_SIZES = (0, 8, 16, 32, 64, 128)
 
 
+# Bytes of protection information and of a block with it, by format.
+_FORMATS = {0: (8, 512), 1: (16, 4096), 2: (16, 4096)}
+
+
 def _check_protection(params):
-    """Refuse protection information that cannot be."""
+    """Refuse protection information that cannot be (spdk_dif_ctx_init())."""
     kind = params.get("dif_type", 0)
-    if not 0 <= kind <= 3 or (kind and not params.get("md_size", 0)):
+    if not kind:
+        return
+    size, block = _FORMATS.get(params.get("dif_pi_format", 0), (0, 0))
+    if not 0 <= kind <= 3 or not size \
+            or params.get("md_size", 0) < size or params["block_size"] % block:
         raise errors.invalid()
 
 

@@ -14,6 +14,7 @@
 
 import errno
 import os
+import re
 
 from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
@@ -126,6 +127,17 @@ def path_iostat(target, params, request):
     if bdev.module != "nvme":
         raise errors.no_device()
     raise errors.system(errno.ENOENT)
+
+
+# The 64 bytes of a command in URL-safe Base64.
+_COMMAND = re.compile(r"[A-Za-z0-9_-]{85}[AQgw](?:==)?")
+
+
+@decode.decoder("rpc_decode_cmdbuf")
+def _command(value):
+    if not _COMMAND.fullmatch(decode.string(value)):
+        raise decode.Refused
+    return value
 
 
 @registry.method("bdev_nvme_send_cmd")

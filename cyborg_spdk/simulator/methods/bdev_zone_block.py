@@ -28,7 +28,7 @@ class Module:
 
     def __init__(self, target):
         self.target = target
-        self.names = upper.Associations(target, self._make)
+        self.names = upper.Associations(target, self._make, keep=False)
 
     def add(self, entry):
         """Add a bdev that is to be made, and make it if its base is there.

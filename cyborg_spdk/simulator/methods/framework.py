@@ -77,12 +77,28 @@ def set_options(target, params, request):
     if name == "bdev_raid_set_options" \
             and params.get("process_window_size_kb") == 0:
         raise errors.invalid()
-    least = _LEAST.get(name, {})
-    if any(params.get(key, low) < low for key, low in least.items()) \
-            and target.release >= 2401:
-        raise errors.invalid()
+    if target.release >= (2301 if name == "iobuf_set_options" else 2401):
+        params = _enough(target, _LEAST.get(name, {}), params)
     target.options.update(name, params)
     return True
+
+
+def _enough(target, least, params):
+    """Refuse options that are too small.
+
+    :param least: what each must be at least.
+    :returns: the parameters; from v23.05 to v24.01 lengths are corrected.
+    :raises errors.CallError: EINVAL.
+    """
+    given = dict(params)
+    for name, low in least.items():
+        if given.get(name, low) >= low:
+            continue
+        if not name.endswith("bufsize") \
+                or not 2305 <= target.release < 2405:
+            raise errors.invalid()
+        given[name] = low
+    return given
 
 
 def _check_nvme(target, params):

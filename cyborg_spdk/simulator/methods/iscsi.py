@@ -25,15 +25,23 @@ _MAX_ITEMS = 256
 @registry.method("iscsi_get_options")
 def get_options(target, params, request):
     """Tell the options."""
-    return dict(target.iscsi.options)
+    return target.iscsi.shown_options()
+
+
+@registry.early("iscsi_set_options")
+def once(target, params=None):
+    """Refuse a second call; nothing but its parameters may be wrong."""
+    if target.iscsi.options_set:
+        raise errors.internal("Must not call more than once")
 
 
 @registry.method("iscsi_set_options")
 def set_options(target, params, request):
-    """Set the options."""
-    merged = {**target.iscsi.options, **params}
-    if not iscsi.chap_is_valid(merged):
-        raise errors.invalid_params()
+    """Set the options; what they are is looked at when iSCSI starts."""
+    layer = target.iscsi
+    layer.options_set = True
+    if params.get("auth_file") is not None:
+        layer.auth_file = params["auth_file"]
     target.options.update("iscsi_set_options", params)
     return True
 
@@ -118,10 +126,8 @@ def get_initiator_groups(target, params, request):
 
 
 def _any(text):
-    """``ALL`` is an old word for ``ANY``."""
-    if text.lstrip("!").upper() == "ALL":
-        return text.upper().replace("ALL", "ANY")
-    return text
+    """``ALL`` is an old word for ``ANY``; SPDK finds it anywhere."""
+    return text.replace("ALL", "ANY", 1)
 
 
 def _add(group, params):
@@ -129,18 +135,26 @@ def _add(group, params):
 
     :raises errors.CallError: -32602.
     """
-    initiators = [_any(name) for name in params.get("initiators", ())]
-    netmasks = [_any(mask) for mask in params.get("netmasks", ())]
-    for known, added, size in (
-            (group.initiators, initiators, iscsi.MAX_NAME),
-            (group.netmasks, netmasks, 256)):
-        if len(known) + len(added) > _MAX_ITEMS \
-                or len(set(added)) != len(added) \
-                or any(item in known or (size == 256 and not item)
-                       or len(item.encode()) > size for item in added):
+    initiators = _grown(group.initiators, params.get("initiators", ()),
+                        iscsi.MAX_NAME)
+    netmasks = _grown(group.netmasks, params.get("netmasks", ()), 256)
+    group.initiators, group.netmasks = initiators, netmasks
+
+
+def _grown(known, added, size):
+    """Append texts to those that are known (iscsi_init_grp_add_netmask()).
+
+    :param size: bytes that a text may have.
+    :returns: the longer list.
+    :raises errors.CallError: -32602.
+    """
+    grown = list(known)
+    for text in added:
+        if len(grown) >= _MAX_ITEMS or text in grown \
+                or len(text.encode()) > size:
             raise errors.invalid_params()
-    group.initiators += initiators
-    group.netmasks += netmasks
+        grown.append(_any(text))
+    return grown
 
 
 @registry.method("iscsi_create_initiator_group")

@@ -23,6 +23,8 @@ from cyborg_spdk.simulator import registry
 _KNOWN = ("PCIE", "RDMA", "FC", "TCP", "VFIOUSER", "CUSTOM")
 _BUILT = ("TCP",)
 
+_ANA_STATES = ("optimized", "non_optimized", "inaccessible")
+
 _ADRFAM = {"ipv4": "IPv4", "ipv6": "IPv6", "ib": "IB", "fc": "FC"}
 
 
@@ -108,6 +110,8 @@ def add_listener(target, params, request):
             and target.release >= 2305:
         raise errors.internal("Cannot establish secure channel, when "
                               "'allow_any_host' is set")
+    if params.get("ana_state") not in (None, *_ANA_STATES):
+        raise errors.invalid_params()
     target.answer_later(request, listen, target, tgt, subsystem, address,
                         params)
     return registry.PENDING
@@ -139,6 +143,10 @@ def listen(target, tgt, subsystem, address, params):
     listener = nvmf.Listener(address, params.get("secure_channel", False),
                              {key: params[key] for key in ("sock_impl",)
                               if params.get(key) is not None})
+    state = params.get("ana_state")
+    if state is not None:
+        listener.ana_states = dict.fromkeys(
+            range(1, subsystem.max_namespaces + 1), state)
     subsystem.listeners.insert(0, listener)
     return True
 
@@ -187,8 +195,7 @@ def _listener(target, subsystem, listener):
 
 @decode.decoder("rpc_decode_nvme_ana_state")
 def _ana_state(value):
-    return decode.choice("optimized", "non_optimized",
-                         "inaccessible")(value)
+    return decode.choice(*_ANA_STATES)(value)
 
 
 @registry.method("nvmf_subsystem_listener_set_ana_state")
@@ -200,7 +207,7 @@ def set_ana_state(target, params, request):
         f"Unable to find subsystem with NQN {params['nqn']}")
     address = transport_id(params["listen_address"], target)
     state = params["ana_state"]
-    if state not in ("optimized", "non_optimized", "inaccessible"):
+    if state not in _ANA_STATES:
         raise errors.invalid_params()
     group = params.get("anagrpid", 0)
 

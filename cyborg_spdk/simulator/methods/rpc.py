@@ -204,6 +204,8 @@ def thread_get_io_channels(target, params, request):
         channels = []
         if name.startswith("nvmf_tgt_poll_group"):
             channels.append({"name": "nvmf_tgt", "ref": 1})
+        if name.startswith("iscsi_poll_group"):
+            channels.append({"name": "iscsi_tgt", "ref": 1})
         reply.append({"name": name, "io_channels": channels})
     answer = {"tick_rate": target.tick_rate, "threads": reply}
     target.answer_later(request, lambda: answer)
@@ -234,7 +236,7 @@ def monitor_context_switch(target, params, request):
     """Switch the monitoring of context switches."""
     if "enabled" in params:
         target.options.monitor = params["enabled"]
-    return {"enabled": getattr(target.options, "monitor", False)}
+    return {"enabled": target.options.monitor}
 
 
 @registry.method("framework_enable_cpumask_locks",
