@@ -62,6 +62,8 @@ class Bdev:
         None.
     :ivar claim: (claim type, claiming module), or None.
     :ivar openers: functions that are told when the bdev goes.
+    :ivar holders: who else keeps it from going.
+    :ivar watched: whether its own module has it open, too.
     """
 
     product = ""
@@ -103,6 +105,8 @@ class Bdev:
         self.zoned = None
         self.holders = set()
         self.gone = None
+        self.closing = False
+        self.watched = False
 
     @property
     def size(self):
@@ -236,10 +240,24 @@ class Layer:
         bdev.claim = (kind, module)
         self.touch(bdev)
 
-    @staticmethod
-    def release(bdev):
+    def release(self, bdev):
         """Give up a claim."""
         bdev.claim = None
+        self.closed(bdev)
+
+    def closed(self, bdev):
+        """Somebody has closed a bdev: one that is going is not listed any
+        more from the moment on that nobody has it open
+        (bdev_unregister_unsafe()), and destroyed a message later.
+        """
+        if bdev.openers:
+            return
+        # What limits it gives its channel up, too.
+        bdev.limited = False
+        if bdev.closing and not bdev.holders:
+            bdev.closing = False
+            self._unlist(bdev)
+            self.target.post(self._destroy, bdev)
 
     def unregister(self, bdev, done=None):
         """Begin to remove a bdev; what is on top of it goes first.
@@ -249,45 +267,47 @@ class Layer:
         """
         if bdev.removing:
             raise errors.no_device()
-        bdev.removing = True
-        # Each learns of it by a message, so that those at one height go
-        # together.
+        bdev.removing, bdev.gone = True, done
+        if self.target.release < 2205:
+            self._close(bdev)
+        else:
+            # First every channel learns of it.
+            self.target.post(self._close, bdev)
+
+    def _close(self, bdev):
+        """Tell those that have a bdev open, each by a message."""
         for opener in list(bdev.openers):
             self.target.post(self._removed, bdev, opener)
-        if bdev.openers:
-            # To close it takes them a message more.
-            self.target.post(self.target.post, self._gone, bdev, done)
-        else:
-            self.target.post(self._gone, bdev, done)
+        bdev.closing = True
+        if bdev.watched:
+            bdev.holders.add(bdev.module)
+            self.target.post(self.let_go, bdev, bdev.module)
+        self.closed(bdev)
 
     @staticmethod
     def _removed(bdev, opener):
         if opener in bdev.openers:
             opener(bdev)
 
-    def _gone(self, bdev, done, patience=99):
-        if bdev.openers and patience:
-            self.target.post(self._gone, bdev, done, patience - 1)
-            return
-        if bdev.holders:
-            bdev.gone = done
-            return
+    def _unlist(self, bdev):
         for name in [bdev.name, *bdev.aliases]:
             if self.by_name.get(name) is bdev:
                 del self.by_name[name]
         if bdev in self.list:
             self.list.remove(bdev)
             self.target.notify("bdev_unregister", bdev.name)
+
+    @staticmethod
+    def _destroy(bdev):
         if bdev.on_destroy:
             bdev.on_destroy(bdev)
-        if done:
-            done()
+        if bdev.gone:
+            bdev.gone()
 
     def let_go(self, bdev, holder):
         """End what kept a bdev from going."""
         bdev.holders.discard(holder)
-        if bdev.removing and not bdev.holders:
-            self.target.post(self._gone, bdev, bdev.gone)
+        self.closed(bdev)
 
     def rename_alias(self, bdev, old, new):
         """Replace one alias by another."""

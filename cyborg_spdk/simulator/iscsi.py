@@ -262,11 +262,11 @@ class Layer:
         node.openers[lun] = removed
         bdev.openers.append(removed)
 
-    @staticmethod
-    def remove_lun(node, lun):
+    def remove_lun(self, node, lun):
         """Take a bdev away from a node."""
         bdev = node.device.luns.pop(lun)
         bdev.openers.remove(node.openers.pop(lun))
+        self.target.bdevs.closed(bdev)
 
     def remove_node(self, node):
         """Remove a node."""

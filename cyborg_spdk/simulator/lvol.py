@@ -17,6 +17,7 @@ a store does not outlive the process.
 """
 
 import errno
+import functools
 import os
 import uuid
 
@@ -233,14 +234,43 @@ class Layer:
         return store
 
     def remove_store(self, store):
-        """Remove a store with its volumes."""
+        """Take a store with its volumes away from a bdev that goes; it is
+        closed with the last of them.
+        """
         if store not in self.stores:
             return
         self.stores.remove(store)
+        left = [lvol for lvol in store.lvols if lvol.bdev is not None
+                and not lvol.bdev.removing]
+
+        def gone(lvol):
+            left.remove(lvol)
+            if not left:
+                self._close(store)
+
         for lvol in list(store.lvols):
-            self.forget(lvol)
-        store.base.openers.remove(store.opener)
-        self.target.bdevs.release(store.base)
+            self.forget(lvol, functools.partial(gone, lvol)
+                        if lvol in left else None)
+        if not left:
+            self._close(store)
+
+    def delete_store(self, store, done):
+        """Remove a store with its volumes, one after the other; snapshots
+        after what began as them (``_vbdev_lvs_remove_lvol_cb()``).
+        """
+        for lvol in store.lvols:
+            if not lvol.clones:
+                self.forget(lvol, lambda: self.delete_store(store, done))
+                return
+        if store in self.stores:
+            self.stores.remove(store)
+            self._close(store)
+        done()
+
+    def _close(self, store):
+        if store.opener in store.base.openers:
+            store.base.openers.remove(store.opener)
+            self.target.bdevs.release(store.base)
 
     def forget(self, lvol, done=None):
         """Remove a volume with its bdev."""
@@ -253,11 +283,10 @@ class Layer:
             clone.parent = lvol.parent
             clone.external = lvol.external
             clone.allocated = max(clone.allocated, lvol.allocated)
-        if lvol.bdev is None:
-            if done:
-                self.target.post(done)
-        elif not lvol.bdev.removing:
+        if lvol.bdev is not None and not lvol.bdev.removing:
             self.target.bdevs.unregister(lvol.bdev, done)
+        elif done:
+            self.target.post(done)
 
     def stand_on(self, lvol, bdev):
         """Have a volume begin as another bdev."""

@@ -151,6 +151,7 @@ class Module:
         bdev = bdevs.Bdev("raid", raid.name, first.block_size, blocks,
                           self._io(raid))
         bdev.product = "Raid Volume"
+        bdev.watched = self.target.release >= 2401
         bdev.uuid = raid.given_uuid
         if self.target.release >= 2301:
             bdev.md_size = first.md_size
@@ -194,21 +195,31 @@ class Module:
         return tuple(domain for slot in raid.slots if slot.bdev
                      for domain in slot.bdev.domains)
 
-    def removed(self, raid, slot):
-        """A base bdev goes."""
-        self._free(slot)
+    def removed(self, raid, slot, done=None):
+        """A base bdev goes.
+
+        :param done: called when the RAID bdev has given it up.
+        """
         if raid.bdev is not None and not raid.bdev.removing:
-            slot.name, slot.uuid = None, raids.NULL
             spare = {"raid1": len(raid.slots) - 1, "raid5f": 1}
-            if raid.discovered >= len(raid.slots) - spare.get(raid.level, 0) \
+            if raid.discovered > len(raid.slots) - spare.get(raid.level, 0) \
                     and self.target.release >= 2309:
+                self._free(slot)
+                slot.name, slot.uuid = None, raids.NULL
                 raid.bdev.domains = self._domains(raid)
+                if done:
+                    self.target.post(done)
                 return
-            # It stays known until it is deleted.
-            raid.state = "offline"
-            self.target.bdevs.unregister(raid.bdev,
-                                         lambda: self._offline(raid))
-        elif raid.state == "offline":
+            # It stays known until it is deleted, and has the base until it
+            # is gone itself.
+            raid.state, slot.scheduled = "offline", True
+            self.target.bdevs.unregister(
+                raid.bdev, lambda: self._offline(raid, done))
+            return
+        self._free(slot)
+        if done:
+            self.target.post(done)
+        if raid.state == "offline":
             slot.name, slot.uuid = None, raids.NULL
             if not raid.discovered:
                 self.raids.pop(raid.name, None)
@@ -218,8 +229,14 @@ class Module:
             if self.target.release < 2405 and not raid.discovered:
                 self.raids.pop(raid.name, None)
 
-    def _offline(self, raid):
+    def _offline(self, raid, done):
         raid.bdev = None
+        for slot in raid.slots:
+            if slot.scheduled:
+                self._free(slot)
+                slot.name, slot.uuid = None, raids.NULL
+        if done:
+            done()
         if not raid.discovered:
             self.raids.pop(raid.name, None)
 

@@ -161,13 +161,13 @@ class Layer:
         bdev.openers.append(controller.opener)
         bdev.channel = self.target.release < 2309
 
-    @staticmethod
-    def detach(controller):
+    def detach(self, controller):
         """Close the bdev of a block controller."""
-        if controller.bdev is not None:
-            controller.bdev.openers.remove(controller.opener)
-            controller.bdev.channel = False
-            controller.bdev = None
+        bdev, controller.bdev = controller.bdev, None
+        if bdev is not None:
+            bdev.openers.remove(controller.opener)
+            bdev.channel = False
+            self.target.bdevs.closed(bdev)
 
     def add_target(self, controller, number, bdev):
         """Put a bdev behind a SCSI target."""
@@ -181,6 +181,7 @@ class Layer:
         """Remove a SCSI target."""
         device = controller.targets.pop(number)
         device.luns[0].openers.remove(device.opener)
+        self.target.bdevs.closed(device.luns[0])
         self.target.scsi.remove(device)
 
     def shut_down(self):

@@ -68,13 +68,18 @@ def ftl_create(target, params, request):
     if target.release >= 2605 \
             and target.bdevs.find(params["name"]) is not None:
         raise errors.invalid_params(failed + os.strerror(errno.EEXIST))
-    if 2004 <= target.release < 2209:
+    old = target.release < 2209
+    if old and target.release >= 2004:
         _check_old_ftl(target, params)
-    for name in (params["base_bdev"], params.get("cache") or ""):
+    for name in (params["base_bdev"], params.get("cache")):
+        if name is None and old:
+            continue
         bdev = target.bdevs.find(name)
         if bdev is None or bdev.removing:
             return f"FTL bdev: {params['name']} creation deferred"
-    raise errors.internal(failed + os.strerror(errno.EINVAL))
+    # What it was refused for is told by no other number up to v22.05.
+    raise errors.internal(failed + os.strerror(
+        errno.ENOMEM if old else errno.EINVAL))
 
 
 def _check_old_ftl(target, params):

@@ -97,11 +97,8 @@ def delete_lvstore(target, params, request):
     layer = layer_of(target)
     store = layer.find(params.get("uuid"), params.get("lvs_name"))
 
-    def remove():
-        layer.remove_store(store)
-        return True
-
-    return later(target, request, remove)
+    target.post(layer.delete_store, store, lambda: request.result(True))
+    return registry.PENDING
 
 
 @registry.method("bdev_lvol_get_lvstores")

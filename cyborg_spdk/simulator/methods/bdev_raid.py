@@ -13,6 +13,7 @@
 """``bdev_raid_*`` (``module/bdev/raid``)."""
 
 import errno
+import functools
 import os
 
 from cyborg_spdk.simulator import decode
@@ -173,11 +174,10 @@ def remove_base_bdev(target, params, request):
         for slot in raid.slots:
             if slot.bdev is not None and slot.bdev is base:
                 online = raid.state == "online"
-                module.removed(raid, slot)
-                if not online and target.release < 2405:
-                    # Done, and never told.
-                    return registry.PENDING
-                target.answer_later(request, lambda: True)
+                # What never was online is never told of in v24.01.
+                told = online or target.release >= 2405
+                module.removed(raid, slot, functools.partial(
+                    request.result, True) if told else None)
                 return registry.PENDING
     raise errors.CallError(-errno.ENODEV,
                            "Failed to remove base bdev from raid bdev")

@@ -63,7 +63,8 @@ class Module:
             # The first part would claim it.
             raise errors.system(errno.ENOMEM)
         taken = [number for number in range(count)
-                 if f"{name}p{number}" in self.target.bdevs.by_name]
+                 if f"{name}p{number}" in self.target.bdevs.by_name
+                 and self.target.release >= 2301]
         if taken and taken[0]:
             # The parts before it go after their base was freed.
             self.target.process.crash(signal.SIGABRT)
@@ -85,9 +86,16 @@ class Module:
         bdev.uuid = upper.part_uuid(target.release, base, offset, blocks)
         bdev.specific = lambda: {"split": {"base_bdev": base.name,
                                            "offset_blocks": offset}}
-        target.bdevs.register(bdev)
-        upper.attach(target, bdev, base, lambda: self._gone(base, bdev))
         self.parts.setdefault(base.name, []).append(bdev)
+        try:
+            target.bdevs.register(bdev)
+        except errors.CallError:
+            # Up to v22.09 it is taken for made, until it is removed. From
+            # v23.01 on its name was looked at before.
+            bdev.specific = None
+            base.openers.append(lambda _base: target.process.crash())
+            return
+        upper.attach(target, bdev, base, lambda: self._gone(base, bdev))
 
     def _gone(self, base, bdev):
         """Forget a base with its last part."""
@@ -144,11 +152,13 @@ def delete(target, params, request):
     name = params["base_bdev"]
     if name not in module.bases:
         raise errors.system(2, errors.INVALID_PARAMS)
+    if module.parts.get(name) == []:
+        # A split is removed with its last part.
+        return True
     del module.bases[name]
-    base = target.bdevs.find(name)
-    if base is not None:
-        target.bdevs.let_go(base, "split")
     for bdev in module.parts.pop(name, ()):
+        if bdev.specific is None:
+            target.process.crash()
         if bdev in target.bdevs.list and not bdev.removing:
             target.bdevs.unregister(bdev)
     return True

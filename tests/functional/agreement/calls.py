@@ -58,6 +58,7 @@ class World:
         self.lvols = []
         self.uuids = []
         self.stores = []
+        self.zoned = []
         self.portals = []
 
     def learn(self, bdevs):
@@ -65,6 +66,8 @@ class World:
         self.bdevs = [bdev['name'] for bdev in bdevs]
         self.blocks = {name: bdev['num_blocks'] for bdev in bdevs
                        for name in (bdev['name'], *bdev['aliases'])}
+        self.zoned = [name for bdev in bdevs if bdev.get('zoned')
+                      for name in (bdev['name'], *bdev['aliases'])]
         self.uuids = [bdev['uuid'] for bdev in bdevs if 'uuid' in bdev]
         self.lvols = [bdev['name'] for bdev in bdevs
                       if 'lvol' in bdev['driver_specific']]
@@ -215,6 +218,14 @@ def _no_snapshot(world, params):
     return name[:1] in ('', 'l', 'c') and (name or store not in world.uuids)
 
 
+def _small_target(world, params):
+    # Every place for a subsystem is looked at when the target goes.
+    most = params.get('max_subsystems')
+    return (world.release >= 2505 or 'discovery_filter' not in params) and (
+        world.release >= 2301 or not isinstance(most, (int, float))
+        or most < 2 ** 20)
+
+
 #: method -> rules that a call must meet, or a real target dies of it.
 HARMFUL = {
     'bdev_passthru_create': (_free_name,),
@@ -229,8 +240,7 @@ HARMFUL = {
     'nvmf_subsystem_listener_set_ana_state': (_complete_address,),
     'iscsi_create_portal_group': (lambda world, params: params.get(
         'tag') != -1,),
-    'nvmf_create_target': (lambda world, params: world.release >= 2505
-                           or 'discovery_filter' not in params,),
+    'nvmf_create_target': (_small_target,),
     'vhost_start_scsi_controller': (lambda world, params: str(
         params.get('ctrlr', 'vs'))[:2] != 'vb',),
 }

@@ -34,9 +34,8 @@ def _few_namespaces(world, params):
     return not isinstance(number, (int, float)) or number < 2 ** 24
 
 
-def _unknown_base(world, params):
-    return all(params.get(name) not in world.blocks
-               for name in ('base_bdev', 'cache'))
+def _no_zones(world, params):
+    return params.get('base_bdev') not in world.zoned
 
 
 #: (first release, last release, method, rule that a call must meet).
@@ -45,7 +44,7 @@ RULES = (
     (0, LAST, 'nvmf_create_subsystem', _few_namespaces),
     # Memory that was never set is read.
     (2601, LAST, 'iscsi_create_portal_group', _free_portals),
-    (0, 2205, 'bdev_ftl_create', _unknown_base),
+    (0, 2205, 'bdev_ftl_create', _no_zones),
 )
 
 
