@@ -14,21 +14,7 @@
 
 import uuid
 
-from cyborg_spdk.simulator import domains
 from cyborg_spdk.simulator import errors
-
-# Members of supported_io_types, in the order of each release.
-_IO_TYPES_OLD = ("read", "write", "unmap", "write_zeroes", "flush", "reset",
-                 "nvme_admin", "nvme_io")
-_IO_TYPES_2209 = _IO_TYPES_OLD[:6] + (
-    "compare", "compare_and_write", "abort", "nvme_admin", "nvme_io")
-_IO_TYPES_2409 = (
-    "read", "write", "unmap", "flush", "reset", "nvme_admin", "nvme_io",
-    "nvme_io_md", "write_zeroes", "zcopy", "get_zone_info",
-    "zone_management", "zone_append", "compare", "compare_and_write",
-    "abort", "seek_hole", "seek_data", "copy", "nvme_iov_md")
-_IO_TYPES_2509 = _IO_TYPES_2409 + ("nvme_nssr",)
-_IO_TYPES_2601 = _IO_TYPES_2509 + ("write_uncorrectable",)
 
 EXCLUSIVE = "exclusive_write"
 READ_MANY_WRITE_ONE = "read_many_write_one"
@@ -39,17 +25,6 @@ NIL = "00000000-0000-0000-0000-000000000000"
 
 QOS = ("rw_ios_per_sec", "rw_mbytes_per_sec", "r_mbytes_per_sec",
        "w_mbytes_per_sec")
-
-
-def io_type_names(release):
-    """The io types that a release lists, in its order."""
-    if release < 2209:
-        return _IO_TYPES_OLD
-    if release < 2409:
-        return _IO_TYPES_2209
-    if release < 2509:
-        return _IO_TYPES_2409
-    return _IO_TYPES_2509 if release < 2601 else _IO_TYPES_2601
 
 
 class Bdev:
@@ -315,61 +290,3 @@ class Layer:
         bdev.aliases = [new if name == old else name
                         for name in bdev.aliases]
         self.by_name[new] = bdev
-
-    def describe(self, bdev):
-        """One element of the reply of ``bdev_get_bdevs``."""
-        release = self.target.release
-        if domains.endless(self, bdev):
-            self.target.process.crash()
-        info = {"name": bdev.name}
-        info["aliases"] = list(bdev.aliases)
-        info["product_name"] = bdev.product
-        info["block_size"] = bdev.block_size
-        info["num_blocks"] = bdev.num_blocks
-        if release >= 2509:
-            for key, value in zip((
-                    "preferred_write_alignment",
-                    "preferred_write_granularity", "optimal_write_size",
-                    "preferred_unmap_alignment",
-                    "preferred_unmap_granularity"), bdev.preferred,
-                    strict=True):
-                info[key] = value
-        if release >= 1804:
-            info["uuid"] = bdev.uuid
-        if release >= 2409 and bdev.numa_id is not None:
-            info["numa_id"] = bdev.numa_id
-        if bdev.md_size and release >= 1904:
-            self._metadata(bdev, info)
-        self._limits(bdev, info)
-        info["claimed"] = bdev.claim is not None
-        if release >= 2305 and bdev.claim is not None:
-            info["claim_type"] = bdev.claim[0]
-        if release >= 1910:
-            info["zoned"] = bdev.zoned is not None
-            info.update(bdev.zoned or {})
-        info["supported_io_types"] = {
-            name: name in bdev.io or (
-                name == "write_zeroes" and "write" in bdev.io)
-            for name in io_type_names(release)}
-        if release >= 2205 and bdev.domains:
-            info["memory_domains"] = list(bdev.domains)
-        info["driver_specific"] = bdev.specific()
-        return info
-
-    def _limits(self, bdev, info):
-        if self.target.release >= 1810:
-            info["assigned_rate_limits"] = dict(bdev.qos)
-        elif self.target.release >= 1804:
-            info["qos_ios_per_sec"] = bdev.qos["rw_ios_per_sec"]
-
-    def _metadata(self, bdev, info):
-        info["md_size"] = bdev.md_size
-        info["md_interleave"] = bdev.md_interleave
-        info["dif_type"] = bdev.dif_type
-        if bdev.dif_type:
-            info["dif_is_head_of_md"] = bdev.dif_head
-            info["enabled_dif_check_types"] = {
-                "reftag": bdev.dif_type in (1, 2), "apptag": False,
-                "guard": True}
-            if self.target.release >= 2409:
-                info["dif_pi_format"] = bdev.dif_pi_format

@@ -10,160 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Logical volumes: stores, volumes, snapshots (``lib/lvol``, ``lib/blob``).
-
-Only the sizes are kept account of; nothing is written to the base bdev, so
-a store does not outlive the process.
-"""
+"""The stores of logical volumes of a target (``lib/lvol``)."""
 
 import errno
 import functools
-import os
-import uuid
 
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
-
-NAME_MAX = 64
-_PAGE = 4096
-_CLUSTER = 4 * 2 ** 20
-_MASK_HEADER = 5
-
-
-def failed(number):
-    """The error of an operation that fails in its callback: -32602."""
-    return errors.invalid_params(os.strerror(number))
-
-
-def _mask_pages(bits, page):
-    return -(-(_MASK_HEADER + -(-bits // 8)) // page)
-
-
-def unfit(bdev):
-    """Tell why nothing can be kept on a bdev.
-
-    :returns: 0; EINVAL for null bdevs, which keep nothing; EIO for zones,
-        which take no write at any place.
-    """
-    if bdev.zoned:
-        return errno.EIO
-    if bdev.module == "null":
-        return errno.EINVAL
-    return max(map(unfit, bdev.base_bdevs), default=0)
-
-
-class Store:
-    """A store of logical volumes on a bdev."""
-
-    def __init__(self, name, base, cluster, ratio, page=0, clear="unmap"):
-        self.name = name
-        self.base = base
-        self.uuid = str(uuid.uuid4())
-        self.cluster = cluster or _CLUSTER
-        self.block_size = base.block_size
-        self.lvols = []
-        self.opener = None
-        # Of whole blocks; what is over of a cluster is lost.
-        clusters = base.num_blocks // (self.cluster // base.block_size)
-        self.page = max(_PAGE, page)
-        self.pages = (ratio or 100) * clusters // 100
-        self.mask_pages = _mask_pages(clusters, self.page)
-        mask = _mask_pages(self.pages, self.page)
-        used = 1 + 2 * mask + max(mask, self.mask_pages) + self.pages
-        self.total = clusters - -(-used // max(1, self.cluster // self.page))
-        self._of_base = clusters
-        self._cleared = max(0, base.size - used * self.page) \
-            if clear == "unmap" else 0
-
-    def format(self):
-        """Count what a real store writes and unmaps when it is made."""
-        if self._cleared:
-            self.base.unmapped = (self._cleared, 1)
-        self.write(3)
-
-    def write(self, pages):
-        """Count pages of metadata that a real store would write."""
-        size, number = self.base.written
-        self.base.written = (size + pages * self.page, number + pages)
-
-    def grow(self):
-        """Take over what the base bdev has more than it had."""
-        clusters = min(self.base.size, self.max_growable) // self.cluster
-        if clusters > self._of_base:
-            self.total += clusters - self._of_base
-            self._of_base = clusters
-
-    @property
-    def free(self):
-        """Free clusters."""
-        return self.total - sum(lvol.allocated for lvol in self.lvols)
-
-    @property
-    def max_growable(self):
-        """To how many bytes the store could grow."""
-        return (self.mask_pages * self.page - _MASK_HEADER) * 8 \
-            * self.cluster
-
-    def clusters(self, size):
-        """How many clusters a size takes."""
-        return -(-size // self.cluster)
-
-    def check_name(self, name):
-        """See that a volume's name can be used.
-
-        :raises errors.CallError: EINVAL, EEXIST.
-        """
-        if not name or len(name.encode()) >= NAME_MAX:
-            raise errors.invalid()
-        if any(lvol.name == name for lvol in self.lvols):
-            raise errors.exists()
-
-
-class Lvol:
-    """One volume; a snapshot and a clone are volumes too."""
-
-    def __init__(self, store, name, clusters, thin):
-        self.store = store
-        self.name = name
-        self.uuid = str(uuid.uuid4())
-        self.clusters = clusters
-        self.thin = thin
-        self.allocated = 0 if thin else clusters
-        self.parent = None
-        self.external = None
-        self.degraded = False
-        self.read_only = False
-        self.frozen = False
-        self.bdev = None
-
-    @property
-    def alias(self):
-        """``store/volume``."""
-        return f"{self.store.name}/{self.name}"
-
-    @property
-    def clones(self):
-        """The volumes that have this one as their parent."""
-        return [lvol for lvol in self.store.lvols if lvol.parent is self]
-
-    def facts(self, release):
-        """``driver_specific.lvol``."""
-        facts = {"lvol_store_uuid": self.store.uuid,
-                 "base_bdev": self.store.base.name,
-                 "thin_provision": self.thin}
-        if release >= 2405:
-            facts["num_allocated_clusters"] = self.allocated
-        facts["snapshot"] = self.frozen
-        facts["clone"] = self.parent is not None
-        if self.parent is not None:
-            facts["base_snapshot"] = self.parent.name
-        if self.frozen and self.clones:
-            facts["clones"] = [clone.name for clone in self.clones]
-        if release >= 2305:
-            facts["esnap_clone"] = self.external is not None
-            if self.external is not None:
-                facts["external_snapshot_name"] = self.external
-        return facts
+from cyborg_spdk.simulator import lvol_store
 
 
 class Layer:
@@ -194,36 +48,36 @@ class Layer:
             bytes of a page, how the rest is cleared.
         :raises errors.CallError: EINVAL, EEXIST, EPERM, ENOSPC, ENOMEM.
         """
-        if not name or len(name.encode()) >= NAME_MAX:
+        if not name or len(name.encode()) >= lvol_store.NAME_MAX:
             raise errors.invalid()
         shared = self.target.release >= 2305
         if base.claim is not None:
             raise errors.not_permitted()
         if shared and base.openers:
             # That kind of claim allows no other writer.
-            raise failed(errno.EPERM)
+            raise lvol_store.failed(errno.EPERM)
         release = self.target.release
-        size = cluster or _CLUSTER
+        size = cluster or lvol_store.CLUSTER
         if release >= 2301 and (size < base.block_size or (
                 release >= 2505 and size % base.block_size)):
             raise errors.invalid()
         if any(store.name == name for store in self.stores):
             raise errors.exists()
         if size < base.block_size:
-            raise failed(errno.EINVAL)
+            raise lvol_store.failed(errno.EINVAL)
         if not shared and base.size < size:
-            raise failed(errno.ENOSPC)
-        store = Store(name, base, cluster, *layout)
-        if not store.pages or (release >= 2505 and size % _PAGE):
-            raise failed(errno.EINVAL)
+            raise lvol_store.failed(errno.ENOSPC)
+        store = lvol_store.Store(name, base, cluster, *layout)
+        if not store.pages or (release >= 2505 and size % lvol_store.PAGE):
+            raise lvol_store.failed(errno.EINVAL)
         if base.size < size:
-            raise failed(errno.ENOSPC)
+            raise lvol_store.failed(errno.ENOSPC)
         if size < store.page:
-            raise failed(errno.EINVAL)
+            raise lvol_store.failed(errno.EINVAL)
         if store.total < 0:
-            raise failed(errno.ENOMEM)
-        if unfit(base):
-            raise failed(unfit(base))
+            raise lvol_store.failed(errno.ENOMEM)
+        if lvol_store.unfit(base):
+            raise lvol_store.failed(lvol_store.unfit(base))
         store.format()
         kind = bdevs.READ_MANY_WRITE_ONE \
             if self.target.release >= 2305 else bdevs.EXCLUSIVE
@@ -375,7 +229,7 @@ class Layer:
         grown = clusters - lvol.clusters
         if not lvol.thin and lvol.parent is None:
             if grown > lvol.store.free:
-                raise failed(errno.ENOSPC)
+                raise lvol_store.failed(errno.ENOSPC)
             lvol.allocated = clusters
         else:
             lvol.allocated = min(lvol.allocated, clusters)

@@ -15,6 +15,7 @@
 import errno
 import os
 
+from cyborg_spdk.simulator import bdev_info
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
@@ -32,13 +33,13 @@ def get_bdevs(target, params, request):
     layer = target.bdevs
     name = params.get("name")
     if name is None:
-        return [layer.describe(bdev) for bdev in layer]
+        return [bdev_info.describe(target, bdev) for bdev in layer]
     timeout = params.get("timeout", 0)
     bdev = layer.find(name)
     if target.release < 2205:
         if bdev is None:
             raise errors.no_device()
-        return [layer.describe(bdev)]
+        return [bdev_info.describe(target, bdev)]
     found = bdev if bdev is not None and not bdev.removing else None
     if found is None and timeout:
         _wait_for(target, request, name, timeout)
@@ -46,9 +47,9 @@ def get_bdevs(target, params, request):
     if target.release < 2309:
         if found is None:
             raise errors.no_device()
-        return [layer.describe(found)]
+        return [bdev_info.describe(target, found)]
     # Opened now, described in a message of its own.
-    info = None if found is None else [layer.describe(found)]
+    info = None if found is None else [bdev_info.describe(target, found)]
     target.answer_later(request, _found, info)
     return registry.PENDING
 
@@ -68,7 +69,7 @@ def _wait_for(target, request, name, timeout):
         if name == bdev.name or name in bdev.aliases:
             forget()
             target.server.cancel(timer)
-            request.result([layer.describe(bdev)])
+            request.result([bdev_info.describe(target, bdev)])
 
     def expired():
         forget()

@@ -15,7 +15,7 @@ import base64
 import errno
 import os
 
-from cyborg_spdk.simulator import bdevs
+from cyborg_spdk.simulator import bdev_info
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import iostat
 from cyborg_spdk.simulator import registry
@@ -31,7 +31,7 @@ def enable_histogram(target, params, request):
     """Begin or end to count latencies in buckets."""
     bdev = target.bdevs.get(params["name"])
     opc = params.get("opc")
-    if opc is not None and opc not in bdevs.io_type_names(
+    if opc is not None and opc not in bdev_info.io_type_names(
             target.release):
         raise errors.internal("Invalid Io type")
     bdev.histogram = params["enable"]

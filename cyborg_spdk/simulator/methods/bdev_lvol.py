@@ -19,6 +19,7 @@ import os
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import lvol
+from cyborg_spdk.simulator import lvol_store
 from cyborg_spdk.simulator.methods.bdev_lvol_store import CLEAR
 from cyborg_spdk.simulator.methods.bdev_lvol_store import later
 from cyborg_spdk.simulator.methods.bdev_lvol_store import layer_of
@@ -85,13 +86,13 @@ def create(target, params, request):
             and params["clear_method"].lower() not in CLEAR:
         raise errors.CallError(-errno.EINVAL, "Invalid clean_method option")
     store.check_name(params["lvol_name"])
-    volume = lvol.Lvol(store, params["lvol_name"],
+    volume = lvol_store.Lvol(store, params["lvol_name"],
                        store.clusters(_size(params)),
                        params.get("thin_provision", False))
 
     def finish():
         if volume.allocated > store.free:
-            raise lvol.failed(errno.ENOSPC)
+            raise lvol_store.failed(errno.ENOSPC)
         if not volume.clusters:
             volume.clusters = 0
         layer.add(volume)
@@ -111,11 +112,11 @@ def snapshot(target, params, request):
         try:
             store.check_name(params.get("snapshot_name", ""))
         except errors.CallError as exc:
-            raise lvol.failed(-exc.code) from None
+            raise lvol_store.failed(-exc.code) from None
         if volume.read_only:
-            raise lvol.failed(errno.EINVAL)
-        frozen = lvol.Lvol(store, params["snapshot_name"], volume.clusters,
-                           True)
+            raise lvol_store.failed(errno.EINVAL)
+        frozen = lvol_store.Lvol(store, params["snapshot_name"],
+                                 volume.clusters, True)
         frozen.thin = volume.thin
         frozen.allocated = volume.allocated
         frozen.parent = volume.parent
@@ -140,10 +141,10 @@ def clone(target, params, request):
         try:
             parent.store.check_name(params.get("clone_name", ""))
         except errors.CallError as exc:
-            raise lvol.failed(-exc.code) from None
+            raise lvol_store.failed(-exc.code) from None
         if not parent.read_only:
-            raise lvol.failed(errno.EINVAL)
-        volume = lvol.Lvol(parent.store, params.get("clone_name", ""),
+            raise lvol_store.failed(errno.EINVAL)
+        volume = lvol_store.Lvol(parent.store, params.get("clone_name", ""),
                            parent.clusters, True)
         parent.frozen = True
         volume.parent = parent
@@ -170,16 +171,16 @@ def clone_bdev(target, params, request):
             "use bdev_lvol_clone instead")
 
     if bdev.claim is not None and bdev.claim[0] == bdevs.EXCLUSIVE:
-        raise lvol.failed(errno.ENOMEM)
+        raise lvol_store.failed(errno.ENOMEM)
 
     def finish():
         try:
             store.check_name(params.get("clone_name", ""))
         except errors.CallError as exc:
-            raise lvol.failed(-exc.code) from None
+            raise lvol_store.failed(-exc.code) from None
         if bdev.size % store.cluster:
-            raise lvol.failed(errno.EINVAL)
-        volume = lvol.Lvol(store, params.get("clone_name", ""),
+            raise lvol_store.failed(errno.EINVAL)
+        volume = lvol_store.Lvol(store, params.get("clone_name", ""),
                            bdev.size // store.cluster, True)
         layer.stand_on(volume, bdev)
         layer.add(volume)
@@ -200,9 +201,9 @@ def rename(target, params, request):
         # Also its own name: the alias is added before it is looked at.
         if f"{volume.store.name}/{new}" in target.bdevs.by_name \
                 or any(other.name == new for other in volume.store.lvols):
-            raise lvol.failed(errno.EEXIST)
+            raise lvol_store.failed(errno.EEXIST)
         if volume.read_only:
-            raise lvol.failed(errno.EPERM)
+            raise lvol_store.failed(errno.EPERM)
         old = volume.alias
         volume.name = new
         target.bdevs.rename_alias(bdev, old, volume.alias)
@@ -223,7 +224,7 @@ def inflate(target, params, request):
         # All of it where it cannot be told what of the bdev is used.
         every = inflate_all or volume.external is not None
         if volume.parent is None and not every:
-            raise lvol.failed(errno.EINVAL)
+            raise lvol_store.failed(errno.EINVAL)
         if not volume.thin:
             return True
         if every:
@@ -232,7 +233,7 @@ def inflate(target, params, request):
             needed = max(0, min(volume.parent.allocated, volume.clusters)
                          - volume.allocated)
         if needed > volume.store.free:
-            raise lvol.failed(errno.ENOSPC)
+            raise lvol_store.failed(errno.ENOSPC)
         volume.allocated += needed
         volume.thin = volume.thin and not every
         volume.parent = None if every else volume.parent.parent
@@ -252,7 +253,7 @@ def resize(target, params, request):
 
     def finish():
         if volume.read_only:
-            raise lvol.failed(errno.EPERM)
+            raise lvol_store.failed(errno.EPERM)
         layer.resize(volume, volume.store.clusters(size))
         return True
 

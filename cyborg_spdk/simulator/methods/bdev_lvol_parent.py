@@ -17,7 +17,7 @@ import os
 
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
-from cyborg_spdk.simulator import lvol
+from cyborg_spdk.simulator import lvol_store
 from cyborg_spdk.simulator.methods.bdev_lvol_store import layer_of
 from cyborg_spdk.simulator import registry
 
@@ -45,9 +45,9 @@ def start_shallow_copy(target, params, request):
     number = next(copies.numbers)
     base = target.bdevs.find(params["dst_bdev_name"])
     if base is None or base.removing:
-        raise lvol.failed(errno.ENODEV)
+        raise lvol_store.failed(errno.ENODEV)
     if base.claim is not None or base.openers:
-        raise lvol.failed(errno.EPERM)
+        raise lvol_store.failed(errno.EPERM)
     error = 0
     if not volume.read_only:
         error = errno.EPERM
@@ -85,13 +85,13 @@ def set_parent(target, params, request):
 
     def finish():
         if volume is parent:
-            raise lvol.failed(errno.EINVAL)
+            raise lvol_store.failed(errno.EINVAL)
         if volume.parent is parent:
-            raise lvol.failed(errno.EEXIST)
+            raise lvol_store.failed(errno.EEXIST)
         if not volume.thin or not parent.frozen \
                 or parent.store is not volume.store \
                 or volume.clusters != parent.clusters:
-            raise lvol.failed(errno.EINVAL)
+            raise lvol_store.failed(errno.EINVAL)
         volume.parent = parent
         layer.stand_alone(volume)
         return True
@@ -109,15 +109,15 @@ def set_parent_bdev(target, params, request):
 
     def finish():
         if bdev is None or bdev.removing:
-            raise lvol.failed(errno.ENODEV)
+            raise lvol_store.failed(errno.ENODEV)
         if bdev.uuid == volume.uuid or bdev.size % volume.store.cluster:
-            raise lvol.failed(errno.EINVAL)
+            raise lvol_store.failed(errno.EINVAL)
         if volume.external == bdev.uuid:
-            raise lvol.failed(errno.EEXIST)
+            raise lvol_store.failed(errno.EEXIST)
         if not volume.thin:
-            raise lvol.failed(errno.EINVAL)
+            raise lvol_store.failed(errno.EINVAL)
         if bdev.claim is not None and bdev.claim[0] == bdevs.EXCLUSIVE:
-            raise lvol.failed(errno.EPERM)
+            raise lvol_store.failed(errno.EPERM)
         layer.stand_alone(volume)
         volume.parent = None
         layer.stand_on(volume, bdev)

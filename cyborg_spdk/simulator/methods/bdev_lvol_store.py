@@ -16,7 +16,7 @@
 import errno
 
 from cyborg_spdk.simulator import errors
-from cyborg_spdk.simulator import lvol
+from cyborg_spdk.simulator import lvol_store
 from cyborg_spdk.simulator import registry
 
 CLEAR = ("none", "unmap", "write_zeroes")
@@ -53,7 +53,7 @@ def create_lvstore(target, params, request):
 
 def _create_store(target, params):
     name = params["lvs_name"]
-    if not name or len(name.encode()) >= lvol.NAME_MAX:
+    if not name or len(name.encode()) >= lvol_store.NAME_MAX:
         raise errors.invalid()
     page = params.get("md_page_size", 0)
     if page and (not 4096 <= page <= 65536 or page & (page - 1)):
@@ -79,7 +79,7 @@ def rename_lvstore(target, params, request):
     def rename():
         if new != old:
             if any(other.name == new for other in layer.stores):
-                raise lvol.failed(errno.EEXIST)
+                raise lvol_store.failed(errno.EEXIST)
             store.name = new
             for volume in store.lvols:
                 if volume.bdev is None:
