@@ -60,7 +60,8 @@ SUBSYSTEMS = ('bdev', 'nvmf', 'vhost_blk', 'vhost_scsi', 'iscsi', 'iobuf',
 
 with open(os.path.join(os.path.dirname(__file__),
                        'beginnings.json')) as _file:
-    #: Good calls that make something for others to refer to.
+    #: Good calls that make something for others to refer to: [method,
+    #: parameters], or [method, parameters, first release, last release].
     BEGINNINGS = json.load(_file)
 
 
@@ -214,10 +215,14 @@ class Sequence:
         """
         known = set(self.world.methods)
         for calls_ in BEGINNINGS.values():
-            wanted = self.random.random() < 0.4 and any(
-                method in self.themed for method, _ in calls_)
-            if wanted and known.issuperset(method for method, _ in calls_) \
-                    and not self.compare(calls_):
+            # Some of the calls are of some releases.
+            good = [(method, params) for method, params, *ends in calls_
+                    if not ends
+                    or ends[0] <= self.world.release <= ends[1]]
+            wanted = self.random.random() < 0.5 and any(
+                method in self.themed for method, _ in good)
+            if wanted and known.issuperset(method for method, _ in good) \
+                    and not self.compare(good):
                 return False
         return self._learn()
 
