@@ -18,6 +18,7 @@ raises :class:`Refused`. The tables of each method are data
 with :func:`decoder` where the method is.
 """
 
+import functools
 import re
 import uuid as _uuid
 
@@ -39,50 +40,90 @@ def decoder(*names):
     return register
 
 
-def number(value, low, high):
-    """Read an integer; ``1024.0`` and ``1e3`` are integers too."""
+_NUMBER = re.compile(
+    r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?)([0-9]+))?").fullmatch
+_BITS = 2 ** 64
+
+
+def number(value, low, high, wraps=False):
+    """Read an integer; ``1024.0`` and ``1e3`` are integers too.
+
+    As ``json_number_split()`` in ``lib/json/json_util.c`` does it.
+
+    :param wraps: whether it is noticed too late that a number has more than
+        64 bits (up to v26.01): most are then taken for another.
+    """
     if type(value) is not wire.Number:
         raise Refused
-    result = int(value) if value.isdigit() else _integer(value)
+    result = int(value) if len(value) < 20 and value.isdigit() \
+        else _integer(value, wraps)
     if not low <= result <= high:
         raise Refused
     return result
 
 
-def _integer(text):
-    match = re.fullmatch(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?", text)
-    sign, whole, fraction, exponent = match.groups()
-    digits = int(whole + (fraction or ""))
-    shift = int(exponent or 0) - len(fraction or "")
-    if digits > 2 ** 64 - 1 or abs(shift) > 64:
+def _integer(text, wraps):
+    minus, whole, fraction, sign, exponent = _NUMBER(text).groups("")
+    digits = _figures(whole + fraction, wraps)
+    shift = _figures(exponent, wraps)
+    if shift >= _BITS // 2:
         raise Refused
-    if shift < 0:
-        digits, rest = divmod(digits, 10 ** -shift)
-        if rest:
+    shift = (-shift if sign == "-" else shift) - len(fraction)
+    while shift < 0 and digits and not digits % 10:
+        digits //= 10
+        shift += 1
+    if not digits and shift > 0:
+        shift = 0
+    while shift > 0:
+        more = digits * 10
+        if more >= _BITS and not wraps or more % _BITS < digits:
+            break
+        digits = more % _BITS
+        shift -= 1
+    if shift:
+        raise Refused
+    return -digits if minus else digits
+
+
+def _figures(text, wraps):
+    """Read figures into 64 bits."""
+    text = text.lstrip("0")
+    if len(text) < 20:
+        return int(text or "0")
+    result = 0
+    for figure in text:
+        more = result * 10 + int(figure)
+        if more >= _BITS and not wraps or more % _BITS < result:
             raise Refused
-    else:
-        digits *= 10 ** shift
-    return -digits if sign else digits
+        result = more % _BITS
+    return result
 
 
-def _unsigned(bits):
+def _unsigned(bits, wraps):
     limit = 2 ** bits - 1
 
     def decode(value):
         if type(value) is wire.Number and value[0] == "-":
             raise Refused
-        return number(value, 0, limit)
+        return number(value, 0, limit, wraps)
     return decode
 
 
+#: The decoders of releases in which numbers wrap.
+WRAPPING = {}
+
 for _bits in (8, 16, 32, 64):
-    DECODERS[f"uint{_bits}"] = _unsigned(_bits)
+    DECODERS[f"uint{_bits}"] = _unsigned(_bits, False)
+    WRAPPING[f"uint{_bits}"] = _unsigned(_bits, True)
 
 
 @decoder("int32")
-def int32(value):
+def int32(value, wraps=False):
     """A signed 32-bit integer."""
-    return number(value, -2 ** 31, 2 ** 31 - 1)
+    return number(value, -2 ** 31, 2 ** 31 - 1, wraps)
+
+
+WRAPPING["int32"] = functools.partial(int32, wraps=True)
 
 
 @decoder("bool")

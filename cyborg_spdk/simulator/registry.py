@@ -158,6 +158,8 @@ def _decoder(kind, release):
             kind, ()):
         if release.covers(first, last):
             return _table(spec, release)
+    if release < 2605 and kind in decode.WRAPPING:
+        return decode.WRAPPING[kind]
     try:
         return decode.DECODERS[kind]
     except KeyError:

@@ -22,10 +22,9 @@ MAX_DEPTH = 64
 
 _BLANK = re.compile(r"[ \t\n\r]*").match
 _PLAIN = re.compile(r'[\x20\x21\x23-\x5b\x5d-\x7f]*').match
-_NUMBER = re.compile(
-    r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?").match
-_UNFINISHED_NUMBER = re.compile(
-    r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?:\.[0-9]+)?[eE][+-]?)?)?\Z").match
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)").match
+_EXPONENT = re.compile(r"[eE][+-]?").match
+_FIGURES = re.compile(r"[0-9]+").match
 _HEX = re.compile(r"[0-9a-fA-F]{4}").match
 _HEX_PREFIX = re.compile(r"[0-9a-fA-F]{0,3}\Z").match
 
@@ -88,17 +87,18 @@ def _hex(text, pos):
 
 
 def _multibyte(text, pos):
-    """Return the end of one UTF-8 sequence that begins at ``pos``."""
+    """Return the end of one UTF-8 sequence that begins at ``pos``.
+
+    One that the text ends within is wrong: ``utf8_valid()`` does not wait
+    for the rest.
+    """
     lead = ord(text[pos])
     if lead < 0xC2 or lead > 0xF4:
         raise Wrong
     size = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-    tail = text[pos:pos + size].encode("latin-1")
     try:
-        tail.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        if exc.reason == "unexpected end of data" and pos + size > len(text):
-            raise Unfinished from None
+        text[pos:pos + size].encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
         raise Wrong from None
     return pos + size
 
@@ -111,20 +111,30 @@ def _scalar(text, pos):
         if char == word[0]:
             if text.startswith(word, pos):
                 return pos + len(word)
-            if word.startswith(text[pos:pos + len(word)]):
-                raise Unfinished
-            raise Wrong
-    if _UNFINISHED_NUMBER(text, pos) and not _NUMBER(text, pos):
-        raise Unfinished
-    match = _NUMBER(text, pos)
+            # Looked at when all of its letters could be there.
+            raise Unfinished if len(text) - pos < len(word) else Wrong
+    return _number(text, pos)
+
+
+def _number(text, pos):
+    """Return the end of a number; it goes on as long as it can.
+
+    What follows begins the next value: ``01`` and ``1-`` are two each.
+    """
+    match = _INTEGER(text, pos)
     if not match:
-        raise Wrong
-    rest = text[match.end():match.end() + 1]
-    # A zero ends a number; a figure behind it begins the next one.
-    if rest and rest in ".eE+-":
-        if _UNFINISHED_NUMBER(text, pos):
-            raise Unfinished
-        raise Wrong
+        raise Unfinished if text[pos:] == "-" else Wrong
+    pos = match.end()
+    if text.startswith(".", pos):
+        pos = _figures(text, pos + 1)
+    match = _EXPONENT(text, pos)
+    return _figures(text, match.end()) if match else pos
+
+
+def _figures(text, pos):
+    match = _FIGURES(text, pos)
+    if not match:
+        raise Unfinished if pos >= len(text) else Wrong
     return match.end()
 
 

@@ -22,6 +22,7 @@ the bytes; only what that refuses is looked at by :mod:`.validate`, to tell
 what is unfinished from what is wrong.
 """
 
+import collections
 import json
 import re
 
@@ -35,7 +36,16 @@ class Number(str):
 
 
 class Duplicates(dict):
-    """A JSON object in which a member comes twice: no decoder takes it."""
+    """A JSON object in which a member comes twice: no decoder takes it.
+
+    :ivar twice: names of these members.
+    """
+
+    twice = frozenset()
+
+
+class Batched(bytes):
+    """The replies to a batch; they go out even if nothing comes in."""
 
 
 class Incomplete(Exception):
@@ -49,7 +59,10 @@ class Malformed(Exception):
 def _object(pairs):
     members = dict(pairs)
     if len(members) != len(pairs):
-        return Duplicates(members)
+        found = Duplicates(members)
+        number = collections.Counter(name for name, _ in pairs)
+        found.twice = frozenset(name for name in number if number[name] > 1)
+        return found
     return members
 
 
@@ -62,6 +75,9 @@ _SCAN = json.JSONDecoder(
     parse_constant=_constant, strict=True).raw_decode
 _BLANK = re.compile(r"[ \t\n\r]*").match
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]").search
+_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"').sub
+_NO_BRACKET = re.compile(r"[^][{}]+").sub
+_SQUARE = str.maketrans("{}", "[]")
 _DEPTH = 64
 
 
@@ -88,20 +104,30 @@ def parse(text, start=0):
         end = _check(text, begin)
     chunk = text[begin:end]
     size = end - begin
-    if size > _DEPTH and chunk.count("[") + chunk.count("{") > _DEPTH:
-        _check(text, begin)
+    if size > _DEPTH and chunk.count("[") + chunk.count("{") > _DEPTH \
+            and _too_deep(chunk):
+        raise Malformed
     if not chunk.isascii():
-        _check(text, begin)
         value = _parse_bytes(chunk)
-    elif "\\" in chunk and _SURROGATE(chunk):
+    if "\\" in chunk and _SURROGATE(chunk):
         _check(text, begin)
     return value, _BLANK(text, end).end(), \
-        size if size <= 1024 else count(value)
+        size if size <= 1024 else count(chunk)
 
 
 def _parse_bytes(chunk):
-    decoded = chunk.encode("latin-1").decode("utf-8")
-    return _SCAN(decoded)[0]
+    try:
+        return _SCAN(chunk.encode("latin-1").decode("utf-8"))[0]
+    except UnicodeDecodeError:
+        raise Malformed from None
+
+
+def _too_deep(chunk):
+    """Tell whether a valid value is nested deeper than SPDK follows."""
+    brackets = _NO_BRACKET("", _STRINGS("", chunk)).translate(_SQUARE)
+    for _ in range(_DEPTH):
+        brackets = brackets.replace("[]", "")
+    return bool(brackets)
 
 
 def _check(text, begin):
@@ -118,13 +144,16 @@ def _refuse(text, begin):
     raise Malformed
 
 
-def count(value):
-    """Count JSON values as SPDK does: brackets and names are values too."""
-    if isinstance(value, dict):
-        return 2 + sum(1 + count(item) for item in value.values())
-    if isinstance(value, list):
-        return 2 + sum(map(count, value))
-    return 1
+_VALUES = re.compile(
+    r'"(?:[^"\\]|\\.)*"|[\[\]{}]|[^][{}":, \t\n\r]+').findall
+
+
+def count(text):
+    """Count JSON values as SPDK does: brackets and names are values too.
+
+    :param text: a valid value.
+    """
+    return len(_VALUES(text))
 
 
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
@@ -139,11 +168,11 @@ def _upper(match):
 def encode(value):
     """Write a value as SPDK's JSON writer does.
 
-    Compact, non-ASCII characters as ``\\u00E9``, in capitals.
+    Compact, non-ASCII characters and DEL as ``\\u00E9``, in capitals.
     """
     if type(value) is Number:
         return str(value)
     text = _ENCODE(value)
     if "\\u" in text:
         text = _ESCAPE(_upper, text)
-    return text
+    return text.replace("\x7f", "\\u007F")

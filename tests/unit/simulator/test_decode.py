@@ -34,7 +34,15 @@ class Scalars(unittest.TestCase):
                 ("uint64", "18446744073709551615", 2 ** 64 - 1),
                 ("uint64", "18446744073709551616", None),
                 ("int32", "-2147483648", -2 ** 31),
-                ("int32", "2147483648", None), ("int32", "-1.5", None)):
+                ("int32", "2147483648", None), ("int32", "-1.5", None),
+                ("int32", "-0", 0), ("uint8", "0e5", 0),
+                ("uint8", "0.0", None), ("uint8", "0e-1", None),
+                ("uint8", "10.0e-1", 1), ("uint8", "1" + "0" * 19 + "e-19", 1),
+                ("uint8", "1" + "0" * 20 + "e-20", None),
+                ("uint64", "2e19", None), ("uint64", "3" + "0" * 19, None),
+                ("uint64", "1e0000000000000000000000019", 10 ** 19),
+                ("uint64", "9" * 5000, None),
+                ("uint64", "1e" + "9" * 5000, None)):
             with self.subTest(kind=kind, text=text):
                 function = decode.DECODERS[kind]
                 if expected is None:
@@ -42,6 +50,21 @@ class Scalars(unittest.TestCase):
                                       number(text))
                 else:
                     self.assertEqual(expected, function(number(text)))
+
+    def test_numbers_of_more_than_64_bits_wrapped(self):
+        # Noticed only where the result is smaller than what was before.
+        for text, expected in (
+                ("30000000000000000000", 3 * 10 ** 19 - 2 ** 64),
+                ("18446744073709551616", None), ("255", 255),
+                ("3e19", 3 * 10 ** 19 - 2 ** 64), ("-1", None)):
+            with self.subTest(text):
+                function = decode.WRAPPING["uint64"]
+                if expected is None:
+                    self.assertRaises(decode.Refused, function,
+                                      number(text))
+                else:
+                    self.assertEqual(expected, function(number(text)))
+        self.assertEqual(-5, decode.WRAPPING["int32"](number("-5")))
 
     def test_wrong_types(self):
         for kind in ("uint32", "int32", "bool", "string", "uuid"):

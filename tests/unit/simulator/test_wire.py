@@ -48,17 +48,28 @@ class Parse(unittest.TestCase):
 
     def test_wrong(self):
         for text in ("hello", "{'a':1}", "[1,]", '{"a":1,}', "[1 2]",
-                     "NaN", '{"x":Infinity}', "1.", ".5", "+1",
-                     "1e", '{"a" 1}', '["\t"]', '["\\x"]', '["\\ud800"]',
+                     "NaN", '{"x":Infinity}', ".5", "+1",
+                     '{"a" 1}', '["\t"]', '["\\x"]', '["\\ud800"]',
                      '["\\udc00"]', "// c\n{}", "\xef\xbb\xbf{}",
                      '"\xff"', '"\xc0\x80"', '"\xed\xa0\x80"', "]", "}",
-                     "tru]", "[" * 65):
+                     "tru]", "fa]]]", "[" * 65, "[1-]", "-x", "1.x", "1ex",
+                     # A character is waited for in whole, or not at all.
+                     '"\xc3', '"\xe2\x82', '"\xf0\x9f\x98'):
             with self.subTest(text):
-                # A top-level number may still grow.
-                self.assertRaises(
-                    (wire.Malformed, wire.Incomplete)
-                    if text in ("1.", "1e") else wire.Malformed,
-                    wire.parse, text)
+                self.assertRaises(wire.Malformed, wire.parse, text)
+
+    def test_may_go_on(self):
+        # What is not known to be wrong before its last byte could be there.
+        for text in ("1.", "1e", "1e+", "-", "nx", "nul", "fa]", "[nu]",
+                     '"\\', '"\\u00', '"\\ud800', '"\\ud800\\u', " "):
+            with self.subTest(text):
+                self.assertRaises(wire.Incomplete, wire.parse, text)
+
+    def test_what_ends_a_number_begins_another(self):
+        for text, end in (("1-", 1), ("1.5.5", 3), ("1e5e5", 3), ("1+", 1),
+                          ("1e5.5", 3), ("-0-0", 2), ("1.0-2", 3)):
+            with self.subTest(text):
+                self.assertEqual(end, wire.parse(text)[1])
 
     def test_zero_ends_a_number(self):
         # Seen on a real target: two values, not a wrong one.
@@ -69,10 +80,19 @@ class Parse(unittest.TestCase):
         whole = '{"a":[1.5e+3,true,null,"\\u00e9\\\\\xc3\xa9"],"b":{}}'
         for size in range(len(whole)):
             with self.subTest(whole[:size]):
-                self.assertRaises(wire.Incomplete, wire.parse,
+                self.assertRaises(self.of_prefix(whole[:size]), wire.parse,
                                   whole[:size])
         self.assertEqual({"a": ["1.5e+3", True, None, "é\\é"], "b": {}},
                          wire.parse(whole)[0])
+
+    @staticmethod
+    def of_prefix(text):
+        """What is raised for a part of something right."""
+        try:
+            text.encode("latin-1").decode()
+        except UnicodeDecodeError:
+            return wire.Malformed
+        return wire.Incomplete
 
     def test_several(self):
         text = ' {"a":1}[2]"x" 5 null'
@@ -100,6 +120,12 @@ class Parse(unittest.TestCase):
             text = head + ",".join(["1"] * number) + "]}}"
             self.assertEqual(number + 14, wire.parse(text)[2])
 
+    def test_members_that_come_twice_are_counted(self):
+        for value in ('"x"', '[1,{"y":2}]', '"\\"]{"'):
+            text = "{" + ",".join([f'"a":{value}'] * 300) + "}"
+            number = {'"x"': 2, '[1,{"y":2}]': 8, '"\\"]{"': 2}[value]
+            self.assertEqual(2 + 300 * number, wire.parse(text)[2], value)
+
     @settings(deadline=None)
     @given(_VALUES)
     def test_every_prefix_is_unfinished_or_whole(self, value):
@@ -110,7 +136,8 @@ class Parse(unittest.TestCase):
         self.assertEqual([value], plain(parsed))
         self.assertEqual(len(text), validate.end(text, 0))
         for size in range(len(text)):
-            self.assertRaises(wire.Incomplete, wire.parse, text[:size])
+            self.assertRaises(self.of_prefix(text[:size]), wire.parse,
+                              text[:size])
 
     @settings(deadline=None)
     @given(strategies.binary(max_size=40))
@@ -126,6 +153,9 @@ class Encode(unittest.TestCase):
     def test_compact_and_ascii(self):
         self.assertEqual('{"a":[1,true,null,"\\u00E9\\uD83D\\uDE00\\n"]}',
                          wire.encode({"a": [1, True, None, "é😀\n"]}))
+
+    def test_delete_is_no_character(self):
+        self.assertEqual('"\\u007F"', wire.encode("\x7f"))
 
     def test_backslashes_are_left_alone(self):
         self.assertEqual('"\\\\u00e9\\u00E9"', wire.encode("\\u00e9é"))
