@@ -101,6 +101,8 @@ class Layer:
         self.waiting = set()
         self.watchers = []
         self.counters = {"Malloc": 0, "Null": 0}
+        # Bytes that malloc bdevs take.
+        self.memory = 0
         self.examine_names = []
         self.fresh = []
         self.options = {"bdev_io_pool_size": 65535,

@@ -104,7 +104,8 @@ class Associations:
         self.target = target
         self.make = make
         self.keep = keep
-        self.entries = []
+        self.by_name = {}
+        self.by_base = {}
         target.bdevs.examiners.append(self.examine)
 
     def add(self, entry):
@@ -114,15 +115,15 @@ class Associations:
         :raises errors.CallError: EEXIST if the name is taken here, EPERM
             if the base is claimed (the entry stays, if ``keep``).
         """
-        if any(other["name"] == entry["name"] for other in self.entries):
+        if entry["name"] in self.by_name:
             raise errors.exists()
-        self.entries.append(entry)
+        self.by_name[entry["name"]] = entry
+        self.by_base.setdefault(entry["base"], []).append(entry)
         self.register(entry["base"])
 
     def register(self, base_name):
         """Make the bdevs that wait for a base of this name."""
-        for entry in [entry for entry in self.entries
-                      if entry["base"] == base_name]:
+        for entry in list(self.by_base.get(base_name, ())):
             try:
                 base = open_base(self.target, base_name)
             except errors.CallError:
@@ -142,5 +143,6 @@ class Associations:
 
     def forget(self, name):
         """Remove the entry of a virtual bdev."""
-        self.entries = [entry for entry in self.entries
-                        if entry["name"] != name]
+        entry = self.by_name.pop(name, None)
+        if entry is not None:
+            self.by_base[entry["base"]].remove(entry)

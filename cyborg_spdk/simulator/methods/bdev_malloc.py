@@ -13,6 +13,7 @@
 """``bdev_malloc_*`` (``module/bdev/malloc``)."""
 
 import errno
+import functools
 import signal
 
 from cyborg_spdk.simulator import bdevs
@@ -69,8 +70,7 @@ def create(target, params, request):
     interleave = params.get("md_interleave", False)
     block_size = params["block_size"] + (md_size if interleave else 0)
     size = params["num_blocks"] * block_size
-    used = sum(bdev.size for bdev in layer.list if bdev.module == "malloc")
-    if not size or used + size > MEMORY:
+    if not size or layer.memory + size > MEMORY:
         raise errors.system(errno.ENOMEM)
     name = params.get("name")
     if name is None:
@@ -96,8 +96,14 @@ def create(target, params, request):
     if bdev.dif_type:
         bdev.domains = ()
     layer.register(bdev)
+    layer.memory += size
+    bdev.on_destroy = functools.partial(_free, layer, size)
     bdev.config = lambda: _config(bdev, release)
     return common.created(release, bdev.name)
+
+
+def _free(layer, size, bdev):
+    layer.memory -= size
 
 
 def _config(bdev, release):

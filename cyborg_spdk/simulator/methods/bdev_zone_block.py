@@ -35,8 +35,7 @@ class Module:
 
         :raises errors.CallError: EEXIST, EINVAL, EPERM.
         """
-        if any(entry["base"] == other["base"]
-               for other in self.names.entries):
+        if self.names.by_base.get(entry["base"]):
             raise errors.exists()
         self.names.add(entry)
 
