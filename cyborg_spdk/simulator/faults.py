@@ -16,7 +16,7 @@
 
 ``drop-after=N``
     the connection is closed when it has received N requests, without a
-    reply to the last;
+    reply to the last; a batch counts as one;
 ``close-mid-reply[=N]``
     the Nth reply of a connection (the first) is cut in half and the
     connection closed;
@@ -27,7 +27,8 @@
 ``wrong-id[=N]``
     the Nth reply (every one) has an id that nobody sent;
 ``duplicate-reply[=N]``
-    the Nth reply (every one) is sent twice;
+    the Nth reply (every one) is sent twice; these three may be repeated
+    with other numbers;
 ``never-answer=METHOD``
     the method is executed and never answered;
 ``crash-on=METHOD``
@@ -42,9 +43,11 @@ import resource
 
 from cyborg_spdk.simulator import cmdline
 
-_NUMBER = {"drop-after": None, "close-mid-reply": 1, "delay": None,
-           "garbage": 0, "wrong-id": 0, "duplicate-reply": 0,
-           "slow-read": 64}
+# Without a number: which reply it is about (every one), or how many bytes.
+_EVERY = "every"
+_DEFAULTS = {"drop-after": None, "close-mid-reply": 1, "delay": None,
+             "garbage": _EVERY, "wrong-id": _EVERY,
+             "duplicate-reply": _EVERY, "slow-read": 64}
 _METHOD = ("never-answer", "crash-on")
 _GARBAGE = b'\x00\xff}{"jsonrpc":\n'
 _ID = re.compile(rb'"id":("(?:[^"\\]|\\.)*"|[^,}]*)')
@@ -61,24 +64,32 @@ def parse(specs, log):
         return None
     faults = Faults()
     for spec in specs:
-        name, _, value = spec.partition("=")
+        name, given, value = spec.partition("=")
         if name in _METHOD and value:
             faults.methods.setdefault(name, set()).add(value)
-        elif name in _NUMBER and (value.isdigit() or (
-                not value and _NUMBER[name] is not None)):
-            faults.numbers[name] = int(value) if value else _NUMBER[name]
+        elif name in _DEFAULTS and _is_number(name, given, value):
+            faults.numbers.setdefault(name, []).append(
+                int(value) if given else _DEFAULTS[name])
         else:
-            known = ", ".join([*_NUMBER, *_METHOD])
+            known = ", ".join([*_DEFAULTS, *_METHOD])
             log.raw(f"simulator: --fault {spec!r}: not understood; there "
                     f"are {known}")
             raise cmdline.Exit(2)
     return faults
 
 
+def _is_number(name, given, value):
+    if not given:
+        return _DEFAULTS[name] is not None
+    # Requests and replies are counted from 1.
+    return value.isascii() and value.isdigit() \
+        and (int(value) > 0 or name == "delay")
+
+
 class Faults:
     """The faults of one target.
 
-    :ivar numbers: name -> number.
+    :ivar numbers: name -> list of numbers, as they were given.
     :ivar methods: name -> methods that it is about.
     """
 
@@ -86,59 +97,68 @@ class Faults:
         self.numbers = {}
         self.methods = {}
 
+    def _last(self, name, default):
+        return self.numbers.get(name, [default])[-1]
+
     def receive_limit(self, room):
         """How many bytes are read at once."""
-        return min(room, self.numbers.get("slow-read") or room)
+        return min(room, self._last("slow-read", room))
 
-    def message(self, value, connection, dispatcher):
-        """Take one request in the dispatcher's place."""
+    def drops(self, connection):
+        """Count a request of a connection.
+
+        :returns: whether the connection is to be closed instead.
+        """
         connection.requests += 1
-        if connection.requests == self.numbers.get("drop-after"):
-            connection.broken = True
-            return
+        return connection.requests in self.numbers.get("drop-after", ())
+
+    def sink(self, value, sink):
+        """Look at one request, of a batch or alone.
+
+        :param sink: where its reply goes.
+        :returns: where it is to go.
+        """
         method = value.get("method") if isinstance(value, dict) else None
+        if type(method) is not str:
+            return sink
         if method in self.methods.get("crash-on", ()):
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             os.abort()
-        sink = connection
         if method in self.methods.get("never-answer", ()):
-            sink = _Nobody(connection)
-        dispatcher.message(value, sink)
+            return _Nobody()
+        return sink
 
     def reply(self, connection, data):
         """Spoil a reply that is about to be queued.
 
-        :returns: list of what to queue in its place.
+        :returns: (what to queue in its place, whether the connection is
+            closed behind it).
         """
         if not data:
-            return [data]
+            return data, False
         connection.replies += 1
         if self._hit("garbage", connection):
             data = _GARBAGE
         if self._hit("wrong-id", connection):
             data = _ID.sub(b'"id":"nobody sent this"', data, count=1)
         if self._hit("close-mid-reply", connection):
-            connection.broken = True
-            return [data[:len(data) // 2]]
+            return data[:len(data) // 2], True
         if self._hit("duplicate-reply", connection):
             # Two replies to one request in one piece.
-            return [data + data]
-        return [data]
+            return data + data, False
+        return data, False
 
     def _hit(self, name, connection):
-        number = self.numbers.get(name)
-        return number is not None and number in (0, connection.replies)
+        numbers = self.numbers.get(name, ())
+        return _EVERY in numbers or connection.replies in numbers
 
     def delay(self):
         """Seconds that a reply is held back."""
-        return self.numbers.get("delay", 0) / 1000
+        return self._last("delay", 0) / 1000
 
 
 class _Nobody:
     """Takes a reply that never goes out."""
-
-    def __init__(self, connection):
-        self.connection = connection
 
     def reply(self, data):
         """Forget it; the request stays outstanding."""

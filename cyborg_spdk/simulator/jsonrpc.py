@@ -86,19 +86,23 @@ class Request:
 class Batch:
     """Collects the replies to an array of requests; sent when all are in."""
 
-    def __init__(self, connection, size):
+    def __init__(self, connection, size, limit):
         self.connection = connection
         self.open = size
+        self.room = limit - 1
         self.replies = []
 
     def reply(self, data):
         """Take one reply, in the order of completion."""
-        if data:
+        size = len(data) + bool(self.replies)
+        if data and size + 2 <= self.room:
             self.replies.append(data)
+            self.room -= size
         self.open -= 1
         if not self.open:
             data = b"[" + b",".join(self.replies) + b"]"
-            self.connection.reply(data if self.replies else b"")
+            self.connection.reply(
+                wire.Batched(data) if self.replies else b"")
 
 
 class Dispatcher:
@@ -106,10 +110,12 @@ class Dispatcher:
 
     :param target: the simulated target.
     :param methods: its :class:`registry.Methods`.
+    :param faults: :class:`.faults.Faults`, or None.
     """
 
-    def __init__(self, target, methods):
+    def __init__(self, target, methods, faults=None):
         self.target = target
+        self.faults = faults
         self.methods = methods
         self.release = target.release
 
@@ -121,7 +127,7 @@ class Dispatcher:
         if isinstance(value, dict):
             self.single(value, connection)
         elif isinstance(value, list) and value and self.release.batches:
-            batch = Batch(connection, len(value))
+            batch = Batch(connection, len(value), self.release.send_limit)
             for item in value:
                 self.single(item, batch)
         else:
@@ -130,6 +136,8 @@ class Dispatcher:
 
     def single(self, value, sink):
         """Take one request, of a batch or alone."""
+        if self.faults is not None:
+            sink = self.faults.sink(value, sink)
         request = Request(sink)
         if not self._valid(value):
             request.error(errors.INVALID_REQUEST, "Invalid request")

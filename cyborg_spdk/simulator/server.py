@@ -24,149 +24,10 @@ import itertools
 import select
 import time
 
-from cyborg_spdk.simulator import wire
+from cyborg_spdk.simulator import connection as connections
 
 MAX_CONNECTIONS = 64
 BACKLOG = 512
-
-
-class Connection:
-    """One client."""
-
-    def __init__(self, server, sock):
-        sock.setblocking(False)
-        self.server = server
-        self.socket = sock
-        self.buffer = bytearray()
-        self.queue = collections.deque()
-        self.sent = 0
-        self.closed = False
-        self.gone = False
-        self.outstanding = 0
-        self.registered = True
-        # Only faults look at these.
-        self.requests = self.replies = 0
-        self.broken = False
-
-    def reply(self, data):
-        """Queue one reply; an empty one only ends the request."""
-        if self.gone or (self.closed and self.server.drops_late):
-            self.outstanding -= 1
-            self.server.dirty = True
-            return
-        limit = self.server.release.send_limit
-        if data and type(data) is bytes:
-            data = data + b"\n" if len(data) < limit else data[:limit]
-        faults = self.server.faults
-        if faults is None:
-            self.queue.append(data)
-        else:
-            pieces = faults.reply(self, data)
-            if faults.delay():
-                self.server.later(faults.delay(), self._queue, pieces)
-            else:
-                self._queue(pieces)
-        self.server.dirty = True
-
-    def _queue(self, pieces):
-        self.queue.extend(pieces)
-        self.server.dirty = True
-
-    def send(self):
-        """Send what is finished, as far as the socket takes it.
-
-        :returns: False if the connection is broken.
-        """
-        queue = self.queue
-        if not queue:
-            return not self.broken
-        if len(queue) > 1 and not self.sent:
-            self._glue()
-        while queue:
-            data = queue[0]
-            if len(data) > self.sent and not self._push(data):
-                return self.socket is not None
-            queue.popleft()
-            self.sent = 0
-            self.outstanding -= 1
-        return not self.broken
-
-    def _glue(self):
-        """Join small replies, so that one system call sends them all."""
-        total = 0
-        number = 0
-        for data in self.queue:
-            total += len(data)
-            number += 1
-            if total > 200000:
-                break
-        joined = b"".join(self.queue.popleft() for _ in range(number))
-        self.queue.appendleft(joined)
-        self.outstanding -= number - 1
-
-    def _push(self, data):
-        try:
-            view = memoryview(data)[self.sent:] if self.sent else data
-            if self.server.faults:
-                view = view[:self.server.faults.receive_limit(len(view))]
-            self.sent += self.socket.send(view)
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError:
-            self.socket.close()
-            self.socket = None
-            return False
-        return self.sent >= len(data)
-
-    def receive(self):
-        """Receive once and hand complete requests to the dispatcher.
-
-        :returns: False if the connection is to be closed.
-        """
-        room = self.server.release.recv_buffer - len(self.buffer)
-        if room:
-            if self.server.faults:
-                room = self.server.faults.receive_limit(room)
-            try:
-                data = self.socket.recv(room)
-            except (BlockingIOError, InterruptedError):
-                return True
-            except OSError:
-                return False
-        else:
-            # recv() with no room returns 0, which SPDK takes for the end.
-            data = b""
-        if not data:
-            self.closed = True
-            self.server.unregister(self)
-            return True
-        self.buffer += data
-        return self.consume()
-
-    def consume(self):
-        """Run the complete requests of the buffer."""
-        server = self.server
-        text = self.buffer.decode("latin-1")
-        pos = 0
-        good = True
-        while True:
-            try:
-                value, end, values = wire.parse(text, pos)
-            except wire.Incomplete:
-                break
-            except wire.Malformed:
-                good = False
-                break
-            if values > server.release.max_values:
-                good = False
-                break
-            pos = end
-            self.outstanding += 1
-            server.message(value, self)
-            if self.broken:
-                return bool(self.queue)
-        del self.buffer[:pos]
-        return good
 
 
 class Server:
@@ -185,6 +46,9 @@ class Server:
         self.faults = faults
         self.drops_late = release >= 2505
         self.connections = []
+        # Places that requests of connections closed for an error hold
+        # for ever: SPDK counts them no longer, and waits for them.
+        self.lost = 0
         self.epoll = select.epoll()
         self.dirty = False
         self.listener = None
@@ -237,8 +101,11 @@ class Server:
             self.epoll.unregister(connection.socket)
         self.dirty = True
 
+    def _full(self):
+        return len(self.connections) + self.lost >= MAX_CONNECTIONS
+
     def _listen_wanted(self):
-        wanted = self.serving and len(self.connections) < MAX_CONNECTIONS
+        wanted = self.serving and not self._full()
         if self.listener is not None and wanted != self.listening:
             if wanted:
                 self.epoll.register(self.listener, select.EPOLLIN)
@@ -247,13 +114,13 @@ class Server:
             self.listening = wanted
 
     def _accept(self):
-        if len(self.connections) >= MAX_CONNECTIONS or not self.listening:
+        if self._full() or not self.listening:
             return
         try:
             sock, _ = self.listener.accept()
         except OSError:
             return
-        connection = Connection(self, sock)
+        connection = connections.Connection(self, sock)
         self.connections.append(connection)
         self.epoll.register(sock, select.EPOLLIN)
         self.dirty = True
@@ -265,16 +132,11 @@ class Server:
         if connection.socket is not None:
             connection.socket.close()
             connection.socket = None
+        if connection.waits() and not connection.broken:
+            self.lost += 1
         connection.gone = True
         connection.queue.clear()
         self.connections.remove(connection)
-
-    def message(self, value, connection):
-        """Hand one request to the dispatcher."""
-        if self.faults:
-            self.faults.message(value, connection, self.dispatcher)
-        else:
-            self.dispatcher.message(value, connection)
 
     # The loop.
 
@@ -282,7 +144,7 @@ class Server:
         """Do what one poll of a real target does."""
         self.dirty = False
         for connection in list(self.connections):
-            if connection.closed and connection.outstanding <= 0:
+            if connection.closed and connection.ended():
                 self._drop(connection)
         self._listen_wanted()
         self._accept()
@@ -290,10 +152,10 @@ class Server:
             if not connection.send():
                 self._drop(connection)
                 continue
-            if not connection.closed and not connection.receive():
+            if connection.reads() and not connection.receive():
                 self._drop(connection)
                 continue
-            if connection.queue:
+            if connection.queue or connection.ended():
                 self.dirty = True
         self._listen_wanted()
         self.run_messages()
@@ -330,6 +192,11 @@ class Server:
     def _until_tick(self):
         now = time.monotonic() - self.start
         time.sleep(self.interval - now % self.interval)
+
+    def wait(self):
+        """Do the next work that is no connection's."""
+        self._sleep()
+        self.run_messages()
 
     def run(self):
         """Serve until :attr:`running` is cleared."""

@@ -22,6 +22,8 @@ from tests.functional.recordings import replay
 
 _CUT = re.compile(r"^(.*)\.\.\. \((\d+) bytes in all\)$", re.S)
 _LEVEL = '{"jsonrpc":"2.0","id":%d,"method":"log_get_level"}'
+_LATE = (b'{"jsonrpc":"2.0","id":9,"method":"bdev_get_bdevs",'
+         b'"params":{"name":"x","timeout":%d}}')
 _HEAD = '{"jsonrpc":"2.0","id":1,"method":"bdev_get_bdevs","params":'
 # How long silence is listened to where nothing is to come.
 _SILENCE = 0.06
@@ -242,6 +244,37 @@ class Recorded:
         connections[5].close()
         self.assertEqual(999, json.loads(late.line())["id"])
 
+    def test_places_that_are_lost(self):
+        # A connection closed for an error keeps its place for ever, if
+        # something was still being worked at.
+        for _ in range(3):
+            connection = self.connect()
+            connection.send(
+                b'{"jsonrpc":"2.0","id":1,"method":"bdev_wait_for_examine"}}')
+            self.assertEqual((b"", "eof"), connection.end())
+        connections = [self.connect() for _ in range(62)]
+        for connection in connections:
+            connection.send(b'{"id":5,"method":"log_get_level"}')
+        for connection in connections[:61]:
+            self.assertEqual(5, json.loads(connection.line())["id"])
+        self.assert_silent(connections[61], "the 62nd connection")
+
+    def test_wrong_behind_what_is_right(self):
+        # What ends within a word is waited for, what cannot be is not.
+        good = b'{"id":5,"method":"log_get_level"}'
+        line = b'{"jsonrpc":"2.0","id":5,"result":"NOTICE"}\n'
+        odd = (b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,'
+               b'"message":"Invalid request"}}\n')
+        for tail, then in ((b"1 2 3-", line + odd * 3), (b" nx", line),
+                           (b"1.5e3.", b""), (b"1.5.5", b""),
+                           (b"01-", line + odd * 2), (b'"\xc3', b""),
+                           (b" nuxx", b""), (b'"\\u00', line)):
+            with self.subTest(tail):
+                connection = self.connect()
+                connection.send(good + tail)
+                connection.socket.shutdown(socket.SHUT_WR)
+                self.assertEqual((then, "eof"), connection.end())
+
     def test_backlog(self):
         connections = [self.connect() for _ in range(64)]
         for connection in connections:
@@ -276,6 +309,15 @@ class Wire2605(Recorded, Wire):
     """v26.05."""
 
     release = "26.05"
+
+    def test_late_replies_to_a_half_closed_connection(self):
+        for data, number in ((_LATE, 0), (b"[" + _LATE + b"]", 1)):
+            with self.subTest(data):
+                connection = self.connect()
+                connection.send(data.replace(b"%d", b"100"))
+                connection.socket.shutdown(socket.SHUT_WR)
+                found, end = connection.end()
+                self.assertEqual(("eof", number), (end, found.count(b"-110")))
 
     def test_oversized_reply(self):
         connection = self.connect()

@@ -17,6 +17,8 @@ import io
 import unittest
 
 from cyborg_spdk.simulator import cmdline
+from cyborg_spdk.simulator import ctext
+from cyborg_spdk.simulator import eal
 from cyborg_spdk.simulator import faults
 from cyborg_spdk.simulator import log
 
@@ -41,10 +43,10 @@ class Options(unittest.TestCase):
         options, _, _ = parse(
             "-r", "x.sock", "-m", "0x3", "-s", "1G", "--wait-for-rpc",
             "--rpcs-allowed=a,b", "--no-huge", "--interrupt-mode",
-            "--config", "f.json", "stray", "--spdk-version", "22.01",
+            "--config", "f.json", "stray", "--spdk-version", "24.01",
             "--poll-ms", "0.5")
         self.assertEqual(("x.sock", "0x3", 1024, True, ["a", "b"], True,
-                          True, "f.json", "v22.01", 0.0005),
+                          True, "f.json", "v24.01", 0.0005),
                          (options.rpc_socket, options.cpumask,
                           options.mem_size, options.wait_for_rpc,
                           options.rpcs_allowed, options.no_huge,
@@ -63,6 +65,18 @@ class Options(unittest.TestCase):
                 (["--bogus"], 2, 2,
                  "nvmf_tgt: unrecognized option '--bogus'\n"),
                 (["-Z"], 2, 2, "nvmf_tgt: invalid option -- 'Z'\n"),
+                (["--help", "--bogus"], 0, 1, "nvmf_tgt [options]"),
+                (["--no=1"], 2, 2, "option '--no=1' is ambiguous; "
+                 "possibilities: '--no-pci' '--no-huge' '--no-rpc-server'"),
+                (["--no-huge=1"], 2, 2, "doesn't allow an argument"),
+                (["--num-trace-entries=3"], 2, 2, "must be power of 2"),
+                (["-m", "1", "--lcores", "0"], 2, 2, "simultaneously"),
+                (["-B", "0:1.0", "-A", "0:1.0"], 2, 2, "at the same time"),
+                (["-L", "nosuch"], 2, 2, "unknown flag: nosuch"),
+                (["-W", "0:1.0", "--spdk-version=v22.01", "-Z"], 2, 2,
+                 "-W/--pci-whitelist is deprecated."),
+                (["--interrupt-mode", "--spdk-version=v22.01"], 2, 2,
+                 "unrecognized option '--interrupt-mode'"),
                 (["-S", "x"], 2, 2, "nvmf_tgt: invalid option -- 'S'\n"),
                 (["-r"], 2, 2,
                  "nvmf_tgt: option requires an argument -- 'r'\n"),
@@ -80,30 +94,83 @@ class Options(unittest.TestCase):
         options, _, _ = parse("-S", "d", "-f", "p", app="vhost")
         self.assertEqual(("d", "p"), (options.vhost_dir, options.pid_file))
 
-    def test_cores(self):
-        for text, cores in (("0x1", [0]), ("5", [0, 2]),
-                            ("[0,2-4]", [0, 2, 3, 4]), ("0xF", [0, 1, 2, 3]),
-                            ("0", []), ("zz", None), ("[5-3]", None),
-                            ("", None), ("[a]", None)):
-            if cores is None:
-                self.assertRaises(ValueError, cmdline.cores, text)
-            else:
-                self.assertEqual(cores, cmdline.cores(text))
+
+class Cores(unittest.TestCase):
+
+    def check(self, read, *cases):
+        for text, cores in cases:
+            with self.subTest(text):
+                if cores is None:
+                    self.assertRaises(eal.Refused, read, text)
+                else:
+                    self.assertEqual(cores, read(text))
+
+    def test_masks(self):
+        self.check(eal.mask, ("0x1", [0]), ("5", [0, 2]), (" 0XF ",
+                   [0, 1, 2, 3]), ("0", None), ("", None), ("0x", None),
+                   ("zz", None), ("1,1", None))
+
+    def test_lists(self):
+        self.check(eal.core_list, ("0", [0]), ("0,2-4", [0, 2, 3, 4]),
+                   ("1,0,1", [0, 1]), (" 0 - 1", [0, 1]), ("0,,1", [0, 1]),
+                   ("5-3", None), ("a", None), ("", None), ("0-", None),
+                   ("0,", None), ("-1", None))
+
+    def test_lcores(self):
+        self.check(eal.lcores, ("0", {0: [0]}), ("0,1", {0: [0], 1: [1]}),
+                   ("1@0", {1: [0]}), ("(0-1)@3", {0: [3], 1: [3]}),
+                   ("(0,2)", {0: [0, 2], 2: [0, 2]}), ("", None),
+                   ("x", None), ("(0", None), ("0@", None), ("0,", None))
+
+
+class Text(unittest.TestCase):
+
+    def test_numbers(self):
+        for text, base, number in (
+                ("5", 0, 5), ("0x10", 0, 16), ("010", 0, 8), ("09", 0, -22),
+                ("", 0, 0), ("x", 0, -22), ("-1", 0, -34), ("5 ", 10, -22),
+                (" 5", 10, 5), ("0x10", 10, -22), ("9" * 30, 0, -34)):
+            with self.subTest(text, base=base):
+                self.assertEqual(number, ctext.strtol(text, base))
+
+    def test_capacities(self):
+        for text, size in (("256", 256), ("1G", 1024), ("2048K", 2),
+                           ("256MB", 256), (" 1", 1), ("0", 0), ("", None),
+                           ("1x", None), ("1.5", None), ("256 ", None),
+                           ("0x100", None), ("-1", 2 ** 64 - 1)):
+            with self.subTest(text):
+                self.assertEqual(size, ctext.capacity(text))
+
+    def test_pci(self):
+        for text in ("0000:00:01.0", "00:01.0", "00:01", "0.1.2", "1:2"):
+            self.assertTrue(ctext.is_pci(text), text)
+        for text in ("", "x", "0000:00:20.0", "00:01.8", "5"):
+            self.assertFalse(ctext.is_pci(text), text)
+
+    def test_flags(self):
+        flags = ("bdev", "bdev_nvme", "nvme")
+        for text, found in (("ALL", flags), ("bdev*", flags[:2]),
+                            ("NVME", flags[2:]), ("x", ())):
+            self.assertEqual(list(found), ctext.matching(text, flags))
 
 
 class Faults(unittest.TestCase):
 
     def test_understood(self):
         found = faults.parse(["drop-after=3", "garbage", "delay=5",
+                              "wrong-id=2", "wrong-id=4", "slow-read",
                               "never-answer=a", "never-answer=b"],
                              log.Log(io.StringIO()))
-        self.assertEqual({"drop-after": 3, "garbage": 0, "delay": 5},
-                         found.numbers)
+        self.assertEqual({"drop-after": [3], "garbage": ["every"],
+                          "delay": [5], "wrong-id": [2, 4],
+                          "slow-read": [64]}, found.numbers)
         self.assertEqual({"never-answer": {"a", "b"}}, found.methods)
         self.assertIsNone(faults.parse([], None))
 
     def test_refused(self):
-        for spec in ("bogus", "drop-after", "delay=x", "crash-on=", "=3"):
+        for spec in ("bogus", "drop-after", "delay=x", "crash-on=", "=3",
+                     "drop-after=0", "close-mid-reply=0", "garbage=",
+                     "garbage=-1", "slow-read=0", "delay=\u0663", ""):
             stream = io.StringIO()
             with self.assertRaises(cmdline.Exit) as caught:
                 faults.parse([spec], log.Log(stream))
