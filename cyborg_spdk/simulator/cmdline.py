@@ -12,66 +12,17 @@
 
 """The command line of SPDK programs (``spdk_app_parse_args``)."""
 
-import getopt
 import os
+import types
 
+from cyborg_spdk.simulator import ctext
+from cyborg_spdk.simulator import getoptlong
+from cyborg_spdk.simulator import options as state
 from cyborg_spdk.simulator import release as releases
-from cyborg_spdk.simulator import vhost
+from cyborg_spdk.simulator import usage
 
-# Options of lib/event/app.c: (short, long, takes a value, help).
-_OPTIONS = (
-    ("c", "config", True, "JSON config file"),
-    ("", "json", True, "JSON config file"),
-    ("", "json-ignore-init-errors", False,
-     "don't exit on invalid config entry"),
-    ("d", "limit-coredump", False, "do not set max coredump size"),
-    ("e", "tpoint-group", True, "trace groups to enable"),
-    ("g", "single-file-segments", False, "one hugetlbfs file"),
-    ("h", "help", False, "show this usage"),
-    ("i", "shm-id", True, "shared memory ID"),
-    ("m", "cpumask", True, "core mask (like 0xF) or core list of [0-4]"),
-    ("", "lcores", True, "lcore to CPU mapping list"),
-    ("n", "mem-channels", True, "number of memory channels"),
-    ("p", "main-core", True, "main (primary) core for DPDK"),
-    ("r", "rpc-socket", True, "RPC listen address"),
-    ("s", "mem-size", True, "memory size in MB for DPDK"),
-    ("u", "no-pci", False, "disable PCI access"),
-    ("v", "version", False, "print SPDK version"),
-    ("A", "pci-allowed", True, "pci addr to allow"),
-    ("B", "pci-blocked", True, "pci addr to block"),
-    ("W", "pci-whitelist", True, "pci addr to allow"),
-    ("L", "logflag", True, "enable log flag"),
-    ("R", "huge-unlink", False, "unlink huge files after init"),
-    ("", "huge-dir", True, "use a specific hugetlbfs mount"),
-    ("", "iova-mode", True, "set IOVA mode"),
-    ("", "base-virtaddr", True, "the base virtual address"),
-    ("", "env-context", True, "opaque context for use of the env"),
-    ("", "no-huge", False, "run without using hugepages"),
-    ("", "max-delay", True, "maximum reactor delay (in microseconds)"),
-    ("", "rpcs-allowed", True, "comma-separated list of permitted RPCs"),
-    ("", "wait-for-rpc", False, "wait for RPCs to initialize subsystems"),
-    ("", "silence-noticelog", False, "disable notice level logging"),
-    ("", "disable-cpumask-locks", False, "disable CPU core lock files"),
-    ("", "interrupt-mode", False, "set app to interrupt mode"),
-    ("", "no-rpc-server", False, "skip RPC server initialization"),
-    ("", "num-trace-entries", True, "number of trace entries"),
-    ("", "msg-mempool-size", True, "global message memory pool size"),
-    ("", "vfio-vf-token", True, "VF token shared between processes"),
-    ("", "enforce-numa", False, "enforce NUMA allocations"),
-    ("", "rpc-socket-mode", True, "mode of the RPC socket"),
-    ("", "logfile", True, "file to log to"),
-)
-# Options of app/vhost.
-_VHOST = (("S", "", True, "directory of the vhost sockets"),
-          ("f", "", True, "save pid to file"))
-# Options of the simulator; no SPDK program has them.
-_OWN = (
-    ("", "spdk-version", True, "release to play (simulator)"),
-    ("", "fault", True, "fault to inject (simulator)"),
-    ("", "poll-ms", True, "milliseconds between two polls (simulator)"),
-    ("", "hugepages", True, "honour or ignore huge pages (simulator)"),
-)
 DEFAULT_SOCKET = "/var/tmp/spdk.sock"  # noqa: S108
+_INT_MAX = 2 ** 31 - 1
 
 
 class Exit(Exception):
@@ -86,19 +37,33 @@ class Exit(Exception):
 
 
 class Options:
-    """What the command line says."""
+    """What the command line says.
+
+    :ivar cores: the cores of the core mask; see :mod:`.environment`.
+    """
 
     def __init__(self):
         self.config = None
         self.ignore_errors = False
-        self.cpumask = "0x1"
+        self.cpumask = None
+        self.lcores = None
+        self.main_core = 0
+        self.mem_channels = 0
         self.cores = [0]
         self.rpc_socket = DEFAULT_SOCKET
-        self.rpc_server = True
         self.mem_size = None
         self.no_huge = False
         self.huge_dir = None
+        self.huge_unlink = False
+        self.single_file = False
         self.iova_mode = None
+        self.env_context = ""
+        self.vf_token = None
+        self.shm_id = -1
+        self.trace_entries = 32768
+        self.trace_groups = None
+        self.log_flags = []
+        self.pci = {}
         self.wait_for_rpc = False
         self.rpcs_allowed = None
         self.silent = False
@@ -106,6 +71,7 @@ class Options:
         self.interrupt_mode = False
         self.vhost_dir = ""
         self.pid_file = None
+        self.background = False
         environ = os.environ.get
         self.spdk_version = environ("CYBORG_SPDK_SIM_VERSION",
                                     releases.DEFAULT)
@@ -115,125 +81,63 @@ class Options:
         self.hugepages = environ("CYBORG_SPDK_SIM_HUGEPAGES", "ignore")
 
 
-def _table(app):
-    return _OPTIONS + (_VHOST if app in ("vhost", "spdk_tgt") else ()) + _OWN
-
-
-def usage(app):
-    """The usage text."""
-    lines = [f"{app} [options]", "", "options:"]
-    for short, long, value, text in _table(app):
-        names = [f"-{short}"] if short else []
-        if long:
-            names.append(f"--{long}")
-        head = ", ".join(names) + (" <value>" if value else "")
-        lines.append(f" {head:<36}{text}")
-    return "\n".join(lines)
-
-
-def _complain(app, exc, log):
-    """Say what getopt_long() says."""
-    option = exc.opt
-    dashed = f"--{option}" if len(option) > 1 else option
-    if "not recognized" in exc.msg and len(option) > 1:
-        log.raw(f"{app}: unrecognized option '{dashed}'")
-    elif "not recognized" in exc.msg:
-        log.raw(f"{app}: invalid option -- '{dashed}'")
-    elif "requires argument" in exc.msg and len(option) > 1:
-        log.raw(f"{app}: option '{dashed}' requires an argument")
-    elif "requires argument" in exc.msg:
-        log.raw(f"{app}: option requires an argument -- '{dashed}'")
-    elif "must not have" in exc.msg:
-        log.raw(f"{app}: option '{dashed}' doesn't allow an argument")
-    else:
-        log.raw(f"{app}: option '{dashed}' is ambiguous")
-
-
 def parse(app, argv, log):
     """Read the command line.
 
-    :param app: the program's name.
+    :param app: the program's name, perhaps with its directory.
     :param argv: its arguments.
     :param log: a :class:`.log.Log`.
     :returns: :class:`Options`.
     :raises Exit: after ``--help``, ``--version`` or a complaint.
     """
-    table = _table(app)
-    short = "".join(item[0] + (":" if item[2] else "")
-                    for item in table if item[0])
-    long = [item[1] + ("=" if item[2] else "") for item in table if item[1]]
-    try:
-        found, _ = getopt.gnu_getopt(argv, short, long)
-    except getopt.GetoptError as exc:
-        _complain(app, exc, log)
-        print(usage(app))
-        raise Exit(2) from None
     options = Options()
-    for name, value in found:
-        _take(app, options, name, value, log)
-    for name, _ in found:
-        if name in ("-v", "--version"):
-            release = _release(options, log)
-            print(release.version)
-            raise Exit(0)
-    options.release = _release(options, log)
-    _own(options, log)
+    rest = _own(options, argv, log)
+    parser = _Parser(app, options, log)
+    try:
+        for option, value in getoptlong.options(
+                rest, usage.table(parser.name, options.release)):
+            parser.take(option, value)
+    except getoptlong.Complaint as exc:
+        log.raw(f"{app}: {exc}")
+        parser.refuse_with_usage()
     return options
 
 
-def _take(app, options, name, value, log):
-    simple = {"-c": "config", "--config": "config", "--json": "config",
-              "-m": "cpumask", "--cpumask": "cpumask",
-              "-r": "rpc_socket", "--rpc-socket": "rpc_socket",
-              "--huge-dir": "huge_dir", "--iova-mode": "iova_mode",
-              "-S": "vhost_dir", "-f": "pid_file",
-              "--spdk-version": "spdk_version", "--poll-ms": "poll_ms",
-              "--hugepages": "hugepages"}
-    flags = {"--json-ignore-init-errors": "ignore_errors",
-             "--no-huge": "no_huge", "--wait-for-rpc": "wait_for_rpc",
-             "--silence-noticelog": "silent",
-             "--interrupt-mode": "interrupt_mode"}
-    if name in simple:
-        setattr(options, simple[name], value)
-    elif name in flags:
-        setattr(options, flags[name], True)
-    elif name in ("-h", "--help"):
-        print(usage(app))
-        raise Exit(0)
-    elif name in ("-s", "--mem-size"):
-        options.mem_size = _megabytes(app, value, log)
-    elif name == "--rpcs-allowed":
-        options.rpcs_allowed = value.split(",")
-    elif name == "--fault":
-        options.faults.append(value)
-    elif name == "--disable-cpumask-locks":
-        options.cpu_locks = False
-    elif name == "--no-rpc-server":
-        options.rpc_server = False
+def _own(options, argv, log):
+    """Take out the simulator's own options, which come first.
+
+    :returns: the other arguments.
+    """
+    rest = list(argv)
+    other = []
+    while rest:
+        text = rest.pop(0)
+        if text == "--":
+            other += [text, *rest]
+            break
+        if text[2:].partition("=")[0] not in usage.OWN or text[:2] != "--":
+            other.append(text)
+            continue
+        value = text.partition("=")[2] if "=" in text else \
+            rest.pop(0) if rest else None
+        if value is None:
+            log.raw(f"simulator: option '{text}' requires an argument")
+            raise Exit(2)
+        name = text[2:].partition("=")[0].replace("-", "_")
+        if name == "fault":
+            options.faults.append(value)
+        else:
+            setattr(options, name, value)
+    _check_own(options, log)
+    return other
 
 
-def _megabytes(app, value, log):
-    """Read ``-s``: megabytes, or with a K, M or G."""
-    factor = {"K": 1 / 1024, "M": 1, "G": 1024}.get(value[-1:].upper())
-    digits = value[:-1] if factor else value
-    if not digits.isdigit() or int(digits) == 0:
-        log.errlog("app.c", 1386, "spdk_app_parse_args",
-                  f"invalid memory pool size `-s {value}`")
-        print(usage(app))
-        raise Exit(2)
-    return int(int(digits) * (factor or 1))
-
-
-def _release(options, log):
+def _check_own(options, log):
     try:
-        return releases.Release(options.spdk_version)
+        options.release = releases.Release(options.spdk_version)
     except ValueError as exc:
         log.raw(f"simulator: --spdk-version: {exc}")
         raise Exit(2) from None
-
-
-def _own(options, log):
-    """Check the simulator's own options."""
     try:
         options.interval = float(options.poll_ms) / 1000
         if not 0 <= options.interval <= 60:
@@ -248,10 +152,199 @@ def _own(options, log):
         raise Exit(2)
 
 
-def cores(text):
-    """Turn a core mask into a list of cores.
+# Options that only keep their value, or set something to True.
+_VALUES = {"c": "config", "json": "config", "S": "vhost_dir",
+           "f": "pid_file", "huge-dir": "huge_dir",
+           "iova-mode": "iova_mode", "env-context": "env_context",
+           "vfio-vf-token": "vf_token", "e": "trace_groups",
+           "r": "rpc_socket"}
+_FLAGS = {"json-ignore-init-errors": "ignore_errors", "no-huge": "no_huge",
+          "wait-for-rpc": "wait_for_rpc", "w": "wait_for_rpc",
+          "silence-noticelog": "silent", "q": "silent",
+          "interrupt-mode": "interrupt_mode", "R": "huge_unlink",
+          "g": "single_file", "b": "background"}
 
-    :raises ValueError: it is none.
-    """
-    mask = vhost.parse_mask(text)
-    return [core for core in range(mask.bit_length()) if mask >> core & 1]
+
+class _Parser:
+    """Takes one option after the other."""
+
+    def __init__(self, app, options, log):
+        self.app = app
+        self.name = app.rpartition("/")[2]
+        self.options = options
+        self.release = options.release
+        self.log = log
+
+    def take(self, option, value):
+        """Take one option."""
+        key, options = option.key, self.options
+        if key in _VALUES:
+            setattr(options, _VALUES[key], value)
+        elif key in _FLAGS:
+            setattr(options, _FLAGS[key], True)
+        elif key == "no-rpc-server":
+            options.rpc_socket = None
+        elif key == "disable-cpumask-locks":
+            options.cpu_locks = False
+        elif key == "rpcs-allowed":
+            options.rpcs_allowed = value.split(",")
+        elif key in _TAKERS:
+            _TAKERS[key](self, value)
+
+    def refuse(self, text):
+        """End with a complaint."""
+        self.log.errlog("app.c", 1386, "spdk_app_parse_args", text)
+        raise Exit(2)
+
+    def refuse_with_usage(self, text=None):
+        """End with a complaint and the usage."""
+        if text:
+            self.log.errlog("app.c", 1386, "spdk_app_parse_args", text)
+        self.usage()
+        raise Exit(2)
+
+    def _known(self):
+        """Log flags and groups of trace points of the program."""
+        return state.Options(types.SimpleNamespace(
+            app=self.name, release=self.release))
+
+    def usage(self):
+        """Print the usage."""
+        known = self._known()
+        groups = known.facts["trace_get_tpoint_group_mask"]
+        print(usage.usage(self.app, self.release, known.log_flags,
+                          [name for name in groups
+                           if name != "tpoint_group_mask"]))
+
+    def help(self, value):
+        """``-h``"""
+        self.usage()
+        raise Exit(0)
+
+    def version(self, value):
+        """``-v``"""
+        print(self.release.version)
+        raise Exit(0)
+
+    def cpumask(self, value):
+        """``-m``"""
+        if self.options.lcores is not None:
+            self.refuse("lcore map and core mask can't be set "
+                        "simultaneously")
+        self.options.cpumask = value
+
+    def lcores(self, value):
+        """``--lcores``"""
+        if self.options.cpumask is not None:
+            self.refuse("lcore map and core mask can't be set "
+                        "simultaneously")
+        self.options.lcores = value
+
+    def shm_id(self, value):
+        """``-i``"""
+        negative = value.startswith("-") and self.release >= 2209
+        number = ctext.to_int(ctext.strtol(value[negative:], 0))
+        if number < 0:
+            self.refuse(f"Invalid shared memory ID {value}")
+        self.options.shm_id = -number if negative else number
+
+    def mem_channels(self, value):
+        """``-n``"""
+        number = ctext.to_int(ctext.strtol(value, 0))
+        if number < 0:
+            self.refuse(f"Invalid memory channel {value}")
+        self.options.mem_channels = number
+
+    def main_core(self, value):
+        """``-p``"""
+        number = ctext.to_int(ctext.strtol(value, 0))
+        if number < 0:
+            self.refuse(f"Invalid main core {value}")
+        self.options.main_core = number
+
+    def mem_size(self, value):
+        """``-s``: megabytes, or with a K, M or G."""
+        size = ctext.capacity(value)
+        if size is None or size > _INT_MAX:
+            self.refuse_with_usage(f"invalid memory pool size `-s {value}`")
+        self.options.mem_size = size
+
+    def msg_mempool_size(self, value):
+        """``--msg-mempool-size``"""
+        if ctext.strtol(value, 10) <= 0:
+            self.refuse(f"Invalid message memory pool size {value}")
+
+    def pci(self, value, kind, other, text):
+        """``-A``, ``-B``"""
+        if other in self.options.pci:
+            self.refuse_with_usage(text)
+        if not ctext.is_pci(value):
+            self.log.errlog("app.c", 520, "app_opts_add_pci_addr",
+                            f"Invalid address {value}")
+            raise Exit(2)
+        self.options.pci[kind] = True
+
+    def allowed(self, value):
+        """``-A``"""
+        self.pci(value, "A", "B", "-B and -W cannot be used at the same time")
+
+    def blocked(self, value):
+        """``-B``"""
+        self.pci(value, "B", "A", "-B and -A cannot be used at the same time")
+
+    def whitelist(self, value):
+        """``-W``: in the end only its letter was left, which each program
+        takes or refuses as one of its own.
+        """
+        if self.release < 2405:
+            if self.release >= 2101:
+                self.log.warnlog(
+                    "app.c", 1300, "spdk_app_parse_args",
+                    "-W/--pci-whitelist is deprecated.  Use "
+                    "-A/--pci-allowed.")
+            self.allowed(value)
+        elif self.name != "nvmf_tgt":
+            self.refuse("Parsing app-specific command line parameter 'W' "
+                        "failed: -22")
+
+    def max_delay(self, value):
+        """``--max-delay``"""
+        if self.release >= 2004:
+            self.log.errlog(
+                "app.c", 1310, "spdk_app_parse_args",
+                "Deprecation warning: The maximum allowed latency parameter "
+                "is no longer supported.")
+
+    def log_flag(self, value):
+        """``-L``"""
+        found = ctext.matching(value, self._known().log_flags)
+        if not found:
+            self.refuse_with_usage(
+                f"unknown flag: {value}" if self.release >= 2401
+                else "unknown flag")
+        self.options.log_flags += found
+
+    def base_virtaddr(self, value):
+        """``--base-virtaddr``"""
+        if ctext.strtol(value, 0) <= 0:
+            self.refuse_with_usage(f"Invalid base-virtaddr {value}")
+
+    def trace_entries(self, value):
+        """``--num-trace-entries``"""
+        number = ctext.strtol(value, 0)
+        if number < 0:
+            self.refuse_with_usage(f"Invalid num-trace-entries {value}")
+        if number & (number - 1):
+            self.refuse_with_usage("num-trace-entries must be power of 2")
+        self.options.trace_entries = number
+
+
+_TAKERS = {
+    "h": _Parser.help, "v": _Parser.version, "m": _Parser.cpumask,
+    "lcores": _Parser.lcores, "i": _Parser.shm_id,
+    "n": _Parser.mem_channels, "p": _Parser.main_core,
+    "s": _Parser.mem_size, "msg-mempool-size": _Parser.msg_mempool_size,
+    "A": _Parser.allowed, "B": _Parser.blocked, "W": _Parser.whitelist,
+    "max-delay": _Parser.max_delay, "L": _Parser.log_flag,
+    "t": _Parser.log_flag, "base-virtaddr": _Parser.base_virtaddr,
+    "num-trace-entries": _Parser.trace_entries}

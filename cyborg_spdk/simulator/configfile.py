@@ -21,7 +21,7 @@ done by one call is done before the next one is made.
 import errno
 import json
 import os
-import time
+import re
 
 from cyborg_spdk.simulator import cmdline
 from cyborg_spdk.simulator import decode
@@ -75,35 +75,36 @@ def read(process):
         with open(path, "rb") as file:
             return file.read()
     except OSError as exc:
+        early = process.options.release >= 2405
         process.log.errlog(
-            "app.c", 1047, "spdk_app_start",
+            "app.c" if early else _FILE, 1047,
+            "spdk_app_start" if early else "app_json_config_read",
             f"Read JSON configuration file {path} failed: "
             f"{os.strerror(exc.errno)}")
-        raise cmdline.Exit(1) from None
+    if early:
+        raise cmdline.Exit(1)
+    process.stopped_on_error()
+    raise cmdline.Exit(-errno.EINVAL & 0xFF)
+
+
+_COMMENT = re.compile(
+    r'("[^"\\]*(?:\\.[^"\\]*)*"?)|//[^\r\n]*|/\*.*?(?:\*/|\Z)', re.S).sub
 
 
 def _strip_comments(text):
     """Take out ``//`` and ``/* */`` comments, which SPDK allows here."""
-    result = []
-    pos = 0
-    while pos < len(text):
-        char = text[pos]
-        if char == '"':
-            end = pos + 1
-            while end < len(text) and text[end] != '"':
-                end += 2 if text[end] == "\\" else 1
-            result.append(text[pos:end + 1])
-            pos = end + 1
-        elif text.startswith("//", pos):
-            end = text.find("\n", pos)
-            pos = len(text) if end < 0 else end
-        elif text.startswith("/*", pos):
-            end = text.find("*/", pos)
-            pos = len(text) if end < 0 else end + 2
-        else:
-            result.append(char)
-            pos += 1
-    return "".join(result)
+    if "/" not in text:
+        return text
+    return _COMMENT(lambda match: match.group(1) or "", text)
+
+
+def _elements(value):
+    """The elements of an array; null has none.
+
+    An empty one in the first place ends them: its length is taken for the
+    array's (``json_first()`` in ``lib/json/json_util.c``).
+    """
+    return [] if not value or value[0] in ({}, [], "") else value
 
 
 class _Sink:
@@ -126,6 +127,7 @@ class Loader:
     def __init__(self, process, data):
         self.process = process
         self.data = data
+        self.value = None
         self.target = process.target
         self.release = process.options.release
         self.log = process.log
@@ -151,7 +153,7 @@ class Loader:
                 self._error(665, "app_json_config_load_subsystem",
                             "Failed to parse subsystem configuration")
                 raise Failed(-errno.EINVAL) from None
-            for entry in subsystem["config"] or ():
+            for entry in _elements(subsystem["config"]):
                 if isinstance(entry, list) and self.release.batches:
                     self._batch(entry, subsystem["subsystem"])
                 else:
@@ -165,28 +167,37 @@ class Loader:
 
         :returns: the elements of ``subsystems``.
         """
-        if not self.data:
+        if not self.data and self.release >= 2405:
             self._error(709, "parse_json", "JSON data cannot be empty")
             raise Failed(-errno.EINVAL)
+        value = self.value
         try:
-            value, _, _ = wire.parse(
-                _strip_comments(self.data.decode("latin-1")))
+            if value is None:
+                value = self.value = wire.parse(
+                    _strip_comments(self.data.decode("latin-1")))[0]
         except (wire.Incomplete, wire.Malformed) as exc:
             number = -2 if isinstance(exc, wire.Incomplete) else -1
             self._error(723, "parse_json",
                         f"Parsing JSON configuration failed ({number})")
             raise Failed(-errno.EINVAL) from None
-        if not isinstance(value, dict) and self.release >= 2301:
+        if self.release >= 2209 and not (
+                isinstance(value, dict) and next(iter(value), None) != ""):
             self._error(739, "json_config_prepare_ctx",
                         "Invalid JSON configuration: not enclosed in {}.")
             raise Failed(-errno.EINVAL)
         found = value.get("subsystems") if isinstance(value, dict) else None
+        if self.release >= 2209 and isinstance(value, wire.Duplicates) \
+                and "subsystems" in value.twice:
+            self._error(747, "json_config_prepare_ctx",
+                        "Failed to parse JSON configuration.")
+            raise Failed(-errno.EINVAL)
         if isinstance(found, list):
+            found = _elements(found)
             if not found:
                 self.log.noticelog(_FILE, 773, "json_config_prepare_ctx",
                                    "'subsystems' configuration is empty")
             return found
-        if self.release >= 2301 and "subsystems" in value:
+        if self.release >= 2209 and "subsystems" in value:
             self._error(744, "json_config_prepare_ctx",
                         "Invalid JSON configuration: 'subsystems' should "
                         "be an array.")
@@ -209,7 +220,7 @@ class Loader:
         :returns: its :class:`.registry.Method`; None if it is passed over.
         """
         method = self.methods.table.get(call["method"])
-        if method is not None or self.release < 2301:
+        if method is not None or self.release < 2209:
             return method
         function = "encode_batch_element" if batch else \
             "app_json_config_load_subsystem_config_entry"
@@ -234,19 +245,19 @@ class Loader:
     def _due(self, method):
         """Tell whether a method's calls are made in the present state."""
         if method is None:
-            # Until v22.09 an unknown one was called for the error.
+            # Before v22.09 an unknown one was called for the error.
             return True
         if not self.target.initialized:
             return method.startup
         return method.runtime and not (method.startup
-                                       and self.release >= 2301)
+                                       and self.release >= 2209)
 
     def _entry(self, entry, subsystem):
         call = self._decoded(
             entry, 519, "app_json_config_load_subsystem_config_entry",
             "Failed to decode config entry")
         method = self._known(call, subsystem, False)
-        if (method is None and self.release >= 2301) \
+        if (method is None and self.release >= 2209) \
                 or not self._due(method):
             return
         sink = _Sink()
@@ -274,7 +285,8 @@ class Loader:
         if startup == self.target.initialized:
             return
         sink = _Sink()
-        batch = jsonrpc.Batch(sink, len(calls))
+        batch = jsonrpc.Batch(sink, len(calls),
+                              self.release.send_limit)
         for call, _ in calls:
             self._call(call, batch)
         self._answered(sink)
@@ -307,14 +319,7 @@ class Loader:
 
     def _answered(self, sink):
         """Wait for the reply and look at it."""
-        server = self.process.server
-        while True:
-            server.run_messages()
-            if sink.data is not None:
-                break
-            if self.process.stopping is not None:
-                raise cmdline.Exit(0)
-            time.sleep(0.001)
+        self.process.wait_for(sink)
         replies = json.loads(sink.data) if sink.data else {}
         wrong = [reply["error"] for reply in (
             replies if isinstance(replies, list) else [replies])

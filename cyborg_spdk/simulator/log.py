@@ -34,13 +34,20 @@ class Log:
     def _write(self, level, file, line, function, text):
         if LEVELS.index(level) > LEVELS.index(self.print_level):
             return
+        self.raw(f"{self._stamp()}{file}:{line:>4}:{function}: *{level}*: "
+                 f"{text}")
+
+    def _stamp(self):
+        if not self.timestamps:
+            return ""
         now = time.time()
-        stamp = ""
-        if self.timestamps:
-            stamp = time.strftime("[%Y-%m-%d %H:%M:%S",
-                                  time.localtime(now))
-            stamp += f".{int(now % 1 * 1e6):06d}] "
-        self.raw(f"{stamp}{file}:{line:>4}:{function}: *{level}*: {text}")
+        return time.strftime("[%Y-%m-%d %H:%M:%S", time.localtime(now)) \
+            + f".{int(now % 1 * 1e6):06d}] "
+
+    def printed(self, text):
+        """Write a line of the level of notices that names no function."""
+        if LEVELS.index(self.print_level) >= LEVELS.index("NOTICE"):
+            self.raw(self._stamp() + text)
 
     def raw(self, text):
         """Write one line as it is (EAL and getopt have their own forms)."""

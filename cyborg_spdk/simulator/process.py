@@ -19,11 +19,11 @@ import os
 import resource
 import signal
 import socket
-import struct
 import sys
 
 from cyborg_spdk.simulator import cmdline
 from cyborg_spdk.simulator import configfile
+from cyborg_spdk.simulator import cores
 from cyborg_spdk.simulator import environment
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import faults
@@ -31,12 +31,12 @@ from cyborg_spdk.simulator import jsonrpc
 from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator import server
 from cyborg_spdk.simulator import target as targets
+from cyborg_spdk.simulator import tracing
 
 # Exit statuses: what a real target's main() returns, modulo 256.
 FAILED = 1
 NO_RPC = -errno.EINVAL & 0xFF
 _PATH_MAX = 107
-_CORE_LOCK = "/var/tmp/spdk_cpu_lock_{:03d}"  # noqa: S108
 
 
 class Process:
@@ -53,19 +53,21 @@ class Process:
         self.log = log
         self.socket_path = None
         self.lock_fd = -1
-        self.core_locks = {}
+        self.cores = cores.Locks(options, log)
         self.trace_file = None
         self.stopping = None
         self.code = 0
-        self.config = None
         self.wakeup = (None, None)
         injected = faults.parse(options.faults, log)
         self.target = targets.Target(app, options.release, log, options)
         self.target.process = self
         self.target.methods = registry.Methods(
             app, options.release, options.rpcs_allowed)
-        self.dispatcher = jsonrpc.Dispatcher(self.target,
-                                             self.target.methods)
+        self.target.options.log_flags.update(
+            dict.fromkeys(options.log_flags, True))
+        self.config = None
+        self.dispatcher = jsonrpc.Dispatcher(
+            self.target, self.target.methods, injected)
         self.server = server.Server(options.release, self.dispatcher,
                                     options.interval, injected)
         self.target.server = self.server
@@ -76,36 +78,64 @@ class Process:
         :returns: the exit status.
         """
         try:
-            environment.start(self)
-            self._signals()
-            self.claim_cores()
-            self._trace()
-            return self._serve(configfile.read(self))
+            status = self._start()
         except cmdline.Exit as exc:
-            return exc.code
+            status = exc.code
         finally:
             self._clean_up()
+        if status and self.app == "iscsi_tgt":
+            self.log.errlog("iscsi_tgt.c", 88, "main", "Start iscsi target "
+                            "daemon:  spdk_app_start() retn non-zero")
+        return status
 
-    def _serve(self, config):
-        self._pid_file()
-        if config is not None:
-            self.config = configfile.Loader(self, config)
-        waiting = self.options.wait_for_rpc
-        if self.options.release >= 2405:
-            self._load()
-        elif config is not None:
-            # Waited for no call, and listened when all was done.
-            self.initialize()
-            waiting = False
-        if self.options.rpc_server:
-            self._listen()
-        self.server.serving = waiting
-        if not waiting and not self.target.initialized:
-            self.initialize()
-        self.server.serving = True
+    def _start(self):
+        options, log = self.options, self.log
+        if options.background:
+            self._background()
+        if self.app == "vhost":
+            self._pid_file()
+        if options.wait_for_rpc and options.rpc_socket is None:
+            log.errlog("app.c", 891, "spdk_app_start", "Cannot use "
+                       "'--wait-for-rpc' if no RPC server is going to be "
+                       "started.")
+            raise cmdline.Exit(FAILED)
+        environment.start(self)
+        self.cores.start()
+        log.noticelog("app.c", 1022, "spdk_app_start",
+                      f"Total cores available: {len(options.cores)}")
+        tracing.start(self)
+        self._signals()
+        late = options.release < 2405
+        data = None if late else configfile.read(self)
+        self._reactors()
+        if late:
+            data = configfile.read(self)
+        if data is not None:
+            self.config = configfile.Loader(self, data)
+        if late:
+            self._start_late()
+        else:
+            self._start_early()
         self.server.run()
         self._finish()
         return self.code
+
+    def _start_early(self):
+        """Listen, then initialize: from v24.05 on."""
+        self._load()
+        if self.options.rpc_socket is not None:
+            self._listen()
+        if not self.options.wait_for_rpc:
+            self.initialize()
+        self.server.serving = True
+
+    def _start_late(self):
+        """Initialize, then listen; a configuration does not wait."""
+        if self.config is not None or not self.options.wait_for_rpc:
+            self._load()
+            self.initialize()
+        self._listen()
+        self.server.serving = True
 
     def _load(self):
         """Load what the configuration file has for the present state.
@@ -130,17 +160,50 @@ class Process:
 
         :raises cmdline.Exit: the subsystems could not be initialized.
         """
-        release = self.options.release
-        if release < 2405:
-            self._load()
         if not self.target.finish_init():
-            if release >= 2405:
+            if self.options.release >= 2405:
                 self.log.errlog("app.c", 445, "app_subsystem_init_done",
                                 "Subsystem initialization failed with "
                                 f"code: {-errno.EINVAL}")
             self.stopped_on_error()
             raise cmdline.Exit(NO_RPC)
         self._load()
+        self.config = None
+        if self.app == "spdk_tgt":
+            self._pid_file()
+
+    def wait_for(self, sink):
+        """Work until a call of the configuration is answered.
+
+        :param sink: has ``data``, None until then.
+        :raises cmdline.Exit: a signal came first.
+        """
+        self.server.run_messages()
+        while sink.data is None:
+            self.server.wait()
+            if self.stopping:
+                raise cmdline.Exit(0)
+
+    def _reactors(self):
+        for core in self.options.cores:
+            self.log.noticelog("reactor.c", 1008, "reactor_run",
+                               f"Reactor started on core {core}")
+        try:
+            with open("/proc/self/comm", "w", encoding="ascii") as file:
+                file.write(f"reactor_{self.options.cores[0]}")
+        except OSError:
+            return
+
+    def _background(self):
+        """Go on as a daemon, as ``daemon(1, 0)`` does."""
+        if os.fork():
+            os._exit(0)
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in range(3):
+            os.dup2(null, number)
+        os.close(null)
+        self.target.pid = os.getpid()
 
     # Files.
 
@@ -197,58 +260,17 @@ class Process:
         self.log.warnlog("app.c", 1138, "spdk_app_stop",
                          "spdk_app_stop'd on non-zero")
 
-    def claim_cores(self):
-        """Lock the cores, where the host's resources are honoured."""
-        if self.options.hugepages != "honour" or not self.options.cpu_locks:
-            return
-        for core in self.options.cores:
-            if core in self.core_locks:
-                continue
-            path = _CORE_LOCK.format(core)
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW,
-                         0o600)
-            try:
-                fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                pid = os.read(fd, 4)
-                owner = struct.unpack("i", pid)[0] if len(pid) == 4 else 0
-                os.close(fd)
-                self.log.errlog(
-                    "app.c", 855, "claim_cpu_cores",
-                    f"Cannot create lock on core {core}, probably process "
-                    f"{owner} has claimed it.")
-                self.log.errlog(
-                    "app.c", 986, "spdk_app_start",
-                    "Unable to acquire lock on assigned core mask - "
-                    "exiting.")
-                raise cmdline.Exit(FAILED) from None
-            os.write(fd, struct.pack("i", os.getpid()))
-            self.core_locks[core] = fd
-
-    def release_cores(self):
-        """Give up the locks on the cores."""
-        for core, fd in self.core_locks.items():
-            os.unlink(_CORE_LOCK.format(core))
-            os.close(fd)
-        self.core_locks.clear()
-
-    def _trace(self):
-        if self.options.hugepages != "honour":
-            return
-        path = (f"/dev/shm/{self.target.trace_name}"  # noqa: S108
-                f"_trace.pid{os.getpid()}")
-        try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError:
-            return
-        os.ftruncate(fd, 3_400_000)
-        os.close(fd)
-        self.trace_file = path
-
     def _pid_file(self):
-        if self.options.pid_file:
-            with open(self.options.pid_file, "w", encoding="ascii") as file:
+        path = self.options.pid_file
+        if path is None:
+            return
+        try:
+            with open(path, "w", encoding="ascii") as file:
                 file.write(f"{os.getpid()}\n")
+        except OSError as exc:
+            self.log.raw(f"Couldn't create pid file '{path}': "
+                         f"{os.strerror(exc.errno)}")
+            raise cmdline.Exit(FAILED) from None
 
     def _clean_up(self):
         if self.socket_path:
@@ -261,11 +283,9 @@ class Process:
             self.socket_path = None
         self.target.shut_down()
         self.server.close()
-        self.release_cores()
+        self.cores.release()
         if self.trace_file:
             os.unlink(self.trace_file)
-        if self.options.pid_file and os.path.exists(self.options.pid_file):
-            os.unlink(self.options.pid_file)
 
     # Signals.
 

@@ -17,12 +17,15 @@ repeats a run, CYBORG_SPDK_TEST_SECONDS (30 for each program) prolongs it;
 with CYBORG_SPDK_TEST_COVERAGE=1 it tells what each method answered.
 """
 
+import itertools
 import os
 import random
 import time
 import unittest
 
+from tests.functional.agreement import commandlines
 from tests.functional.agreement import pair as pairs
+from tests.functional.agreement import processes
 from tests.functional.agreement import restart
 from tests.functional.agreement import sequences
 from tests.functional.agreement import startup
@@ -67,17 +70,108 @@ class Agreement(unittest.TestCase):
         self.compare('spdk_tgt')
 
     def test_streams(self):
+        """Fresh targets for each 60 plans: some lose a connection's place."""
         source = random.Random(SEED)
-        made = streams.Streams(source)
-        pair = pairs.Pair('nvmf_tgt')
-        self.addCleanup(pair.close)
         end = time.monotonic() + SECONDS
         compared = 0
         while time.monotonic() < end:
-            data = made.stream()
-            self.assertEqual(streams.answer(pair.real, data),
-                             streams.answer(pair.simulated, data),
-                             f'seed {SEED}, stream {compared}: {data!r}')
-            compared += 1
-        print(f'{compared} streams from seed {SEED}: no difference')
+            pair = pairs.Pair('nvmf_tgt')
+            try:
+                compared += self._streams(pair, source, end)
+            finally:
+                pair.close()
+        print(f'{compared} plans from seed {SEED}: no difference')
         self.assertGreater(compared, 0)
+
+    def _streams(self, pair, source, end):
+        made = streams.Streams(source, pair.release)
+        for number in range(60):
+            if time.monotonic() > end:
+                return number
+            plan = made.plan()
+            self.assertEqual(streams.play(pair.real, plan),
+                             streams.play(pair.simulated, plan),
+                             f'seed {SEED}, plan {number}: {plan!r}')
+        state = source.getstate()
+        seen = []
+        for side in (pair.real, pair.simulated):
+            source.setstate(state)
+            seen.append(streams.crowd(side, source))
+        self.assertEqual(*seen, f'seed {SEED}')
+        return number
+
+
+@unittest.skipUnless(targets.SPDK_DIR, 'compares with a real SPDK')
+class Processes(unittest.TestCase):
+    """Starts, ends, and what they say and leave."""
+
+    common = ['-r', 'rpc.sock', '-s', '260', '--iova-mode=va']
+
+    def setUp(self):
+        super().setUp()
+        self.end = time.monotonic() + SECONDS
+        self.runs = 0
+        self.found = []
+        self.random = random.Random(SEED)
+
+    def compare(self, lives, label, *args, **kwargs):
+        """Run both and note what differs."""
+        problems = processes.differences(*lives.run(*args, **kwargs))
+        self.runs += 1
+        if problems:
+            self.found.append('\n    '.join(
+                [f'{lives.app} {label}', *problems]))
+
+    def conclude(self):
+        """Fail if something differed."""
+        print(f'{self.runs} lives from seed {SEED}: '
+              f'{len(self.found)} differences')
+        self.assertGreater(self.runs, 0)
+        self.assertEqual([], self.found, '\n'.join(self.found))
+
+    def each(self, cases):
+        """The cases in a random order, as many as there is time for."""
+        cases = list(cases)
+        self.random.shuffle(cases)
+        for case in cases:
+            if time.monotonic() > self.end:
+                return
+            yield case
+
+    def test_command_lines(self):
+        while time.monotonic() < self.end:
+            app = self.random.choice(('nvmf_tgt', 'vhost', 'iscsi_tgt',
+                                      'spdk_tgt'))
+            lives = processes.Lives(app)
+            arguments = commandlines.CommandLines(self.random,
+                                                  app).arguments()
+            self.compare(lives, arguments, arguments,
+                         commandlines.configured('{}'))
+        self.conclude()
+
+    def test_configurations(self):
+        lives = processes.Lives('nvmf_tgt')
+        for text, option in self.each(itertools.product(
+                commandlines.CONFIGURATIONS,
+                ((), ('--wait-for-rpc',), ('--json-ignore-init-errors',)))):
+            self.compare(lives, (text, option), [
+                *self.common, '-c', 'this.json', *option],
+                commandlines.configured(text))
+        self.conclude()
+
+    def test_places(self):
+        lives = processes.Lives('nvmf_tgt')
+        for name, option in self.each(itertools.product(
+                commandlines.PLACES, ((), ('--wait-for-rpc',)))):
+            self.compare(lives, (name, option), [*self.common, *option],
+                         commandlines.PLACES[name])
+        self.conclude()
+
+    def test_signals(self):
+        for app, numbers, option in self.each(itertools.product(
+                ('nvmf_tgt', 'vhost', 'iscsi_tgt', 'spdk_tgt'),
+                commandlines.SIGNALS, ((), ('--wait-for-rpc',)))):
+            self.compare(processes.Lives(app), (numbers, option),
+                         [*self.common, '-d', *option],
+                         act=lambda life, numbers=numbers: life.end(*numbers))
+        self.conclude()

@@ -28,6 +28,14 @@ from tests.functional.recordings import replay
 _TIMEOUT = 60
 
 
+class _Daemon:
+    """A process that is nobody's child."""
+
+    @staticmethod
+    def poll():
+        """It runs, for all that is known."""
+
+
 class Case(unittest.TestCase):
     """What the tests share."""
 
@@ -152,6 +160,8 @@ class Start(Case):
         path = os.path.join(target.directory, "pid")
         with open(path, encoding="ascii") as file:
             self.assertEqual(target.process.pid, int(file.read()))
+        target.stop()
+        self.assertTrue(os.path.exists(path))
 
     def test_cores(self):
         target = self.target(arguments=["-m", "[0]"])
@@ -159,6 +169,34 @@ class Start(Case):
         self.assertEqual(target.process.pid, reactors["pid"])
         self.assertEqual([0], [item["lcore"]
                                for item in reactors["reactors"]])
+
+    def test_options_take_effect(self):
+        target = self.target(arguments=[
+            "-L", "bdev*", "-e", "bdev,thread:0x1", "-i", "7103",
+            "--lcores", "0@0"])
+        flags = target.call("log_get_flags")
+        self.assertTrue(flags["bdev_nvme"])
+        self.assertFalse(flags["nvme"])
+        trace = target.call("trace_get_info")
+        self.assertEqual("/dev/shm/nvmf_trace.7103",
+                         trace["tpoint_shm_path"])
+        self.assertEqual(("0xffffffffffffffff", "0x1", "0x0"), tuple(
+            trace[name]["tpoint_mask"] for name in
+            ("bdev", "thread", "sock")))
+
+    def test_in_the_background(self):
+        path = os.path.join(self.directory(), "a.sock")
+        with open(os.path.join(os.path.dirname(path), "log"), "wb") as log:
+            done = subprocess.run(
+                [sys.executable, "-m", "cyborg_spdk.simulator", "iscsi_tgt",
+                 "-b", "-r", path], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, timeout=_TIMEOUT)
+        self.assertEqual(0, done.returncode)
+        target = fixture.SimulatedTarget()
+        target.socket, target.app = path, "iscsi_tgt"
+        target.process = _Daemon()
+        target.wait_ready()
+        target.call("spdk_kill_instance", sig_name="SIGTERM")
 
     def test_interrupt_mode(self):
         target = self.target(arguments=["--interrupt-mode"])
@@ -458,6 +496,42 @@ class Faults(Case):
         self.assertEqual("NOTICE", target.call("log_get_level"))
         self.assertRaises(OSError, target.call, "bdev_get_bdevs")
         self.assertEqual(-signal.SIGABRT, target.process.wait(_TIMEOUT))
+
+    def test_in_batches(self):
+        target = self.target(faults=["never-answer=bdev_get_bdevs",
+                                     "crash-on=log_get_flags"])
+        connection = self.connect(target)
+        connection.send(json.dumps([self.call, {
+            **self.call, "method": "bdev_get_bdevs"}]).encode())
+        self.assertEqual(7, connection.call(self.call)["id"])
+        connection.send(json.dumps([self.call, {
+            **self.call, "method": "log_get_flags"}]).encode())
+        self.assertEqual(-signal.SIGABRT, target.process.wait(_TIMEOUT))
+
+    def test_delayed_to_a_half_closed_connection(self):
+        connection = self.connect(self.target(faults=["delay=100"]))
+        connection.send(json.dumps(self.call).encode() * 2)
+        connection.socket.shutdown(socket.SHUT_WR)
+        data, end = connection.end()
+        self.assertEqual((2, "eof"), (data.count(b"NOTICE"), end))
+
+    def test_together(self):
+        line = b'{"jsonrpc":"2.0","id":7,"result":"NOTICE"}\n'
+        half = line[:len(line) // 2]
+        for faults, expected in (
+                (["close-mid-reply=2", "slow-read=7"], line + half),
+                (["close-mid-reply", "delay=20"], half),
+                (["drop-after=3", "slow-read=5"], line * 2),
+                (["duplicate-reply=1", "drop-after=3"], line * 3),
+                (["duplicate-reply=2", "duplicate-reply=3",
+                  "close-mid-reply=4"], line * 5 + half)):
+            with self.subTest(faults):
+                connection = self.connect(self.target(faults=faults))
+                connection.send(json.dumps(self.call).encode() * 4)
+                # "reset" where something sent was not read any more.
+                data, end = connection.end()
+                self.assertEqual(expected, data)
+                self.assertIn(end, ("eof", "reset"))
 
     def test_slow_read(self):
         connection = self.connect(self.target(faults=["slow-read=5"]))

@@ -17,6 +17,7 @@ from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.log import LEVELS
 from cyborg_spdk.simulator.methods import framework
 from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator import tracing
 
 
 @decode.decoder("rpc_decode_log_level")
@@ -104,8 +105,7 @@ def trace_get(target, params, request):
 def trace_info(target, params, request):
     """Tell where the trace is and which points are on."""
     reply = {"tpoint_shm_path":
-             f"/dev/shm/{target.trace_name}"  # noqa: S108
-             f"_trace.pid{target.pid}",
+             f"/dev/shm/{tracing.name(target)}",  # noqa: S108
              "tpoint_group_mask": f"0x{_group_mask(target):x}"}
     for name, group in _groups(target).items():
         if name != "tpoint_group_mask":
@@ -128,16 +128,8 @@ def trace_group(target, params, request):
             raise errors.invalid_params()
         names = [params["name"]]
     for name in names:
-        _switch(groups[name], (1 << 64) - 1 if on else 0)
+        tracing.switch(groups[name], (1 << 64) - 1 if on else 0)
     return True
-
-
-def _switch(group, mask):
-    group["enabled"] = mask != 0
-    if "tpoint_mask" in group:
-        group["tpoint_mask"] = f"0x{mask:x}"
-        for point in group["tpoints"]:
-            point["enabled"] = bool(mask >> point["tpoint_id"] & 1)
 
 
 @registry.method("trace_set_tpoint_mask", "trace_clear_tpoint_mask")
@@ -154,7 +146,7 @@ def trace_mask(target, params, request):
     now = int(group.get("tpoint_mask", "0x0"), 16)
     mask = params.get("tpoint_mask", 0)
     on = "set" in framework.request_name(target, request)
-    _switch(group, now | mask if on else now & ~mask)
+    tracing.switch(group, now | mask if on else now & ~mask)
     return True
 
 

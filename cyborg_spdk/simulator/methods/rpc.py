@@ -243,10 +243,12 @@ def monitor_context_switch(target, params, request):
                  "framework_disable_cpumask_locks")
 def cpumask_locks(target, params, request):
     """Claim or give up the locks on the cores."""
-    if request.method.startswith("framework_enable"):
-        target.process.claim_cores()
-    else:
-        target.process.release_cores()
+    if request.method.startswith("framework_disable"):
+        target.process.cores.release()
+        return True
+    core = target.process.cores.claim()
+    if core is not None:
+        raise errors.internal(f"Failed to claim CPU core: {core}")
     return True
 
 

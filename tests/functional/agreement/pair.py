@@ -37,7 +37,8 @@ PLACE = '/srv'
 _ENTER = ('ip link set lo up && mount -t tmpfs none /var/tmp'
           ' && mount --bind "$0" ' + PLACE
           + ' && cd ' + PLACE + ' && exec "$@"')
-_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+#: The project.
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.dirname(os.path.abspath(__file__)))))
 
 #: Files that both find in their directory: name -> (bytes, mode).
@@ -74,7 +75,7 @@ class Side:
                 ['unshare', '--net', '--mount', 'sh', '-c', _ENTER,
                  self.directory, *command],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, 'PYTHONPATH': _ROOT},
+                env={**os.environ, 'PYTHONPATH': ROOT},
                 start_new_session=True)
         self.connection = None
 

@@ -10,91 +10,169 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Random bytes on a connection of its own: what comes back, and how it ends.
-"""
+"""Bytes on connections of their own: what comes back, and how they end."""
 
-import json
+import fcntl
+import select
+import struct
+import termios
 
+from tests.functional.agreement import texts
 from tests.functional.recordings import replay
 
-#: Calls whose replies are the same at any time, in the order of the calls.
-_CALLS = (
-    ('log_get_level', None), ('log_get_print_level', {}),
-    ('nosuch', None), ('nosuch', [1]), ('log_set_level', {'level': 'x'}),
-    ('bdev_malloc_create', {'num_blocks': 0, 'block_size': 512}),
-    ('framework_get_scheduler', None), ('notify_get_types', None),
-    ('log_get_level', {'a': 1}), ('bdev_raid_get_bdevs', {'category': 'x'}),
-    ('framework_start_init', None))
-_IDS = ('1', '0', '-1', '1.5', '1e3', '"a"', '""', '"\\u00e9"', 'null',
-        'true', '[]', '{}', '123456789012345678901234567890', '"\\ud800"')
-_SPOILT = (
-    '{', '}', '[', ']', '{"a"', '{"a":1,}', '[1,]', 'nul', 'tru', '"a',
-    '\\', '{"jsonrpc":"2.0"}', '{"jsonrpc":"1.0","id":1,"method":"a"}',
-    '{"id":1,"method":"log_get_level"}', '{"method":1,"id":1}', '1', '"x"',
-    'null', 'true', '[]', '[[]]', '[1,2]', '{}', '{"a":{"b":[1,2,{}]}}',
-    '\ufeff', '\x00', '1 2 3', '[{}]', ' -', '01', '1.', '.5', '{"a":01}',
-    '{"id":1,"id":2,"method":"log_get_level","jsonrpc":"2.0"}',
-    '{"jsonrpc":"2.0","id":1,"method":"log_get_level","x":1}',
-    '{"jsonrpc":"2.0","id":1,"method":"log_get_level","params":1}',
-    '{"jsonrpc":"2.0","id":1,"method":"log_get_level","params":null}',
-    '[' * 63, '[' * 70, '{"a":' * 40 + '1' + '}' * 40)
+#: Bytes for one request, JSON values in one, connections.
+_LIMITS = ((0, 32 * 1024, 1024), (2605, 256 * 1024, 8192))
+CONNECTIONS = 64
 
 
 class Streams:
     """Makes streams.
 
     :param random: a :class:`random.Random`.
+    :param release: the release of both targets, as ``v26.05``.
     """
 
-    def __init__(self, random):
+    def __init__(self, random, release):
         self.random = random
-
-    def _call(self):
-        method, params = self.random.choice(_CALLS)
-        parts = []
-        if self.random.random() < 0.9:
-            parts.append('"jsonrpc":"2.0"')
-        if self.random.random() < 0.9:
-            parts.append(f'"id":{self.random.choice(_IDS)}')
-        parts.append(f'"method":"{method}"')
-        if params is not None:
-            parts.append('"params":' + json.dumps(params))
-        self.random.shuffle(parts)
-        return '{' + self._blank() + ','.join(parts) + '}'
-
-    def _blank(self):
-        return self.random.choice(('', '', ' ', '\n', '\t\r\n '))
+        number = int(release[1:3] + release[4:6])
+        _, buffer, values = max(item for item in _LIMITS
+                                if item[0] <= number)
+        self.texts = texts.Texts(random, buffer, values)
 
     def stream(self):
         """One stream (bytes)."""
         items = []
         for _ in range(self.random.randrange(1, 6)):
-            kind = self.random.random()
-            if kind < 0.6:
-                items.append(self._call())
-            elif kind < 0.8:
-                items.append('[' + ','.join(
-                    self._call() for _ in range(self.random.randrange(4)))
-                    + ']')
+            items += [self.texts.item(), self.texts.blank()]
+        return b''.join(items)
+
+    def plan(self):
+        """What is done on several connections.
+
+        :returns: list of (number of the connection, what is sent: bytes,
+            None: nothing more, or ``"leave"``).
+        """
+        number = self.random.choice((1, 1, 1, 2, 4))
+        # A late reply could come between two pieces, or behind them.
+        whole = number == 1 and self.random.random() < 0.5
+        self.texts.late(whole)
+        steps = []
+        for connection in range(number):
+            data = self.stream()
+            own = [data] if whole else self._pieces(data)
+            if own and self.random.random() < 0.2:
+                del own[self.random.randrange(len(own)):]
+                steps.append([(connection, item)
+                              for item in [*own, 'leave']])
             else:
-                items.append(self.random.choice(_SPOILT))
-        return self._blank().join(items).encode('utf-8', 'surrogatepass')
+                steps.append([(connection, item) for item in [*own, None]])
+        return self._interleaved(steps)
+
+    def _pieces(self, data):
+        cuts = sorted(self.random.randrange(len(data) + 1)
+                      for _ in range(self.random.randrange(6)))
+        ends = [*cuts, len(data)]
+        return [data[begin:end] for begin, end
+                in zip([0, *cuts], ends, strict=True) if begin < end]
+
+    def _interleaved(self, steps):
+        plan = []
+        while steps:
+            own = self.random.choice(steps)
+            plan.append(own.pop(0))
+            if not own:
+                steps.remove(own)
+        return plan
 
 
-def answer(side, data):
-    """Send a stream and half-close.
+def play(side, plan):
+    """Do what :meth:`Streams.plan` says.
 
-    :returns: (what came, ``"eof"``, ``"reset"`` or ``"open"``).
+    :returns: list of (number of the connection, what came back, ``"eof"``,
+        ``"reset"`` or ``"open"``), for those that were not left.
     """
-    connection = replay.Connection(side.socket, 10)
+    connections = {}
     try:
-        connection.send(data)
-        connection.socket.shutdown(1)
-        try:
-            return connection.end()
-        except TimeoutError:
-            return connection.buffer, 'open'
-    except OSError:
-        return connection.buffer, 'reset'
+        for number, data in plan:
+            if number not in connections:
+                connections[number] = replay.Connection(side.socket, 10)
+            connection = connections[number]
+            if data == 'leave':
+                connection.close()
+                del connections[number]
+            elif data is None:
+                _finish(connection)
+            else:
+                connection.send(data)
+                _taken(connection)
+        return [(number, *_end(connection))
+                for number, connection in sorted(connections.items())]
     finally:
-        connection.close()
+        for connection in connections.values():
+            connection.close()
+
+
+def _finish(connection):
+    try:
+        connection.socket.shutdown(1)
+    except OSError:
+        # Closed by the target: the end tells how.
+        return
+
+
+def _taken(connection):
+    """Wait until the target has read what was sent, or has closed."""
+    poll = select.poll()
+    poll.register(connection.socket, select.POLLHUP)
+    while struct.unpack('i', fcntl.ioctl(
+            connection.socket, termios.TIOCOUTQ, b'\0' * 4))[0]:
+        if poll.poll(1):
+            return
+
+
+def _end(connection):
+    try:
+        return connection.end()
+    except TimeoutError:
+        return connection.buffer, 'open'
+
+
+def crowd(side, random):
+    """More connections than are served, of which some leave.
+
+    :param random: a :class:`random.Random`, the same for both sides.
+    :returns: list of lists: who was answered, from the beginning and each
+        time when some had left.
+    """
+    crowd = [replay.Connection(side.socket, 10) for _ in range(
+        CONNECTIONS + random.randrange(-3, 12))]
+    seen = []
+    try:
+        for number, connection in enumerate(crowd):
+            connection.send(b'{"id":%d,"method":"log_get_level"}' % number)
+        for _ in range(4):
+            _settle(side)
+            seen.append([number for number, connection in enumerate(crowd)
+                         if connection is not None
+                         and _answered(connection)])
+            for number in random.sample(range(len(crowd)), 5):
+                if crowd[number] is not None:
+                    crowd[number].close()
+                    crowd[number] = None
+    finally:
+        for connection in crowd:
+            if connection is not None:
+                connection.close()
+    return seen
+
+
+def _settle(side):
+    """Let a target accept whoever waits: one in each poll."""
+    for _ in range(CONNECTIONS):
+        side.call('{"id":1,"method":"log_get_level","jsonrpc":"2.0"}')
+
+
+def _answered(connection):
+    poll = select.poll()
+    poll.register(connection.socket, select.POLLIN)
+    return bool(poll.poll(0))
