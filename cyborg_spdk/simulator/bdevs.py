@@ -155,6 +155,10 @@ class Layer:
         for name in names:
             self.by_name[name] = bdev
         self.list.append(bdev)
+        if self.target.release < 2205:
+            # Modules that look at it have it open.
+            bdev.holders.add("examine")
+            self.target.post(self.let_go, bdev, "examine")
         self.examine(bdev)
         self._registered(bdev)
         for watcher in list(self.watchers):
