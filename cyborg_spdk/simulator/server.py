@@ -56,7 +56,8 @@ class Server:
         self.messages = collections.deque()
         self.timers = []
         self.sequence = itertools.count()
-        self.running = False
+        # A signal may clear it before the loop is begun.
+        self.running = True
         self.serving = False
         self.start = time.monotonic()
         self.wakeup = None
@@ -200,7 +201,6 @@ class Server:
 
     def run(self):
         """Serve until :attr:`running` is cleared."""
-        self.running = True
         while self.running:
             self._listen_wanted()
             self._sleep()
