@@ -75,8 +75,10 @@ def describe(target, bdev):
         name: name in bdev.io or (
             name == "write_zeroes" and "write" in bdev.io)
         for name in io_type_names(release)}
-    if release >= 2205 and bdev.domains:
-        info["memory_domains"] = list(bdev.domains)
+    shown = domains.shown(target.bdevs, bdev) if release >= 2605 \
+        else bdev.domains
+    if release >= 2205 and shown:
+        info["memory_domains"] = list(shown)
     info["driver_specific"] = bdev.specific()
     return info
 

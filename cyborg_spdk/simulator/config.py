@@ -62,7 +62,11 @@ def _accel(target):
         {"method": "accel_error_inject_error", "params": {
             "opcode": name, **error}}
         for name, error in target.options.accel_errors.items()]
-    return _options(target, "accel_set_options") + injected
+    overrides = [
+        {"method": "accel_assign_opc",
+         "params": {"opname": name, "module": module}}
+        for name, module in target.options.ordered_overrides()]
+    return _options(target, "accel_set_options") + injected + overrides
 
 
 def _fsdev(target):
@@ -73,9 +77,17 @@ def _fsdev(target):
 
 
 def _keyring(target):
-    return [{"method": "keyring_file_add_key",
-             "params": {"name": name, "path": key["path"]}}
-            for name, key in target.options.keys.items()]
+    kernel = [{"method": "keyring_linux_set_options",
+               "params": {"enable": True}}] \
+        if target.options.keyring_linux else []
+    return kernel + [{"method": "keyring_file_add_key",
+                      "params": {"name": name, "path": key["path"]}}
+                     for name, key in target.options.keys.items()]
+
+
+def _vmd(target):
+    return [{"method": "vmd_enable", "params": {}}] \
+        if target.options.vmd and target.release >= 2405 else []
 
 
 def _bdev(target):
@@ -99,6 +111,7 @@ def _bdev(target):
                            if bdev.module == name])
     result += _options(target, "bdev_nvme_set_options")
     result.append(modules["nvme"].config())
+    result += modules["nvme"].policies()
     result += _options(target, "bdev_nvme_set_hotplug")
     for bdev in layer.list:
         if bdev.module in own and bdev.config and bdev.config():
@@ -205,7 +218,8 @@ def _iscsi(target):
 
 _WRITERS = {
     "scheduler": _scheduler, "sock": _sock, "iobuf": _iobuf,
-    "accel": _accel, "keyring": _keyring, "bdev": _bdev, "nvmf": _nvmf,
+    "accel": _accel, "keyring": _keyring, "vmd": _vmd,
+    "bdev": _bdev, "nvmf": _nvmf,
     "vhost_blk": _vhost_blk, "vhost_scsi": _vhost_scsi, "vhost": _vhost,
     "iscsi": _iscsi, "fsdev": _fsdev,
 }

@@ -19,6 +19,9 @@ from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import lvol_store
 
+# So many that a target has no memory for the list of them.
+_MANY = 2 ** 32
+
 
 class Layer:
     """All stores of a target."""
@@ -53,9 +56,6 @@ class Layer:
         shared = self.target.release >= 2305
         if base.claim is not None:
             raise errors.not_permitted()
-        if shared and base.openers:
-            # That kind of claim allows no other writer.
-            raise lvol_store.failed(errno.EPERM)
         release = self.target.release
         size = cluster or lvol_store.CLUSTER
         if release >= 2301 and (size < base.block_size or (
@@ -76,6 +76,9 @@ class Layer:
             raise lvol_store.failed(errno.EINVAL)
         if store.total < 0:
             raise lvol_store.failed(errno.ENOMEM)
+        if shared and base.openers:
+            # That kind of claim allows no other writer.
+            raise lvol_store.failed(errno.EPERM)
         if lvol_store.unfit(base):
             raise lvol_store.failed(lvol_store.unfit(base))
         store.format()
@@ -161,15 +164,6 @@ class Layer:
                 for other in store.lvols):
             self.target.bdevs.release(bdev)
 
-    def domains(self, lvol):
-        """What a volume's bdev tells of memory domains (v26.05)."""
-        bdevs_ = [lvol.store.base]
-        if lvol.external is not None:
-            bdevs_.append(self.target.bdevs.find(lvol.external))
-        return tuple({"dma_device_type": kind} for bdev in bdevs_
-                     if bdev is not None and bdev.module in (
-                         "malloc", "lvol") for kind in ("DMA", "ACCEL"))
-
     def add(self, lvol):
         """Make a volume known, with its bdev."""
         store, target = lvol.store, self.target
@@ -187,10 +181,7 @@ class Layer:
         bdev.numa_id = store.base.numa_id
         bdev.base_bdevs = (store.base,)
         bdev.lvol = lvol
-        if target.release >= 2605:
-            bdev.domains = self.domains(lvol)
-        else:
-            bdev.domains = store.base.domains
+        bdev.domains = store.base.domains
         bdev.specific = lambda: {"lvol": lvol.facts(target.release)}
         lvol.bdev = bdev
         store.lvols.append(lvol)
@@ -227,6 +218,8 @@ class Layer:
         :raises errors.CallError: -32602 without room.
         """
         grown = clusters - lvol.clusters
+        if clusters >= _MANY:
+            raise lvol_store.failed(errno.ENOMEM)
         if not lvol.thin and lvol.parent is None:
             if grown > lvol.store.free:
                 raise lvol_store.failed(errno.ENOSPC)

@@ -23,7 +23,6 @@ import uuid
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import common
-from cyborg_spdk.simulator import nvmf
 
 _IO = ("read", "write", "unmap", "write_zeroes", "flush", "reset",
        "compare", "compare_and_write", "abort", "nvme_admin", "nvme_io",
@@ -33,6 +32,11 @@ _KEPT = (("prchk_reftag", False, 1904), ("prchk_guard", False, 1904),
          ("ctrlr_loss_timeout_sec", 0, 2205),
          ("reconnect_delay_sec", 0, 2205),
          ("fast_io_fail_timeout_sec", 0, 2205))
+_KEYS = (("psk", 2401), ("dhchap_key", 2409), ("dhchap_ctrlr_key", 2409))
+_MULTIPATH = {"policy": "active_passive", "selector": "round_robin",
+              "min_io": 1}
+# I/O queues that a controller has at most: what its transport gives.
+_QUEUES = 127
 
 
 class Controller:
@@ -85,15 +89,17 @@ class Module:
         self.hostid = str(uuid.uuid4())
         self.ports = itertools.count(33816)
         self.leaving = set()
+        self.multipath_options = dict(_MULTIPATH)
 
     @property
     def hostnqn(self):
         """The NQN that this program has as a host."""
         return f"nqn.2014-08.org.nvmexpress:uuid:{self.hostid}"
 
-    def connect(self, address, subnqn, hostnqn):
+    def connect(self, address, subnqn, hostnqn, discover=False):
         """Find the subsystem behind an address.
 
+        :param discover: whether a discovery controller was asked for.
         :raises errors.CallError: as the release reports that nobody is
             there, or lets nobody in.
         """
@@ -108,7 +114,7 @@ class Module:
         if not listening:
             # A discovery controller is looked for, another is connected.
             raise errors.system(
-                errno.EIO if release >= 2601 and subnqn != nvmf.DISCOVERY
+                errno.EIO if release >= 2601 and not discover
                 else errno.ENODEV)
         for _, subsystem in listening:
             if subsystem.nqn == subnqn and (
@@ -165,6 +171,7 @@ class Module:
             bdev.domains = ({"dma_device_type": "DMA"},)
         bdev.specific = lambda: self._facts(controller, nsid)
         bdev.controller = controller
+        bdev.multipath = {}
         self.target.bdevs.register(bdev)
         return bdev
 
@@ -218,19 +225,71 @@ class Module:
 
     def config(self):
         """The calls that attach the controllers again."""
-        release = self.target.release
+        name = common.name(self.target.release,
+                           "bdev_nvme_attach_controller")
+        return [{"method": name, "params": self._attached(controller, trid)}
+                for controller in self.controllers.values()
+                for trid in controller.trids]
+
+    def _attached(self, controller, trid):
+        """What one path was attached with (nvme_ctrlr_config_json())."""
+        release, given = self.target.release, controller.params
+        params = {"name": controller.name, **trid}
+        for key, default, since in _KEPT:
+            if release >= since:
+                params[key] = given.get(key, default)
+        for key, since in _KEYS:
+            if release >= since and given.get(key):
+                params[key] = given[key]
+        if release >= 2401:
+            params["hostnqn"] = controller.hostnqn
+        for key in ("hdgst", "ddgst"):
+            if release >= 2305:
+                params[key] = given.get(key, False)
+        for key in ("hostaddr", "hostsvcid"):
+            if release >= 2405 and given.get(key):
+                params[key] = given[key]
+        if release >= 2409 and given.get("multipath",
+                                         "multipath") == "multipath":
+            params["multipath"] = "multipath"
+        if release >= 2601:
+            params["fabrics_connect_timeout_us"] = given.get(
+                "fabrics_connect_timeout_us", 500000)
+            params["num_io_queues"] = min(
+                given.get("num_io_queues", _QUEUES), _QUEUES)
+        if release >= 2605:
+            params["multipath_opts"] = self.multipath(
+                given.get("multipath_opts"))
+        return params
+
+    def multipath(self, given=None):
+        """How several paths are used, as it is shown (v26.05).
+
+        :param given: what was asked for; None: as of the module's options.
+        """
+        options = {**self.multipath_options, **(given or {})}
+        shown = {"policy": options["policy"]}
+        if options["policy"] == "active_active":
+            shown["selector"] = options["selector"]
+            if options["selector"] == "round_robin":
+                shown["min_io"] = options["min_io"]
+        return shown
+
+    def policies(self):
+        """The calls that set how the paths of bdevs are used, where that
+        is not as ever (bdev_nvme_multipath_config_json(), v25.05).
+        """
         calls = []
         for controller in self.controllers.values():
-            params = {"name": controller.name, **controller.trid}
-            for key, default, since in _KEPT:
-                if release >= since:
-                    params[key] = controller.params.get(key, default)
-            for key in ("hdgst", "ddgst"):
-                if release >= 2305:
-                    params[key] = controller.params.get(key, False)
-            if release >= 2409:
-                params["multipath"] = controller.params.get(
-                    "multipath", "multipath")
-            calls.append({"method": common.name(
-                release, "bdev_nvme_attach_controller"), "params": params})
+            for bdev in controller.bdevs:
+                options = {**self.multipath_options,
+                           **controller.params.get("multipath_opts", {}),
+                           **bdev.multipath}
+                if options == _MULTIPATH or self.target.release < 2505:
+                    continue
+                shown = self.multipath(options)
+                if "min_io" in shown:
+                    shown["rr_min_io"] = shown.pop("min_io")
+                calls.append({"method": "bdev_nvme_set_multipath_policy",
+                              "params": {"name": bdev.name, **shown}})
         return calls

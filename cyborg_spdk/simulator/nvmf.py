@@ -127,6 +127,7 @@ class Tgt:
         self.pools = set()
         self.referrals = []
         self.discovery_filter = "match_any"
+        self.polled = False
 
 
 class Layer:
@@ -153,6 +154,7 @@ class Layer:
         tgt.discovery_filter = self.config.get("discovery_filter",
                                                "match_any")
         if discovery:
+            tgt.polled = True
             tgt.subsystems[DISCOVERY] = Subsystem(DISCOVERY, True, 0)
         return tgt
 

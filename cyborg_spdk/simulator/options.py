@@ -20,6 +20,10 @@ import copy
 
 from cyborg_spdk.simulator import release as releases
 
+# The order of the last subsystems of spdk_tgt.
+_MERGED = ("bdev", "nvmf", "nbd", "vhost_blk", "scsi", "iscsi",
+           "vhost_scsi", "vhost")
+
 
 class Options:
     """The options of one target.
@@ -42,6 +46,7 @@ class Options:
         self.crypto_keys = {}
         self.fsdevs = {}
         self.vmd = False
+        self.keyring_linux = False
         self.monitor = True
         self.accel_errors = {}
         self.accel_overrides = {}
@@ -76,9 +81,12 @@ class Options:
         recorded = self.facts["subsystems"]
         if self.target.app in recorded:
             return recorded[self.target.app]
-        known = [item for app in ("vhost", "nvmf_tgt", "iscsi_tgt")
-                 for item in recorded[app]]
-        return list({item["subsystem"]: item for item in known}.values())
+        merged = {item["subsystem"]: item
+                  for app in ("vhost", "nvmf_tgt", "iscsi_tgt")
+                  for item in recorded[app]}
+        return sorted(merged.values(), key=lambda item: (
+            _MERGED.index(item["subsystem"])
+            if item["subsystem"] in _MERGED else -1))
 
     def update(self, method, params):
         """Set those of the options that the release has.
@@ -92,6 +100,12 @@ class Options:
                 options[name] = {**options[name], **value}
             elif name in options:
                 options[name] = value
+
+    def ordered_overrides(self):
+        """(operation, module) pairs in the order of the operations."""
+        return [(name, self.accel_overrides[name])
+                for name in self.facts.get("accel_get_opc_assignments", ())
+                if name in self.accel_overrides]
 
     def assign_operations(self):
         """Initialize acceleration: operations get the modules asked for.

@@ -57,15 +57,20 @@ class Raid:
         self.bdev = None
         self.target = None
         self.rebuild_began = 0.0
+        self.rebuild_speed = _REBUILD
 
     @property
     def discovered(self):
         """How many base bdevs are there."""
         return sum(slot.bdev is not None for slot in self.slots)
 
-    def rebuild(self, slot):
-        """Begin to rebuild what a new base is to hold."""
+    def rebuild(self, slot, limit):
+        """Begin to rebuild what a new base is to hold.
+
+        :param limit: MiB that are copied in a second at most; 0: no limit.
+        """
         self.target, self.rebuild_began = slot, time.monotonic()
+        self.rebuild_speed = min(limit * 2 ** 20 or _REBUILD, _REBUILD)
 
     def rebuilding(self):
         """Tell how far the rebuild of a new base is.
@@ -74,8 +79,8 @@ class Raid:
         """
         if self.target is None or self.target.bdev is None:
             return None
-        done = int((time.monotonic() - self.rebuild_began) * _REBUILD
-                   // self.bdev.block_size)
+        done = int((time.monotonic() - self.rebuild_began)
+                   * self.rebuild_speed // self.bdev.block_size)
         if done >= self.bdev.num_blocks:
             self.target = None
             return None

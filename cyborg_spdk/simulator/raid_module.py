@@ -86,7 +86,8 @@ class Module:
         slot.opener = lambda _bdev: self.removed(raid, slot)
         bdev.openers.append(slot.opener)
         if raid.state == "online":
-            raid.rebuild(slot)
+            options = self.target.options.calls["bdev_raid_set_options"]
+            raid.rebuild(slot, options["process_max_bandwidth_mb_sec"])
             raid.bdev.domains = self._domains(raid)
         elif raid.state == "configuring" \
                 and raid.discovered == len(raid.slots):
@@ -159,6 +160,7 @@ class Module:
             bdev.dif_type = first.dif_type
         bdev.base_bdevs = tuple(slot.bdev for slot in raid.slots)
         bdev.domains = self._domains(raid)
+        bdev.raid = raid
         bdev.specific = lambda: {"raid": raid.facts(self.target.release)}
         bdev.config = lambda: self.config(raid)
         raid.bdev = bdev
@@ -187,11 +189,6 @@ class Module:
         return io
 
     def _domains(self, raid):
-        release = self.target.release
-        if release >= 2605:
-            return tuple({"dma_device_type": kind} for slot in raid.slots
-                         if slot.bdev and slot.bdev.module == "malloc"
-                         for kind in ("DMA", "ACCEL"))
         return tuple(domain for slot in raid.slots if slot.bdev
                      for domain in slot.bdev.domains)
 

@@ -54,7 +54,7 @@ class Scheduler:
     def period(self):
         """Microseconds between two balances, 0 if there are none."""
         if self._period and self.name == "static" \
-                and self.target.initialized and self.target.release >= 2501:
+                and self.target.release >= 2501:
             due = max(self._set, self._balanced + self._seconds())
             if time.monotonic() > due:
                 self._balanced = due

@@ -255,10 +255,58 @@ class Behaviour(simulated.Case):
         """A discovery controller that is not there is no device."""
         self.start("v26.05")
         for nqn, code, text in (
-                (None, -19, "No such device"),
+                (None, -5, "Input/output error"),
                 ("nqn.2014-08.org.nvmexpress.discovery", -19,
                  "No such device"),
                 (_NQN, -5, "Input/output error")):
             self.refused(code, text, "bdev_nvme_attach_controller",
                          name="n", trtype="TCP", traddr="127.0.0.1",
                          trsvcid="1", **({"subnqn": nqn} if nqn else {}))
+
+    def test_attached_controllers_are_saved(self):
+        """With what they were attached with, and their policy."""
+        call = self.start("v26.05")
+        self.malloc("a")
+        call("nvmf_create_transport", trtype="TCP")
+        call("nvmf_create_subsystem", nqn=_NQN, allow_any_host=True)
+        call("nvmf_subsystem_add_ns", nqn=_NQN,
+             namespace={"bdev_name": "a", "nguid":
+                        "ABCDEF0123456789ABCDEF0123456789"})
+        address = {"trtype": "TCP", "adrfam": "IPv4",
+                   "traddr": "127.0.0.1", "trsvcid": "4455"}
+        call("nvmf_subsystem_add_listener", nqn=_NQN,
+             listen_address=address)
+        call("bdev_nvme_set_options",
+             multipath_opts={"policy": "active_active"})
+        call("bdev_nvme_attach_controller", name="n", subnqn=_NQN,
+             hostnqn="nqn.2016-06.io.spdk:h1", multipath="failover",
+             num_io_queues=500, **address)
+        calls = call("framework_get_config", name="bdev")
+        options, attached, policy = (item["params"] for item in calls if
+                                     item["method"] in (
+            "bdev_nvme_set_options", "bdev_nvme_attach_controller",
+            "bdev_nvme_set_multipath_policy"))
+        shown = {"policy": "active_active", "selector": "round_robin",
+                 "min_io": 1}
+        self.assertEqual(options["multipath_opts"], shown)
+        self.assertEqual(list(attached)[-6:], [
+            "hostnqn", "hdgst", "ddgst", "fabrics_connect_timeout_us",
+            "num_io_queues", "multipath_opts"])
+        self.assertEqual((attached["num_io_queues"],
+                          attached["multipath_opts"]), (127, shown))
+        self.assertEqual(policy, {
+            "name": "nn1", "policy": "active_active",
+            "selector": "round_robin", "rr_min_io": 1})
+        self.refused(-1, "RPC not permitted with nvme controllers already "
+                     "attached", "bdev_nvme_set_options", timeout_us=5)
+
+    def test_target_that_is_never_gone(self):
+        """The one that the program made is held by its poll groups."""
+        self.start("v26.05")
+        connection = replay.Connection(self.target.socket, 0.3)
+        self.addCleanup(connection.close)
+        with self.assertRaises(TimeoutError):
+            connection.call({"jsonrpc": "2.0", "id": 1,
+                             "method": "nvmf_delete_target",
+                             "params": {"name": "nvmf_tgt"}})
+        self.assertEqual(self.target.call("nvmf_get_targets"), [])

@@ -121,3 +121,16 @@ class Raid(simulated.Case):
         call("bdev_raid_add_base_bdev", raid_bdev="r", base_bdev="b")
         self.assertEqual(self.bases("r"), [
             ("a", True), ("b", True), ("later", False)])
+
+    def test_memory_domains(self):
+        """Those on top tell of the RAM disks below (v26.05)."""
+        call = self.start("v26.05")
+        self.malloc("a", "b")
+        call("bdev_passthru_create", name="p", base_bdev_name="a")
+        call("bdev_raid_create", name="r", raid_level="raid1",
+             base_bdevs=["p", "b"])
+        call("bdev_passthru_create", name="q", base_bdev_name="r")
+        for name, number in (("a", 0), ("p", 0), ("r", 4), ("q", 4)):
+            bdev, = call("bdev_get_bdevs", name=name)
+            self.assertEqual(len(bdev.get("memory_domains", ())), number,
+                             name)

@@ -58,7 +58,7 @@ class Startup(simulated.Case):
         self.refused(-32602, "Invalid parameters", "nvmf_set_config",
                      poll_groups_mask="0x2")
         call("nvmf_set_config", poll_groups_mask="[0]",
-             discovery_filter="svcid,transport",
+             discovery_filter="transport",
              dhchap_digests=["sha512", "sha256"])
         call("framework_start_init")
         config = {item["method"]: item["params"] for item in
@@ -71,7 +71,8 @@ class Startup(simulated.Case):
         self.assertEqual(list(shown), [
             "discovery_filter", "admin_cmd_passthru", "poll_groups_mask",
             "dhchap_digests", "dhchap_dhgroups", "dup_host_policy"])
-        self.assertEqual(shown["discovery_filter"], "transport,svcid")
+        # Shown as another one, from v26.05 on.
+        self.assertEqual(shown["discovery_filter"], "address")
         self.assertEqual(shown["poll_groups_mask"], "1")
         self.assertEqual(shown["dhchap_digests"], ["sha256", "sha512"])
 
@@ -94,9 +95,34 @@ class Startup(simulated.Case):
         self.refused(-32602, "spdk_json_decode_object failed",
                      "accel_assign_opc", opname="bogus", module="software")
         call("accel_assign_opc", opname="copy", module="error")
+        with self.assertRaises((OSError, EOFError)):
+            call("framework_start_init")
+        self.assertEqual(self.target.process.wait(30), 234)
+
+    def test_initialization_that_fails_in_old_releases(self):
+        """The target goes on, and says so."""
+        call = self.waiting("v24.01")
+        call("accel_assign_opc", opname="copy", module="error")
         self.refused(-32603, "framework_initialization failed",
                      "framework_start_init")
-        self.assertEqual(self.target.process.wait(30), 234)
+        self.refused(-1, "Method may only be called after framework is "
+                     "initialized using framework_start_init RPC.",
+                     "bdev_get_bdevs")
+
+    def test_what_was_set_is_saved(self):
+        """Also what is no option."""
+        call = self.waiting()
+        call("accel_assign_opc", opname="crc32c", module="error")
+        call("keyring_linux_set_options", enable=True)
+        call("vmd_enable")
+        call("framework_start_init")
+        for name, method, params in (
+                ("accel", "accel_assign_opc",
+                 {"opname": "crc32c", "module": "error"}),
+                ("keyring", "keyring_linux_set_options", {"enable": True}),
+                ("vmd", "vmd_enable", {})):
+            self.assertIn({"method": method, "params": params},
+                          call("framework_get_config", name=name))
 
 
 class Files(simulated.Case):

@@ -110,6 +110,8 @@ def snapshot(target, params, request):
     def finish():
         store = volume.store
         try:
+            if volume.read_only:
+                raise errors.invalid()
             store.check_name(params.get("snapshot_name", ""))
         except errors.CallError as exc:
             raise lvol_store.failed(-exc.code) from None

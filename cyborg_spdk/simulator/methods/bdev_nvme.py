@@ -145,7 +145,8 @@ def _attach(target, request, name, address, subnqn, params):
     module = module_of(target)
     try:
         subsystem = module.connect(
-            address, subnqn, params.get("hostnqn") or module.hostnqn)
+            address, subnqn, params.get("hostnqn") or module.hostnqn,
+            params.get("subnqn") == nvmf.DISCOVERY)
     except errors.CallError as exc:
         request.error(exc.code, exc.message)
         return
@@ -249,6 +250,10 @@ def choose_paths(target, params, request):
     bdev = target.bdevs.find(params["name"])
     if bdev is None or bdev.module != "nvme":
         raise errors.no_device()
+    bdev.multipath = {
+        **bdev.multipath, **{key: params[name] for key, name in (
+            ("policy", "policy"), ("selector", "selector"),
+            ("min_io", "rr_min_io")) if name in params}}
     target.answer_later(request, lambda: True)
     return registry.PENDING
 

@@ -13,6 +13,7 @@
 """``framework_get_*``, scheduler, accel, sock, iobuf, keyring: the parts of
 SPDK that are mostly options."""
 
+import errno
 
 from cyborg_spdk.simulator import config
 from cyborg_spdk.simulator import errors
@@ -74,10 +75,15 @@ def set_options(target, params, request):
     if name == "bdev_nvme_set_options":
         _check_nvme(target, params)
         params = _kept_of_nvme(target, params, request)
+        if params.get("multipath_opts") is not None:
+            module = target.bdevs.modules["nvme"]
+            module.multipath_options.update(params.pop("multipath_opts"))
+            target.options.calls[name]["multipath_opts"] = \
+                module.multipath()
     if name == "bdev_raid_set_options" \
             and params.get("process_window_size_kb") == 0:
         raise errors.invalid()
-    if target.release >= (2301 if name == "iobuf_set_options" else 2401):
+    if target.release >= (2301 if name == "iobuf_set_options" else 2409):
         params = _enough(target, _LEAST.get(name, {}), params)
     target.options.update(name, params)
     return True
@@ -108,7 +114,10 @@ def _check_nvme(target, params):
             or not bdev_nvme.resilient(options):
         raise errors.invalid()
     if target.bdevs.modules["nvme"].controllers:
-        raise errors.not_permitted()
+        if target.release < 2209:
+            raise errors.not_permitted()
+        raise errors.CallError(-errno.EPERM, "RPC not permitted with nvme "
+                               "controllers already attached")
 
 
 def _kept_of_nvme(target, params, request):
@@ -262,4 +271,6 @@ def remove_key(target, params, request):
 @registry.method("keyring_linux_set_options")
 def keyring_linux(target, params, request):
     """Set whether keys of the kernel's keyring are looked for."""
+    target.options.keyring_linux = params.get(
+        "enable", target.options.keyring_linux)
     return True

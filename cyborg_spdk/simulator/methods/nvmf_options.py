@@ -86,6 +86,10 @@ def set_config(target, params, request):
         words = [name for name in _FILTERS if any(
             word.startswith(name)
             for word in params["discovery_filter"].split(","))]
+        if target.release >= 2605 and words:
+            # Each is taken for the next one when they are shown.
+            words = [_FILTERS[_FILTERS.index(word) + 1] for word in words
+                     if word != _FILTERS[-1]]
         params["discovery_filter"] = ",".join(words) or "match_any"
     if "discovery_filters" in params:
         params["discovery_filters"] = [

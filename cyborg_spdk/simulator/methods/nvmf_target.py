@@ -133,6 +133,9 @@ def delete_target(target, params, request):
     if params["name"] not in target.nvmf.tgts:
         raise errors.invalid_params(
             "The specified target doesn't exist, cannot delete it.")
-    target.answer_later(
-        request, lambda: bool(target.nvmf.tgts.pop(params["name"])))
+    tgt = target.nvmf.tgts.pop(params["name"])
+    if tgt.polled:
+        # Its poll groups hold it: it is never gone.
+        return registry.PENDING
+    target.answer_later(request, lambda: True)
     return registry.PENDING

@@ -111,6 +111,9 @@ def scheduler_set_options(target, params, request):
     scheduler = target.scheduler
     core = params.get("scheduling_core", scheduler.core)
     if params.get("isolated_core_mask") is not None:
+        if not params["isolated_core_mask"].strip(" \t"):
+            # It is looked at though nothing was read.
+            raise errors.invalid_params("Invalid isolated core mask\n")
         try:
             mask = vhost.parse_mask(params["isolated_core_mask"])
         except ValueError:

@@ -237,6 +237,14 @@ class Comparison(replay.Comparison):
         """As of recordings, without what only the moment determines."""
         if key in _MOMENT:
             return []
+        if isinstance(then, list) and isinstance(now, list) \
+                and len(then) != len(now):
+            only = [[json.dumps(item)[:200] for item in ours
+                     if item not in others]
+                    for ours, others in ((then, now), (now, then))]
+            return [f'{path}: {len(then)} elements recorded, {len(now)} '
+                    f'now; only there {only[0][:3]}, only here '
+                    f'{only[1][:3]}']
         return super().differences(then, now, path, key)
 
     def _same(self, old, new):

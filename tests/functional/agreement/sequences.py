@@ -102,6 +102,9 @@ class Difference:
             lines.append(f'    real      {pairs.replay.short(self.real)}')
             lines.append(
                 f'    simulated {pairs.replay.short(self.simulated)}')
+        if self.grave:
+            lines += [f'    made {text[:300]}' for text in self.made
+                      if '_set_' in text or 'assign' in text]
         lines += [f'    {problem}' for problem in self.problems[:4]]
         return '\n'.join(lines)
 

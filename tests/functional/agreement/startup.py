@@ -24,8 +24,7 @@ _SHOWN = (
     ('sock_impl_get_options', {'impl_name': 'ssl'}),
     ('sock_get_default_impl', None), ('log_get_level', None),
     ('log_get_print_level', None), ('accel_get_opc_assignments', None),
-    ('framework_get_subsystems', None), ('dpdk_cryptodev_get_driver', None),
-    ('framework_get_config', {'name': 'sock'}),
+    ('dpdk_cryptodev_get_driver', None),
     ('framework_get_config', {'name': 'fsdev'}))
 
 
