@@ -73,7 +73,8 @@ def describe(target, bdev):
         info.update(bdev.zoned or {})
     info["supported_io_types"] = {
         name: name in bdev.io or (
-            name == "write_zeroes" and "write" in bdev.io)
+            name == "write_zeroes" and "write" in bdev.io
+            and release >= 1807)
         for name in io_type_names(release)}
     shown = domains.shown(target.bdevs, bdev) if release >= 2605 \
         else bdev.domains

@@ -23,6 +23,9 @@ READ_MANY_WRITE_SHARED = "read_many_write_shared"
 
 NIL = "00000000-0000-0000-0000-000000000000"
 
+# A store of logical volumes has at least a cluster of this size.
+_SMALLEST_STORE = 2 ** 20
+
 QOS = ("rw_ios_per_sec", "rw_mbytes_per_sec", "r_mbytes_per_sec",
        "w_mbytes_per_sec")
 
@@ -106,8 +109,9 @@ class Layer:
         self.examine_names = []
         self.fresh = []
         self.options = {"bdev_io_pool_size": 65535,
-                        "bdev_io_cache_size": 256,
-                        "bdev_auto_examine": True}
+                        "bdev_io_cache_size": 256}
+        if target.release >= 2007:
+            self.options["bdev_auto_examine"] = True
         if target.release >= 2401:
             self.options["iobuf_small_cache_size"] = 128
             self.options["iobuf_large_cache_size"] = 16
@@ -141,8 +145,37 @@ class Layer:
         :raises errors.CallError: EINVAL without a name, EEXIST if its name
             or its UUID is taken.
         """
-        if not bdev.name:
+        if not bdev.name and self.target.release >= 1907:
             raise errors.invalid()
+        release = self.target.release
+        try:
+            self._enter(bdev)
+        except errors.CallError:
+            if 1904 <= release < 2101:
+                # It is told of all the same.
+                self.target.notify("bdev_register", bdev.name)
+            raise
+        if release < 2205:
+            # Modules that look at it have it open.
+            bdev.holders.add("examine")
+            self.target.post(self.let_go, bdev, "examine")
+        self.examine(bdev)
+        if release < 1804 and bdev.size < _SMALLEST_STORE \
+                and bdev.claim is None:
+            # The search for a store of volumes opens it and gives up.
+            bdev.holders.add("lvol")
+        if release < 2101:
+            self.target.notify("bdev_register", bdev.name)
+        else:
+            self._registered(bdev)
+        for watcher in list(self.watchers):
+            watcher(bdev)
+
+    def _enter(self, bdev):
+        """Take a new bdev into the list.
+
+        :raises errors.CallError: EEXIST.
+        """
         if bdev.uuid in (None, NIL):
             bdev.uuid = str(uuid.uuid4())
         names = [bdev.name]
@@ -155,14 +188,6 @@ class Layer:
         for name in names:
             self.by_name[name] = bdev
         self.list.append(bdev)
-        if self.target.release < 2205:
-            # Modules that look at it have it open.
-            bdev.holders.add("examine")
-            self.target.post(self.let_go, bdev, "examine")
-        self.examine(bdev)
-        self._registered(bdev)
-        for watcher in list(self.watchers):
-            watcher(bdev)
 
     def _registered(self, bdev):
         """Tell of a new bdev when the present call is through; of several
@@ -179,7 +204,7 @@ class Layer:
 
     def examine(self, bdev):
         """Let the modules on top look at a new bdev, if they may."""
-        if self.options["bdev_auto_examine"] or any(
+        if self.options.get("bdev_auto_examine", True) or any(
                 name in self.examine_names
                 for name in (bdev.name, *bdev.aliases)):
             self.run_examiners(bdev)

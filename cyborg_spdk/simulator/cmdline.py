@@ -44,6 +44,7 @@ class Options:
 
     def __init__(self):
         self.config = None
+        self.old_config = None
         self.ignore_errors = False
         self.cpumask = None
         self.lcores = None
@@ -178,7 +179,10 @@ class _Parser:
     def take(self, option, value):
         """Take one option."""
         key, options = option.key, self.options
-        if key in _VALUES:
+        if key == "c" and self.release < 2010:
+            # No JSON, but the format of an earlier age.
+            options.old_config = value
+        elif key in _VALUES:
             setattr(options, _VALUES[key], value)
         elif key in _FLAGS:
             setattr(options, _FLAGS[key], True)
@@ -194,14 +198,17 @@ class _Parser:
     def refuse(self, text):
         """End with a complaint."""
         self.log.errlog("app.c", 1386, "spdk_app_parse_args", text)
-        raise Exit(2)
+        self._end()
 
     def refuse_with_usage(self, text=None):
         """End with a complaint and the usage."""
         if text:
             self.log.errlog("app.c", 1386, "spdk_app_parse_args", text)
         self.usage()
-        raise Exit(2)
+        self._end()
+
+    def _end(self):
+        raise Exit(2 if self.release >= 1807 else 1)
 
     def _known(self):
         """Log flags and groups of trace points of the program."""
@@ -281,7 +288,7 @@ class _Parser:
         if not ctext.is_pci(value):
             self.log.errlog("app.c", 520, "app_opts_add_pci_addr",
                             f"Invalid address {value}")
-            raise Exit(2)
+            self._end()
         self.options.pci[kind] = True
 
     def allowed(self, value):

@@ -14,6 +14,10 @@
 (``framework_get_config``, ``save_config``)."""
 
 
+# Subsystems that had no configuration to write.
+_SILENT = ("copy", "interface", "net_framework", "vmd")
+
+
 def calls(target, name, batches=False):
     """Write the calls of one subsystem.
 
@@ -22,7 +26,8 @@ def calls(target, name, batches=False):
         (``with_batches``, v26.05).
     :returns: list of calls, or None where SPDK writes ``null``.
     """
-    if name == "scsi":
+    release = target.release
+    if name == "scsi" or (release < 1910 and name in _SILENT):
         return None
     writer = _WRITERS.get(name)
     if writer is None:
@@ -40,7 +45,8 @@ def calls(target, name, batches=False):
 
 
 def _options(target, *methods):
-    return [call for call in map(target.options.call, methods) if call]
+    return [{**call, "method": _name(target.release, call["method"])}
+            for call in map(target.options.call, methods) if call]
 
 
 def _scheduler(target):
@@ -117,7 +123,8 @@ def _bdev(target):
         if bdev.module in own and bdev.config and bdev.config():
             result.append(bdev.config())
         result += _extras(release, bdev)
-    result.append({"method": _name(release, "bdev_wait_for_examine")})
+    if release >= 2101:
+        result.append({"method": _name(release, "bdev_wait_for_examine")})
     return result
 
 

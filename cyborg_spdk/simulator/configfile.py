@@ -91,6 +91,31 @@ _COMMENT = re.compile(
     r'("[^"\\]*(?:\\.[^"\\]*)*"?)|//[^\r\n]*|/\*.*?(?:\*/|\Z)', re.S).sub
 
 
+def check_old(process):
+    """Look at the file that ``-c`` names before v20.10.
+
+    It is in the format of ``lib/conf``: sections, which are not read here.
+
+    :raises cmdline.Exit: with the status of a real target.
+    """
+    path = process.options.old_config
+    if path is None:
+        return
+    log = process.log
+    try:
+        with open(path, "rb") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        log.errlog("conf.c", 616, "spdk_conf_read", f"open error: {path}")
+        log.errlog("app.c", 369, "spdk_app_setup_conf",
+                   f"Could not read config file {path}")
+        raise cmdline.Exit(1) from None
+    if not any(line.strip().startswith(b"[") for line in lines):
+        log.errlog("app.c", 373, "spdk_app_setup_conf",
+                   f"Invalid config file {path}")
+        raise cmdline.Exit(1)
+
+
 def _strip_comments(text):
     """Take out ``//`` and ``/* */`` comments, which SPDK allows here."""
     if "/" not in text:

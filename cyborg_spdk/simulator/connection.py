@@ -143,6 +143,9 @@ class Connection:
             # recv() with no room returns 0, which SPDK takes for the end.
             data = b""
         if not data:
+            if self.server.release < 1901:
+                # What is not sent yet is lost, too.
+                return False
             self.closed = True
             self.server.unregister(self)
             return True
@@ -176,5 +179,8 @@ class Connection:
                 return True
             self.outstanding += 1
             server.dispatcher.message(value, self)
+            if server.release < 1901:
+                # The next one waits until more bytes come.
+                break
         del self.buffer[:pos]
         return good

@@ -21,6 +21,7 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 INVALID_STATE = -1
+_MAX_ERRNO = 4096
 
 
 class CallError(Exception):
@@ -39,16 +40,23 @@ class CallError(Exception):
 def of_release(error, method, release):
     """Code and message of an error as a release tells it.
 
-    Until v19.04 the methods of bdevs answered -32602 whatever was wrong.
+    Until v19.04 the methods of bdevs answered -32602 whatever was wrong,
+    those of lvols and virtio with the system's text; until v19.07 so did
+    those of network block devices.
 
     :param error: a :class:`CallError`.
     :param method: the current name of the method.
     :returns: (code, message).
     """
-    if release < 1907 and method.startswith("bdev_") \
-            and -4096 < error.code < 0 and error.code != -errno.EOPNOTSUPP:
-        return INVALID_PARAMS, "Invalid parameters"
-    return error.code, error.message
+    of_system = 0 < abs(error.code) < _MAX_ERRNO \
+        and error.code != -errno.EOPNOTSUPP
+    if not of_system or not method.startswith(
+            "nbd_" if 1907 <= release < 1910 else ("bdev_", "nbd_")) \
+            or release >= 1910:
+        return error.code, error.message
+    if method.startswith(("bdev_lvol_", "bdev_virtio_")):
+        return INVALID_PARAMS, os.strerror(abs(error.code))
+    return INVALID_PARAMS, "Invalid parameters"
 
 
 def system(number, code=None, message=None):

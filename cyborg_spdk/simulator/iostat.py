@@ -56,7 +56,8 @@ def describe(target, bdev):
     counters = {"read": (reads * bdev.block_size, reads),
                 "write": bdev.written, "unmap": bdev.unmapped}
     info = {"name": bdev.name}
-    kinds = _KINDS if release >= 2301 else _KINDS[:3]
+    kinds = _KINDS if release >= 2301 else _KINDS[:3] \
+        if release >= 1901 else _KINDS[:2]
     for past, kind in kinds:
         size, number = counters.get(kind, (0, 0))
         info[f"bytes_{past}"] = size

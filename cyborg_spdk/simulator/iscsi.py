@@ -19,7 +19,6 @@ from cyborg_spdk.simulator import nvmf
 
 MAX_NAME = 223
 WILDCARD = {"*": "0.0.0.0"}  # noqa: S104
-MAX_LUNS = 256
 MAX_MAPS = 256
 _BAD = re.compile(r"[\x01-\x2c\x2f\x3b-\x40\x5b-\x60\x7b-\x7f]")
 
@@ -31,6 +30,22 @@ def check_name(name):
     if name.lower().startswith("iqn."):
         return re.match(r"....[0-9]{4}-[0-9]{2}\.", name) is not None
     return True
+
+
+def max_luns(release):
+    """How many LUNs a target node may have."""
+    return 256 if release >= 2110 else 64
+
+
+#: What CHAP parameters were called in v18.01, when they were numbers.
+OLD_CHAP = {"chap_disabled": "disable_chap", "chap_required": "require_chap",
+            "chap_mutual": "mutual_chap", "chap_auth_group": "chap_group"}
+
+
+def current_chap(params):
+    """Give CHAP parameters the names that they have since v18.04."""
+    return {OLD_CHAP.get(name, name): value
+            for name, value in params.items()}
 
 
 def chap_is_valid(params):
@@ -63,11 +78,15 @@ class PortalGroup:
         self.chap = chap({})
         self.opened = False
 
-    def facts(self):
+    def facts(self, release):
         """As shown and as configured."""
-        return {"tag": self.tag,
-                "portals": [dict(portal) for portal in self.portals],
-                "private": self.private}
+        facts = {"tag": self.tag,
+                 "portals": [dict(portal) for portal in self.portals]}
+        if release < 1807:
+            return {"portals": facts["portals"], "tag": self.tag}
+        if release >= 2010:
+            facts["private"] = self.private
+        return facts
 
 
 class InitiatorGroup:
@@ -78,10 +97,11 @@ class InitiatorGroup:
         self.initiators = []
         self.netmasks = []
 
-    def facts(self):
+    def facts(self, release):
         """As shown and as configured."""
-        return {"tag": self.tag, "initiators": list(self.initiators),
-                "netmasks": list(self.netmasks)}
+        facts = {"initiators": list(self.initiators), "tag": self.tag,
+                 "netmasks": list(self.netmasks)}
+        return facts if release < 1807 else {"tag": self.tag, **facts}
 
 
 class Node:
@@ -107,17 +127,22 @@ class Node:
         """All (portal group, initiator group) pairs, in order."""
         return [(pg, ig) for pg, groups in self.maps for ig in groups]
 
-    def facts(self):
+    def facts(self, release):
         """As shown and as configured."""
         facts = {"name": self.name}
         if self.alias:
             facts["alias_name"] = self.alias
         facts["pg_ig_maps"] = [{"pg_tag": pg, "ig_tag": ig}
                                for pg, ig in self.pairs()]
-        facts["luns"] = [{"bdev_name": bdev.name, "lun_id": lun}
+        number = "lun_id" if release >= 1807 else "id"
+        facts["luns"] = [{"bdev_name": bdev.name, number: lun}
                          for lun, bdev in sorted(self.device.luns.items())]
         facts["queue_depth"] = self.queue_depth
-        facts.update(self.chap)
+        if release >= 1804:
+            facts.update(self.chap)
+        else:
+            facts.update((old, int(self.chap[name]))
+                         for old, name in OLD_CHAP.items())
         facts["header_digest"] = self.header_digest
         facts["data_digest"] = self.data_digest
         return facts
@@ -246,14 +271,18 @@ class Layer:
         :raises errors.CallError: -32602.
         """
         bdev = self.target.bdevs.find(bdev_name)
+        most = max_luns(self.target.release)
         if lun == -1:
-            free = [number for number in range(MAX_LUNS)
+            free = [number for number in range(most)
                     if number not in node.device.luns]
-            lun = free[0] if free else MAX_LUNS
+            lun = free[0] if free else most
         if bdev is None or bdev.removing or bdev.claim is not None \
-                or not 0 <= lun < MAX_LUNS \
-                or lun in node.device.luns:
+                or not 0 <= lun < most:
             raise errors.invalid_params()
+        if lun in node.device.luns:
+            if self.target.release >= 2110:
+                raise errors.invalid_params()
+            self.remove_lun(node, lun)
 
         def removed(_bdev):
             self.remove_lun(node, lun)

@@ -24,12 +24,12 @@ def calls(target):
         return {"method": common.name(release, method), "params": params}
 
     result = [call("iscsi_set_options", layer.shown_options())]
-    result += [call("iscsi_create_portal_group", group.facts())
+    result += [call("iscsi_create_portal_group", group.facts(release))
                for group in layer.portal_groups.values()]
-    result += [call("iscsi_create_initiator_group", group.facts())
+    result += [call("iscsi_create_initiator_group", group.facts(release))
                for group in layer.initiator_groups.values()]
     for node in layer.nodes.values():
-        result.append(call("iscsi_create_target_node", node.facts()))
+        result.append(call("iscsi_create_target_node", node.facts(release)))
         if node.histogram:
             result.append(call("iscsi_enable_histogram",
                                {"name": node.name, "enable": True}))

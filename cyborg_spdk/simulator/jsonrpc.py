@@ -25,8 +25,14 @@ STARTUP_ONLY = (
 RUNTIME_ONLY = (
     "Method may only be called after framework is initialized "
     "using framework_start_init RPC.")
+# Up to v20.07; the states are bits of the mask.
+OTHER_STATE = ("Method is allowed in any state in the mask ({:x}), "
+               "but current state is ({:x})")
+_STARTUP, _RUNTIME = 1, 2
 
 
+# Bytes that an id may have up to v18.10.
+_OLD_ID = 128
 # Bytes that SPDK's JSON writer holds back.
 _WRITER = 4096
 
@@ -64,10 +70,11 @@ class Request:
                          f'{wire.encode(value)}}}').encode("ascii"))
 
     def _leftover(self, value):
-        """What goes out for a notification: nothing from v26.05 on.
+        """What goes out for a notification: nothing up to v19.04 and from
+        v26.05 on.
 
-        Earlier releases drop what their JSON writer has flushed, and then
-        flush the rest: the last part of the reply, without its end.
+        Releases from v19.07 on drop what their JSON writer has flushed, and
+        then flush the rest: the last part of the reply, without its end.
         """
         if self.silent == "skip":
             return b""
@@ -139,35 +146,52 @@ class Dispatcher:
         if self.faults is not None:
             sink = self.faults.sink(value, sink)
         request = Request(sink)
-        if not self._valid(value):
+        if not self._object(value):
             request.error(errors.INVALID_REQUEST, "Invalid request")
             return
-        identity = value.get("id")
-        if identity is None:
-            request.silent = "skip" if self.release >= 2605 else "leak"
-        else:
-            request.id = wire.encode(identity)
+        good = self._call_named(value)
+        # Up to v18.10 the id is read whatever else is wrong.
+        if good or self.release < 1901:
+            good = self._identity(request, value) and good
         params = value.get("params")
-        if params is not None and not isinstance(params, (dict, list)):
+        if not isinstance(params, (dict, list)) and "params" in value and (
+                params is not None or self.release < 1907):
+            good = False
+        if not good:
             request.error(errors.INVALID_REQUEST, "Invalid request")
             return
         request.method = value["method"]
         self.call(request, params)
 
-    def _valid(self, value):
-        if not isinstance(value, dict) or isinstance(value, wire.Duplicates):
-            return False
-        if not _MEMBERS.issuperset(value) or "method" not in value:
-            return False
-        if value.get("jsonrpc", "2.0") != "2.0" \
-                or type(value.get("jsonrpc", "2.0")) is not str:
-            return False
-        if "jsonrpc" not in value and self.release < 1807:
-            return False
+    def _object(self, value):
+        """Tell whether a value has the members of a request."""
+        return (isinstance(value, dict)
+                and not isinstance(value, wire.Duplicates)
+                and _MEMBERS.issuperset(value) and "method" in value
+                and ("jsonrpc" in value or self.release >= 1807))
+
+    @staticmethod
+    def _call_named(value):
+        version = value.get("jsonrpc", "2.0")
+        return version == "2.0" and type(version) is str \
+            and type(value["method"]) is str
+
+    def _identity(self, request, value):
+        """Read the id and tell whether it may be one; without one there
+        is no reply, see ``spdk_jsonrpc_begin_result()``.
+        """
         identity = value.get("id")
-        return (type(value["method"]) is str
-                and (identity is None
-                     or type(identity) in (str, wire.Number)))
+        release = self.release
+        if identity is None:
+            # Up to v18.10 null is an id as any other.
+            if "id" not in value or release >= 1901:
+                request.silent = "leak" if 1907 <= release < 2605 else "skip"
+            return True
+        if type(identity) not in (str, wire.Number) or (
+                release < 1901 and len(identity.encode()) > _OLD_ID):
+            return False
+        request.id = wire.encode(identity)
+        return True
 
     def call(self, request, params):
         """Run a request's method and answer it, now or later."""
@@ -182,17 +206,14 @@ class Dispatcher:
                 f"RPC method {method.name} is deprecated.  "
                 f"Use {method.deprecated} instead.")
         target = self.target
-        if target.initialized:
-            if not method.runtime:
-                request.error(errors.INVALID_STATE, STARTUP_ONLY)
-                return
-        elif not method.startup:
-            request.error(errors.INVALID_STATE, RUNTIME_ONLY)
+        callable_ = method.runtime if target.initialized else method.startup
+        if not callable_:
+            request.error(errors.INVALID_STATE, self._other_state())
             return
         request.params = params
         try:
             if method.early is not None:
-                method.early(target)
+                method.early(target, params)
             decoded = method.params(params)
             if method.function is None:
                 # Known to the release, outside of what is simulated.
@@ -204,3 +225,11 @@ class Dispatcher:
             return
         if result is not registry.PENDING:
             request.result(result)
+
+    def _other_state(self):
+        """What is answered to a method of the other state."""
+        initialized = self.target.initialized
+        if self.release < 2010:
+            states = (_STARTUP, _RUNTIME)
+            return OTHER_STATE.format(*states[::1 if initialized else -1])
+        return STARTUP_ONLY if initialized else RUNTIME_ONLY

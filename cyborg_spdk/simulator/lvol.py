@@ -55,18 +55,22 @@ class Layer:
             raise errors.invalid()
         shared = self.target.release >= 2305
         if base.claim is not None:
-            raise errors.not_permitted()
+            raise errors.not_permitted() if self.target.release >= 2010 \
+                else errors.no_device()
         release = self.target.release
         size = cluster or lvol_store.CLUSTER
+        old = release < 1807
         if release >= 2301 and (size < base.block_size or (
                 release >= 2505 and size % base.block_size)):
             raise errors.invalid()
         if any(store.name == name for store in self.stores):
             raise errors.exists()
-        if size < base.block_size:
+        if size < base.block_size and not old:
             raise lvol_store.failed(errno.EINVAL)
         if not shared and base.size < size:
-            raise lvol_store.failed(errno.ENOSPC)
+            raise lvol_store.failed(errno.ENOMEM if old else errno.ENOSPC)
+        if size < lvol_store.PAGE and old:
+            raise lvol_store.failed(errno.ENOMEM)
         store = lvol_store.Store(name, base, cluster, *layout)
         if not store.pages or (release >= 2505 and size % lvol_store.PAGE):
             raise lvol_store.failed(errno.EINVAL)
@@ -171,13 +175,17 @@ class Layer:
         if lvol.degraded:
             store.lvols.append(lvol)
             return
+        block_size = store.block_size
+        if target.release < 1810:
+            block_size = store.page
         bdev = bdevs.Bdev(
-            "lvol", lvol.uuid, store.block_size,
-            lvol.clusters * store.cluster // store.block_size,
-            ("read", "reset"))
+            "lvol", lvol.uuid, block_size,
+            lvol.clusters * store.cluster // block_size, ("read", "reset"))
         bdev.product = "Logical Volume"
         bdev.uuid = lvol.uuid
         bdev.aliases = [lvol.alias]
+        if target.release < 1804:
+            bdev.name, bdev.aliases = lvol.alias, []
         bdev.numa_id = store.base.numa_id
         bdev.base_bdevs = (store.base,)
         bdev.lvol = lvol
@@ -228,5 +236,5 @@ class Layer:
             lvol.allocated = min(lvol.allocated, clusters)
         lvol.clusters = clusters
         lvol.bdev.num_blocks = (clusters * lvol.store.cluster
-                                // lvol.store.block_size)
+                                // lvol.bdev.block_size)
         self.target.notify("bdev_resize", lvol.bdev.name)

@@ -103,6 +103,10 @@ class Store:
         return (self.mask_pages * self.page - _MASK_HEADER) * 8 \
             * self.cluster
 
+    def shown_block_size(self, release):
+        """What ``bdev_lvol_get_lvstores`` tells: a page, up to v20.04."""
+        return self.page if release < 2007 else self.block_size
+
     def clusters(self, size):
         """How many clusters a size takes."""
         return -(-size // self.cluster)
@@ -150,6 +154,8 @@ class Lvol:
         facts = {"lvol_store_uuid": self.store.uuid,
                  "base_bdev": self.store.base.name,
                  "thin_provision": self.thin}
+        if release < 1804:
+            return facts
         if release >= 2405:
             facts["num_allocated_clusters"] = self.allocated
         facts["snapshot"] = self.frozen

@@ -26,6 +26,22 @@ _NQN = re.compile(
     rf"nqn\.[0-9]{{4}}-[0-9]{{2}}\.(?:{_LABEL}\.)*"
     rf"(?:{_LABEL})?:.+", re.S)
 _MODULE = "NVMe-oF Target"
+_MOST_NSID = 2 ** 32 - 2
+
+ADRFAM = {"ipv4": "IPv4", "ipv6": "IPv6", "ib": "IB", "fc": "FC"}
+
+
+def trtype_is_known(release, trtype):
+    """Tell whether a release can read the name of a transport.
+
+    See ``spdk_nvme_transport_id_parse_trtype()``; since v20.01 any name of
+    up to 32 characters is one.
+    """
+    if release >= 2001:
+        return len(trtype) <= 32
+    known = ("PCIE", "RDMA", "FC", "TCP")
+    return trtype.upper() in known[
+        :2 if release < 1807 else 3 if release < 1901 else 4]
 
 
 def nqn_is_valid(nqn):
@@ -67,10 +83,15 @@ class Namespace:
 
 
 class Subsystem:
-    """An NVM or discovery subsystem."""
+    """An NVM or discovery subsystem.
+
+    :ivar active: whether it was started; what fails half made is not.
+    """
 
     def __init__(self, nqn, discovery=False, max_namespaces=32):
         self.nqn = nqn
+        self.number = 0
+        self.active = True
         self.discovery = discovery
         self.max_namespaces = max_namespaces
         self.serial = "00000000000000000000"
@@ -87,16 +108,24 @@ class Subsystem:
         self.extra = {}
         self.hosts = {}
         self.psks = {}
+        # With those that were given twice (v18.01).
+        self.given_hosts = None
         self.listeners = []
         self.namespaces = {}
         self.controllers = {}
 
+    def most_nsid(self, release):
+        """The highest NSID; up to v20.10, 0 as limit is none."""
+        if release < 2101 and not self.max_namespaces:
+            return _MOST_NSID
+        return self.max_namespaces
+
     def free_nsid(self):
-        """The first NSID that is free, or 0."""
-        for nsid in range(1, self.max_namespaces + 1):
-            if nsid not in self.namespaces:
-                return nsid
-        return 0
+        """The first NSID that is free, beyond the limit if all are used."""
+        nsid = 1
+        while nsid in self.namespaces:
+            nsid += 1
+        return nsid
 
     def find_listener(self, address):
         """The listener of an address, or None."""
@@ -129,6 +158,12 @@ class Tgt:
         self.discovery_filter = "match_any"
         self.polled = False
 
+    def add(self, subsystem):
+        """Make a subsystem known, in the first place that is free."""
+        used = {other.number for other in self.subsystems.values()}
+        subsystem.number = min(set(range(len(used) + 1)) - used)
+        self.subsystems[subsystem.nqn] = subsystem
+
 
 class Layer:
     """All NVMe-oF targets; the first one is the default."""
@@ -155,7 +190,7 @@ class Layer:
                                                "match_any")
         if discovery:
             tgt.polled = True
-            tgt.subsystems[DISCOVERY] = Subsystem(DISCOVERY, True, 0)
+            tgt.add(Subsystem(DISCOVERY, True, 0))
         return tgt
 
     def tgt(self, name=None):
@@ -173,7 +208,7 @@ class Layer:
         """The subsystems in the order in which the release lists them."""
         if self.target.release >= 2305:
             return sorted(tgt.subsystems.values(), key=lambda s: s.nqn)
-        return list(tgt.subsystems.values())
+        return sorted(tgt.subsystems.values(), key=lambda s: s.number)
 
     def add_namespace(self, subsystem, params):
         """Add a namespace.
@@ -182,7 +217,7 @@ class Layer:
         :raises errors.CallError: for whatever reason -32602.
         """
         nsid = params.get("nsid", 0) or subsystem.free_nsid()
-        if not 0 < nsid <= subsystem.max_namespaces \
+        if not 0 < nsid <= subsystem.most_nsid(self.target.release) \
                 or nsid in subsystem.namespaces \
                 or params.get("anagrpid", 0) > subsystem.max_namespaces:
             raise errors.invalid_params()
@@ -194,7 +229,8 @@ class Layer:
             raise errors.invalid_params()
         if subsystem.passthrough and bdev.module != "nvme":
             raise errors.invalid_params()
-        bdevs.claim(bdev, _MODULE)
+        if self.target.release >= 1810:
+            bdevs.claim(bdev, _MODULE)
         namespace = Namespace(nsid, bdev, params)
         if self.target.release < 2107:
             namespace.nguid = params.get("nguid", "")
@@ -216,7 +252,8 @@ class Layer:
         if namespace is None:
             return False
         namespace.bdev.openers.remove(namespace.opener)
-        self.target.bdevs.release(namespace.bdev)
+        if self.target.release >= 1810:
+            self.target.bdevs.release(namespace.bdev)
         return True
 
     def remove_subsystem(self, tgt, subsystem):

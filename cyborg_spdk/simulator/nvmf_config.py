@@ -19,14 +19,19 @@ def calls(target):
     """Write them; lists within the list may run together."""
     layer = target.nvmf
     options = target.options
-    result = [call for call in map(options.call, (
-        "nvmf_set_config", "nvmf_set_max_subsystems", "nvmf_set_crdt"))
-        if call]
+    result = [{**call, "method": common.name(target.release, call["method"])}
+              for call in map(options.call, (
+                  "nvmf_set_config", "nvmf_set_max_subsystems",
+                  "nvmf_set_crdt")) if call]
     # Only of the target that the program made itself.
     for tgt in list(layer.tgts.values())[:1]:
         for trtype, given in tgt.transports.items():
+            names = list(given)
+            if target.release < 2101:
+                names = names[:names.index("max_aq_depth") + 1]
             result.append({"method": "nvmf_create_transport",
-                           "params": {"trtype": trtype, **given}})
+                           "params": {"trtype": trtype, **{
+                               name: given[name] for name in names}}})
         result += [{"method": "nvmf_discovery_add_referral", "params": {
             "address": dict(entry["address"]),
             "secure_channel": entry["secure"], "subnqn": entry["subnqn"]}}

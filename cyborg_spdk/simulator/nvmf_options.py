@@ -11,6 +11,8 @@
 # under the License.
 """The options of an NVMe-oF transport (``lib/nvmf/transport.c, tcp.c``)."""
 
+import signal
+
 from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
 
@@ -38,10 +40,12 @@ def defaults(release):
     else:
         options["iobuf_small_cache_size"] = _NO_LIMIT
         options["iobuf_large_cache_size"] = _NO_LIMIT
+    if release < 1910:
+        options["c2h_success"] = True
     options["dif_insert_or_strip"] = False
     if release >= 2201:
         options["zcopy"] = False
-    options["c2h_success"] = True
+    options.setdefault("c2h_success", True)
     options["sock_priority"] = 0
     if release >= 2007:
         options["abort_timeout_sec"] = 1
@@ -96,9 +100,11 @@ class _Checked:
         """What any transport is checked for."""
         options = self.options
         size = options["max_io_size"]
-        if size and (size < 8192 or size & (size - 1)):
+        if self.release >= 2104 and size and (
+                size < 8192 or size & (size - 1)):
             raise self.failed
-        options["max_aq_depth"] = max(options["max_aq_depth"], 32)
+        if self.release >= 2004:
+            options["max_aq_depth"] = max(options["max_aq_depth"], 32)
         if options.get("kas") == 0 or options.get("min_kato") == 0:
             raise self.failed
         if "kas" in options:
@@ -131,7 +137,7 @@ class _Checked:
                     raise self.refused from None
                 if key in options:
                     options[key] = value
-        if options["sock_priority"] > 16:
+        if options["sock_priority"] > (16 if self.release >= 2010 else 6):
             raise self.refused
         size = options["max_io_size"]
         if options.get("io_unit_size", 0) > size:
@@ -155,6 +161,9 @@ class _Checked:
         if unit is None:
             unit = self.target.options.calls["iobuf_set_options"][
                 "large_bufsize"]
+        if not unit and self.release < 2201:
+            # A real target divides by it.
+            self.target.process.crash(signal.SIGFPE)
         if not unit or size // unit > _MOST_PIECES:
             raise self.refused
         cache = options.get("buf_cache_size", _NO_LIMIT)
@@ -171,8 +180,9 @@ def read(target, params, raw, trtype):
     :returns: dict, in the order of the reply.
     :raises errors.CallError: -32603.
     """
+    end = "\n" if target.release < 2010 else ""
     checked = _Checked(target, params, raw, errors.internal(
-        f"Transport type '{trtype}' create failed"))
+        f"Transport type '{trtype}' create failed{end}"))
     checked.general()
     checked.tcp()
     return checked.options

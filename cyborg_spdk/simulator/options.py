@@ -39,8 +39,12 @@ class Options:
         self.facts = copy.deepcopy(
             releases.data("facts")["releases"][target.release.recorded])
         self._of_later_release()
+        for tag, facts in releases.data("facts")["until"].items():
+            if target.release.until(tag):
+                self._replace(facts)
         self._of_program()
         self.calls = self.facts["config"]
+        self._of_release_between()
         self.log_flags = self.facts["log_get_flags"]
         self.keys = {}
         self.crypto_keys = {}
@@ -65,6 +69,21 @@ class Options:
             self.facts["config"]["nvmf_set_config"] = {
                 "discovery_filters": [], **config}
 
+    def _replace(self, facts):
+        """Take what an older release tells otherwise."""
+        facts = copy.deepcopy(facts)
+        config = {**self.facts["config"], **facts.pop("config")}
+        self.facts.update(facts, config=config)
+
+    def _of_release_between(self):
+        """Leave out options that the release does not have yet."""
+        for method, options in releases.data("facts")["since"].items():
+            for name, first in options.items():
+                if self.target.release < releases.Release(first):
+                    self.calls[method].pop(name, None)
+            if not self.calls[method]:
+                del self.calls[method]
+
     def _of_program(self):
         """Take what is told otherwise by other programs than nvmf_tgt."""
         own = self.facts.get("programs", {}).get(self.target.app)
@@ -74,7 +93,7 @@ class Options:
         self.facts.update(own)
         self.facts["trace_get_tpoint_group_mask"] = {
             name: groups[name] if group is None else group for name, group
-            in own["trace_get_tpoint_group_mask"].items()}
+            in self.facts["trace_get_tpoint_group_mask"].items()}
 
     def subsystems(self):
         """The reply of ``framework_get_subsystems``."""

@@ -13,7 +13,6 @@
 """A simulated target as a process: start, files, signals, end."""
 
 import errno
-import fcntl
 import json
 import os
 import resource
@@ -29,6 +28,7 @@ from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import faults
 from cyborg_spdk.simulator import jsonrpc
 from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator import rpcsocket
 from cyborg_spdk.simulator import server
 from cyborg_spdk.simulator import target as targets
 from cyborg_spdk.simulator import tracing
@@ -36,7 +36,6 @@ from cyborg_spdk.simulator import tracing
 # Exit statuses: what a real target's main() returns, modulo 256.
 FAILED = 1
 NO_RPC = -errno.EINVAL & 0xFF
-_PATH_MAX = 107
 
 
 class Process:
@@ -99,6 +98,7 @@ class Process:
                        "'--wait-for-rpc' if no RPC server is going to be "
                        "started.")
             raise cmdline.Exit(FAILED)
+        configfile.check_old(self)
         environment.start(self)
         self.cores.start()
         log.noticelog("app.c", 1022, "spdk_app_start",
@@ -208,52 +208,21 @@ class Process:
     # Files.
 
     def _listen(self):
-        path = self.options.rpc_socket
-        log = self.log
-        if len(os.fsencode(path)) > _PATH_MAX:
-            log.errlog("rpc.c", 158, "spdk_rpc_server_listen",
-                      "RPC Listen address Unix socket path too long")
-            self._no_rpc(path)
+        path, log = self.options.rpc_socket, self.log
         try:
-            fd = os.open(path + ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as exc:
-            log.errlog("rpc.c", 179, "spdk_rpc_server_listen",
-                      f"Cannot open lock file {path}.lock: "
-                      f"{os.strerror(exc.errno)}")
-            self._no_rpc(path)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(fd)
-            log.errlog("rpc.c", 186, "spdk_rpc_server_listen",
-                      f"RPC Unix domain socket path {path} in use. "
-                      "Specify another.")
-            self._no_rpc(path)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            if not os.path.isdir(path) and os.path.lexists(path):
-                os.unlink(path)
-            sock.bind(path)
-        except OSError as exc:
-            sock.close()
-            os.close(fd)
-            os.unlink(path + ".lock")
-            log.errlog("jsonrpc_server_tcp.c", 61,
-                      "spdk_jsonrpc_server_listen",
-                      "could not bind JSON-RPC server: "
-                      f"{os.strerror(exc.errno)}")
-            log.errlog("rpc.c", 202, "spdk_rpc_server_listen",
-                      "spdk_jsonrpc_server_listen() failed")
-            self._no_rpc(path)
-        self.lock_fd = fd
-        self.socket_path = path
-        self.server.listen(sock)
-
-    def _no_rpc(self, path):
-        self.log.errlog("rpc.c", 168, "spdk_rpc_initialize",
+            sock, fd = rpcsocket.listen(self.target.release, path, log)
+        except rpcsocket.Failed:
+            log.errlog("rpc.c", 168, "spdk_rpc_initialize",
                        f"Unable to start RPC service at {path}")
-        self.stopped_on_error()
-        raise cmdline.Exit(NO_RPC)
+            if self.target.release >= 2104:
+                self.stopped_on_error()
+                raise cmdline.Exit(NO_RPC) from None
+            # Earlier ones go on, and nobody can talk to them.
+            return
+        self.lock_fd = fd
+        if sock.family == socket.AF_UNIX:
+            self.socket_path = path
+        self.server.listen(sock)
 
     def stopped_on_error(self):
         """Write the line that precedes an end with a status."""
@@ -274,12 +243,15 @@ class Process:
 
     def _clean_up(self):
         if self.socket_path:
-            for path in (self.socket_path, self.socket_path + ".lock"):
+            paths = [self.socket_path]
+            if self.lock_fd >= 0:
+                paths.append(self.socket_path + ".lock")
+                os.close(self.lock_fd)
+            for path in paths:
                 try:
                     os.unlink(path)
                 except FileNotFoundError:
                     continue
-            os.close(self.lock_fd)
             self.socket_path = None
         self.target.shut_down()
         self.server.close()

@@ -49,8 +49,8 @@ EARLY = {}
 
 
 def early(*names):
-    """Register a function ``f(target)`` that may refuse a call of methods
-    before the parameters are looked at.
+    """Register a function ``f(target, params)`` that may refuse a call of
+    methods before the parameters are decoded.
     """
     def register(function):
         for name in names:
@@ -139,8 +139,10 @@ def _spec(name, release):
 
 def _alias_of(name):
     """The method that a name became an alias of in v19.10, or itself."""
-    entries = releases.data("methods")["aliases"].get(name)
-    return entries[0][0] if entries else name
+    aliases = releases.data("methods")["aliases"]
+    while name in aliases:
+        name = aliases[name][0][0]
+    return name
 
 
 def resolve(fields, release):
@@ -177,10 +179,22 @@ def _table(spec, release):
                              anycase=spec.get("anycase", False))
     if "array" in spec:
         element = _decoder(spec["array"], release)
+        if "or_array_of" in spec:
+            return lambda value: _plain(value, element, spec["or_array_of"])
         return lambda value: decode.array(value, element, spec.get("limit"))
     fields = resolve(spec["fields"], release)
     relaxed = spec.get("relaxed", False)
     return lambda value: decode.obj(value, fields, relaxed)
+
+
+def _plain(value, element, name):
+    """Read an array of objects, or one of strings, which are then this
+    member of each.
+    """
+    try:
+        return decode.array(value, element)
+    except decode.Refused:
+        return [{name: item} for item in decode.array(value, decode.string)]
 
 
 class Methods:
@@ -213,6 +227,10 @@ class Methods:
                     self.table[name] = Method(name, target, spec,
                                               release, target)
                     self.aliases.append(name)
+        if release < 1910:
+            # An alias is a method as any other.
+            self.names += self.aliases
+            self.aliases = []
         if allowed is not None:
             self._restrict(allowed)
 
@@ -231,7 +249,11 @@ class Methods:
                     data["recorded"][tag].get(name, ())))
         for name in apps:
             seen.update(dict.fromkeys(data["linked"].get(name, ())))
-        return seen
+        out = [{name for name, interval in data["left_out"].get(
+            name, {}).items() if release.covers(*interval)}
+            for name in apps[-3:]]
+        return [name for name in seen if not all(
+            name in names for names in out)]
 
     def _restrict(self, allowed):
         self.names = [name for name in self.names if name in allowed]

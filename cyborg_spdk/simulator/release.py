@@ -89,6 +89,10 @@ class Release(int):
             return "v22.01"
         return "v24.01" if self < 2505 else "v26.05"
 
+    def until(self, last):
+        """Tell whether this release is a tag's or an earlier one."""
+        return self.index <= data("parameters")["releases"].index(last)
+
     def covers(self, first, last):
         """Tell whether this release is within two tags, both included."""
         known = data("parameters")["releases"]

@@ -133,7 +133,8 @@ class Server:
         if connection.socket is not None:
             connection.socket.close()
             connection.socket = None
-        if connection.waits() and not connection.broken:
+        if connection.waits() and not connection.broken \
+                and self.release >= 1901:
             self.lost += 1
         connection.gone = True
         connection.queue.clear()

@@ -20,6 +20,7 @@ from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import iscsi
 from cyborg_spdk.simulator import modules
+from cyborg_spdk.simulator import net
 from cyborg_spdk.simulator import nvmf
 from cyborg_spdk.simulator import options
 from cyborg_spdk.simulator import scheduler
@@ -62,6 +63,11 @@ class Target:
         self.notifications = []
         self.options = options.Options(self)
         self.scheduler = scheduler.Scheduler(self)
+        if release < 1804:
+            log.level = "INFO"
+            if not config.silent:
+                log.print_level = "NOTICE"
+        self.net = net.Interfaces()
         self.bdevs = bdevs.Layer(self)
         modules.load(self)
         self.nvmf = nvmf.Layer(self) if "nvmf" in self.parts else None
@@ -101,7 +107,8 @@ class Target:
         try:
             result = function(*args)
         except errors.CallError as exc:
-            request.error(exc.code, exc.message)
+            method = self.methods.table[request.method].canonical
+            request.error(*errors.of_release(exc, method, self.release))
         else:
             request.result(result)
 

@@ -69,7 +69,8 @@ def attach(target, bdev, base, gone=None):
     def destroyed(_bdev):
         if removed in base.openers:
             base.openers.remove(removed)
-            layer.release(base)
+            if not any(base in other.base_bdevs for other in layer.list):
+                layer.release(base)
         if gone:
             gone()
 

@@ -27,11 +27,13 @@ class Controller:
     """One controller, a block or a SCSI one.
 
     :ivar kind: ``"block"`` or ``"scsi"``.
+    :ivar slot: its place in the list, the first that was free.
     """
 
     def __init__(self, name, kind, cpumask, path):
         self.name = name
         self.kind = kind
+        self.slot = 0
         self.cpumask = cpumask
         self.path = path
         self.delay_base_us = 0
@@ -92,6 +94,8 @@ class Layer:
         """The controllers in the order in which the release lists them."""
         if self.target.release >= 2501:
             return sorted(self.controllers.values(), key=lambda c: c.name)
+        if self.target.release < 1804:
+            return sorted(self.controllers.values(), key=lambda c: c.slot)
         return list(self.controllers.values())
 
     def path(self, name):
@@ -121,6 +125,9 @@ class Layer:
             mask = parse_mask(text)
         except ValueError:
             raise errors.invalid(errors.INVALID_PARAMS) from None
+        if self.target.release < 2104:
+            # Other cores are left out.
+            mask &= mine
         if not mask & mine or mask & ~mine:
             raise errors.invalid(errors.INVALID_PARAMS)
         return f"0x{mask:x}"
@@ -135,6 +142,8 @@ class Layer:
         if not controller.name or (
                 controller.started and not controller.open_socket()):
             raise errors.system(5, errors.INVALID_PARAMS)
+        used = {other.slot for other in self.controllers.values()}
+        controller.slot = min(set(range(len(used) + 1)) - used)
         self.controllers[controller.name] = controller
         self.last_thread += 1
         controller.thread = self.last_thread
@@ -159,7 +168,7 @@ class Layer:
         controller.bdev = bdev
         controller.opener = lambda _bdev: self.detach(controller)
         bdev.openers.append(controller.opener)
-        bdev.channel = self.target.release < 2309
+        bdev.channel = 2007 <= self.target.release < 2309
 
     def detach(self, controller):
         """Close the bdev of a block controller."""

@@ -21,6 +21,7 @@ import re
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import bdev_nvme
 from cyborg_spdk.simulator.methods import nvmf
+from cyborg_spdk.simulator.nvmf import trtype_is_known
 from cyborg_spdk.simulator import registry
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -65,11 +66,14 @@ def cuse(target, params, request):
 def ftl_create(target, params, request):
     """Wait for bdevs that are not there, or refuse those that are."""
     failed = "Failed to create FTL bdev: "
+    if target.release < 2004:
+        _check_ftl_on_nvme(target, params)
+        raise errors.internal(failed + os.strerror(errno.ENODEV))
     if target.release >= 2605 \
             and target.bdevs.find(params["name"]) is not None:
         raise errors.invalid_params(failed + os.strerror(errno.EEXIST))
     old = target.release < 2209
-    if old and target.release >= 2004:
+    if old:
         _check_old_ftl(target, params)
     for name in (params["base_bdev"], params.get("cache")):
         if name is None and old:
@@ -80,6 +84,30 @@ def ftl_create(target, params, request):
     # What it was refused for is told by no other number up to v22.05.
     raise errors.internal(failed + os.strerror(
         errno.ENOMEM if old else errno.EINVAL))
+
+
+def _check_ftl_on_nvme(target, params):
+    """What was checked up to v20.01, when FTL stood on a controller.
+
+    :raises errors.CallError: -32602.
+    """
+    cache, uuid = params.get("cache"), params.get("uuid")
+    trtype, units = params["trtype"], params["punits"]
+    if cache is not None and target.bdevs.find(cache) is None:
+        raise errors.invalid_params(f"No such bdev: {cache}")
+    if not trtype_is_known(target.release, trtype):
+        raise errors.invalid_params(
+            f"Failed to parse trtype: {trtype}, rc: "
+            + os.strerror(errno.ENOENT))
+    if trtype.upper() != "PCIE":
+        raise errors.invalid_params(
+            f"Invalid trtype: {trtype}. Only PCIe is supported")
+    found = re.search(r"\b([0-9]+)-([0-9]+)\b", units)
+    if not found or not int(found[1]) <= int(found[2]) < 2 ** 32:
+        raise errors.invalid_params(
+            f"Failed to parse parallel unit range: {units}")
+    if uuid is not None and not _UUID.fullmatch(uuid):
+        raise errors.invalid_params(f"Failed to parse uuid: {uuid}")
 
 
 def _check_old_ftl(target, params):
@@ -99,6 +127,8 @@ def _check_old_ftl(target, params):
                  "bdev_ftl_set_property")
 def ftl(target, params, request):
     """There is no such bdev; v22.01 deletes any."""
+    if target.release < 2004:
+        return False
     if target.release < 2205 and request.method == "bdev_ftl_delete":
         bdev = target.bdevs.find(params["name"])
         if bdev is None or bdev.removing:
@@ -137,6 +167,22 @@ def virtio_attach(target, params, request):
     number = errno.EPERM if params["dev_type"] == "scsi" \
         and params["trtype"] == "user" else errno.EINVAL
     raise errors.invalid_params(os.strerror(number))
+
+
+@registry.method("construct_virtio_user_scsi_bdev",
+                 "construct_virtio_pci_scsi_bdev")
+def old_virtio_attach(target, params, request):
+    """Nobody is behind any address (v18.01)."""
+    address = params.get("pci_address")
+    if address is not None and not _PCI.fullmatch(address):
+        raise errors.invalid_params(os.strerror(errno.EINVAL))
+    raise errors.invalid_params(os.strerror(errno.EPERM))
+
+
+@registry.method("remove_virtio_scsi_bdev")
+def old_virtio_detach(target, params, request):
+    """There is none (v18.01)."""
+    raise errors.invalid_params(os.strerror(errno.ENODEV))
 
 
 @registry.method("bdev_virtio_detach_controller")

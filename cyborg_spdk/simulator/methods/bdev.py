@@ -108,7 +108,9 @@ def get_iostat(target, params, request):
     chosen = list(target.bdevs)
     if names is not None:
         chosen = [target.bdevs.get(name) for name in names]
-    reply = {"tick_rate": target.tick_rate, "ticks": target.ticks()}
+    reply = {"tick_rate": target.tick_rate}
+    if target.release >= 2001:
+        reply["ticks"] = target.ticks()
     if per_channel:
         reply["name"] = chosen[0].name
         reply["channels"] = []
@@ -117,6 +119,8 @@ def get_iostat(target, params, request):
         used = iostat.in_use(target)
         chosen.sort(key=used.__contains__)
         reply["bdevs"] = [iostat.describe(target, bdev) for bdev in chosen]
+        if target.release < 1907:
+            reply = [{"tick_rate": target.tick_rate}, *reply["bdevs"]]
     if reset == "all":
         for bdev in chosen:
             bdev.reads = 0

@@ -23,7 +23,7 @@ from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import common
 from cyborg_spdk.simulator import registry
 
-_IO = ("read", "write", "write_zeroes", "flush", "reset")
+_IO = ("read", "write", "flush", "reset")
 _BLKSSZGET = 0x1268
 _BLKGETSIZE64 = 0x80081272
 

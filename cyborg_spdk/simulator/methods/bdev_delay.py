@@ -57,6 +57,10 @@ class Module:
         if self.target.release >= 2305:
             facts["uuid"] = bdev.uuid
         facts.update(bdev.latencies)
+        if self.target.release < 1910:
+            # Ticks divided by ticks per second first: whole seconds.
+            facts.update((name, value // 10 ** 6 * 10 ** 6)
+                         for name, value in bdev.latencies.items())
         return facts
 
     def config(self):

@@ -80,6 +80,8 @@ def create(target, params, request):
     if name in module.bases:
         raise errors.exists()
     base = upper.open_base(target, name)
+    if base is None and target.release < 1804:
+        raise errors.no_device()
     given = params.get("uuid")
     module.bases[name] = None if given == bdevs.NIL else given
     if base is not None:

@@ -23,6 +23,7 @@ from cyborg_spdk.simulator import lvol_store
 from cyborg_spdk.simulator.methods.bdev_lvol_store import CLEAR
 from cyborg_spdk.simulator.methods.bdev_lvol_store import later
 from cyborg_spdk.simulator.methods.bdev_lvol_store import layer_of
+from cyborg_spdk.simulator.methods import common
 from cyborg_spdk.simulator import registry
 
 
@@ -96,7 +97,7 @@ def create(target, params, request):
         if not volume.clusters:
             volume.clusters = 0
         layer.add(volume)
-        return volume.uuid
+        return common.created(target.release, volume.bdev.name)
 
     return later(target, request, finish)
 
@@ -128,7 +129,7 @@ def snapshot(target, params, request):
         volume.thin = True
         volume.allocated = 0
         layer.add(frozen)
-        return frozen.uuid
+        return frozen.bdev.name
 
     return later(target, request, finish)
 

@@ -17,6 +17,7 @@ import errno
 
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import lvol_store
+from cyborg_spdk.simulator.methods import common
 from cyborg_spdk.simulator import registry
 
 CLEAR = ("none", "unmap", "write_zeroes")
@@ -36,6 +37,10 @@ def later(target, request, function, *args):
 @registry.method("bdev_lvol_create_lvstore")
 def create_lvstore(target, params, request):
     """Make a store on a bdev."""
+    base = target.bdevs.find(params["bdev_name"])
+    if base is None and target.release < 2010:
+        raise errors.CallError(
+            -errno.ENODEV, f"Bdev {params['bdev_name']} not found")
     if params.get("clear_method") is not None \
             and params["clear_method"].lower() not in CLEAR:
         raise errors.CallError(-errno.EINVAL,
@@ -48,7 +53,8 @@ def create_lvstore(target, params, request):
         # The sign was wrong in both places.
         raise errors.CallError(-exc.code,
                                f"Unknown error {exc.code}") from None
-    return later(target, request, lambda: store.uuid)
+    return later(target, request, lambda: common.created(
+        target.release, store.uuid))
 
 
 def _create_store(target, params):
@@ -114,7 +120,7 @@ def get_lvstores(target, params, request):
                 "base_bdev": store.base.name,
                 "total_data_clusters": store.total,
                 "free_clusters": store.free,
-                "block_size": store.block_size,
+                "block_size": store.shown_block_size(target.release),
                 "cluster_size": store.cluster}
         if target.release >= 2405:
             info["max_growable_size"] = store.max_growable

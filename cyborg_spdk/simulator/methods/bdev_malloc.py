@@ -49,7 +49,8 @@ def _check(target, params):
         raise common.bad(release, 2301, errno.EINVAL,
                          "Disk num_blocks must be greater than 0")
     common.old_uuid(release, params, 2301)
-    if params["block_size"] % 512 \
+    whole = release < 1810 or release >= 2104
+    if (whole and params["block_size"] % 512) \
             or params.get("physical_block_size", 0) % 512:
         raise errors.invalid()
     if params.get("numa_id", -1) not in (-1, 0):

@@ -40,7 +40,8 @@ def _check(target, params):
         raise errors.invalid()
     data = block_size - (md_size if release < 2401 else 0)
     if data % 512:
-        raise bad(f"Data block size {block_size} is not a multiple of 512")
+        what = "Data block" if release >= 1910 else "Block"
+        raise bad(f"{what} size {block_size} is not a multiple of 512")
     if params.get("physical_block_size", 0) % 512:
         if 2305 <= release < 2409:
             # It goes on after this answer, and gives another.

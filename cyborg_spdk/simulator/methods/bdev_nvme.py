@@ -48,14 +48,14 @@ def resilient(params):
     return loss == -1 or (delay <= loss and fail <= loss)
 
 
-def address_of(params):
+def address_of(release, params):
     """Read the address of a controller from parameters.
 
     :returns: dict as shown in ``trid``.
     :raises errors.CallError: EINVAL with a sentence.
     """
     trtype, family = params["trtype"], params.get("adrfam")
-    if len(trtype) > 32:
+    if not nvmf.trtype_is_known(release, trtype):
         raise errors.CallError(-errno.EINVAL,
                                f"Failed to parse trtype: {trtype}")
     _too_long("traddr", params["traddr"], 257)
@@ -80,7 +80,7 @@ def attach_controller(target, params, request):
     name, trtype = params["name"], params["trtype"].upper()
     if params.get("max_bdevs", 1) == 0:
         raise errors.CallError(-errno.EINVAL, "max_bdevs cannot be zero")
-    address = address_of(params)
+    address = address_of(target.release, params)
     _too_long("subnqn", params.get("subnqn"), 224)
     _too_long("hostnqn", params.get("hostnqn"), 224)
     if 2305 <= target.release < 2405 and params.get("psk") is not None \

@@ -115,7 +115,7 @@ def _services(target):
 @registry.method("bdev_nvme_start_discovery")
 def start_discovery(target, params, request):
     """Follow a discovery service."""
-    address = bdev_nvme.address_of(params)
+    address = bdev_nvme.address_of(target.release, params)
     trid = {**address, "subnqn": nvmf.DISCOVERY}
     services = _services(target)
     for service in services:

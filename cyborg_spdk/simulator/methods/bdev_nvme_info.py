@@ -61,6 +61,16 @@ def reset_controller(target, params, request):
     return registry.PENDING
 
 
+@registry.early("bdev_nvme_apply_firmware")
+def apply_firmware_early(target, params):
+    """Up to v19.10 the text that a parameter replaces is freed, and was
+    never set: a real target dies of it.
+    """
+    if target.release < 2001 and isinstance(params, dict) \
+            and {"filename", "bdev_name"} & set(params):
+        target.process.crash()
+
+
 @registry.method("bdev_nvme_apply_firmware")
 def apply_firmware(target, params, request):
     """Write firmware: these controllers take none."""
@@ -112,7 +122,7 @@ def set_keys(target, params, request):
 
 
 @registry.early("bdev_nvme_get_path_iostat")
-def paths_counted(target):
+def paths_counted(target, params):
     """Refuse where the paths' counters are not kept."""
     options = target.options.calls["bdev_nvme_set_options"]
     if not options.get("io_path_stat"):

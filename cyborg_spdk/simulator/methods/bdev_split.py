@@ -137,7 +137,11 @@ def create(target, params, request):
     try:
         module.make(base, name)
     except errors.CallError as exc:
-        del module.bases[name]
+        if target.release >= 2010:
+            del module.bases[name]
+        elif exc.code == -errno.ENOMEM:
+            # Opened, as without a part.
+            base.holders.add("split")
         raise failed(-exc.code) from None
     if base.name != name:
         # The RPC looks for the parts under the name that is no alias.
@@ -152,13 +156,16 @@ def delete(target, params, request):
     name = params["base_bdev"]
     if name not in module.bases:
         raise errors.system(2, errors.INVALID_PARAMS)
-    if module.parts.get(name) == []:
+    base = target.bdevs.find(name)
+    parts = module.parts.get(name)
+    if parts == [] or (base is not None and "split" in base.holders):
         # A split is removed with its last part.
         return True
-    del module.bases[name]
-    for bdev in module.parts.pop(name, ()):
+    if parts is None:
+        del module.bases[name]
+    for bdev in list(parts or ()):
         if bdev.specific is None:
             target.process.crash()
-        if bdev in target.bdevs.list and not bdev.removing:
+        if not bdev.removing:
             target.bdevs.unregister(bdev)
     return True

@@ -18,7 +18,7 @@ from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import registry
 
 
-@registry.method("bdev_virtio_scsi_get_devices", "net_get_interfaces")
+@registry.method("bdev_virtio_scsi_get_devices")
 def nothing(target, params, request):
     """Nothing is there."""
     return []

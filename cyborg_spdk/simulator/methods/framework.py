@@ -109,7 +109,7 @@ def _enough(target, least, params):
 
 def _check_nvme(target, params):
     options = {**target.options.calls["bdev_nvme_set_options"], **params}
-    if (not options["timeout_us"] and options["timeout_admin_us"]) \
+    if (not options["timeout_us"] and options.get("timeout_admin_us")) \
             or options.get("bdev_retry_count", 0) < -1 \
             or not bdev_nvme.resilient(options):
         raise errors.invalid()
@@ -212,7 +212,7 @@ def vmd_enable(target, params, request):
 
 
 @registry.early("vmd_rescan", "vmd_remove_device")
-def vmd_enabled(target):
+def vmd_enabled(target, params):
     """Refuse where devices behind a VMD are not looked for."""
     if not target.options.vmd:
         raise errors.CallError(-1, "VMD subsystem is disabled")

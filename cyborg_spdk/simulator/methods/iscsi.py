@@ -18,6 +18,7 @@ import os
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import iscsi
 from cyborg_spdk.simulator import registry
+from cyborg_spdk.simulator import vhost
 
 _MAX_ITEMS = 256
 
@@ -60,17 +61,35 @@ def set_discovery_auth(target, params, request):
 @registry.method("iscsi_get_portal_groups")
 def get_portal_groups(target, params, request):
     """List the portal groups."""
-    return [group.facts() for group in target.iscsi.portal_groups.values()]
+    return [group.facts(target.release)
+            for group in target.iscsi.portal_groups.values()]
+
+
+def _portal(target, given):
+    """A portal as it is kept; up to v19.07 with a core mask.
+
+    :raises errors.CallError: -32602 for a mask without a core.
+    """
+    portal = {"host": iscsi.WILDCARD.get(given["host"], given["host"]),
+              "port": given["port"]}
+    if target.release < 1910:
+        cores = sum(1 << core for core in target.cores())
+        if given.get("cpumask") is not None:
+            try:
+                cores &= vhost.parse_mask(given["cpumask"])
+            except ValueError:
+                cores = 0
+        if not cores:
+            raise errors.invalid_params()
+        portal["cpumask"] = f"0x{cores:x}"
+    return portal
 
 
 @registry.method("iscsi_create_portal_group")
 def create_portal_group(target, params, request):
     """Make a portal group and listen on its portals."""
     layer = target.iscsi
-    portals = [{"host": iscsi.WILDCARD.get(portal["host"],
-                                           portal["host"]),
-                "port": portal["port"]}
-               for portal in params["portals"]]
+    portals = [_portal(target, portal) for portal in params["portals"]]
     group = iscsi.PortalGroup(params["tag"], portals,
                               params.get("private", False))
     if params["tag"] in layer.portal_groups \
@@ -121,7 +140,7 @@ def portal_group_set_auth(target, params, request):
 @registry.method("iscsi_get_initiator_groups")
 def get_initiator_groups(target, params, request):
     """List the initiator groups."""
-    return [group.facts()
+    return [group.facts(target.release)
             for group in target.iscsi.initiator_groups.values()]
 
 

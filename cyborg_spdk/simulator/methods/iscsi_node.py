@@ -22,12 +22,22 @@ from cyborg_spdk.simulator import nvmf
 from cyborg_spdk.simulator import registry
 
 
+def _pairs(first, second):
+    """Two arrays side by side.
+
+    :raises errors.CallError: -32602 if one is longer.
+    """
+    if len(first) != len(second):
+        raise errors.invalid_params()
+    return list(zip(first, second, strict=True))
+
+
 def _maps(params):
     """Which groups belong together; two arrays side by side in v18.01."""
     if "pg_ig_maps" in params:
         return params["pg_ig_maps"]
     return [{"pg_tag": portal, "ig_tag": initiator} for portal, initiator
-            in zip(params["pg_tags"], params["ig_tags"], strict=False)]
+            in _pairs(params["pg_tags"], params["ig_tags"])]
 
 
 def _luns(params):
@@ -35,26 +45,29 @@ def _luns(params):
     if "luns" in params:
         return [(item.get("lun_id", 0), item.get("bdev_name"))
                 for item in params["luns"]]
-    return list(zip(params["lun_ids"], params["bdev_names"], strict=False))
+    return _pairs(params["lun_ids"], params["bdev_names"])
 
 
 @registry.method("iscsi_get_target_nodes")
 def get_target_nodes(target, params, request):
     """Describe the target nodes."""
-    return [node.facts() for node in target.iscsi.nodes.values()]
+    return [node.facts(target.release)
+            for node in target.iscsi.nodes.values()]
 
 
 @registry.method("iscsi_create_target_node")
 def create_target_node(target, params, request):
     """Make a target node."""
     layer = target.iscsi
+    params = iscsi.current_chap(params)
     name = layer.full_name(params["name"])
     luns = _luns(params)
     maps = _maps(params)
     if name in layer.nodes or not iscsi.check_name(name) \
             or not iscsi.chap_is_valid(params) \
             or not luns or 0 not in [lun for lun, _ in luns] \
-            or any(not 0 <= lun < iscsi.MAX_LUNS for lun, _ in luns) \
+            or any(not 0 <= lun < iscsi.max_luns(target.release)
+                   for lun, _ in luns) \
             or not 0 < len(maps) <= iscsi.MAX_MAPS \
             or len((params.get("alias_name") or "").encode()) \
             > iscsi.MAX_NAME:
@@ -72,8 +85,10 @@ def create_target_node(target, params, request):
     most = layer.options["max_queue_depth"]
     depth = params["queue_depth"]
     node.queue_depth = depth if 0 < depth <= most else most
-    node.header_digest = params.get("header_digest", False)
-    node.data_digest = params.get("data_digest", False)
+    # Numbers in v18.01.
+    nothing = 0 if target.release < 1804 else False
+    node.header_digest = params.get("header_digest", nothing)
+    node.data_digest = params.get("data_digest", nothing)
     layer.nodes[name] = node
     return True
 
@@ -84,6 +99,8 @@ def delete_target_node(target, params, request):
     layer = target.iscsi
     node = layer.nodes.get(params["name"])
     if node is None:
+        if target.release < 1904:
+            raise errors.invalid_params()
         if target.release < 2305:
             return False
         raise errors.system(errno.ENOENT)

@@ -68,6 +68,15 @@ def find_subsystem(target, params, no_tgt="Unable to find a target.",
     return tgt, subsystem
 
 
+def pause(subsystem):
+    """See that a subsystem runs, so that it can be changed.
+
+    :raises errors.CallError: -32603.
+    """
+    if not subsystem.active:
+        raise errors.internal()
+
+
 @decode.decoder("decode_subsystem_serial_number")
 def _serial(value):
     text = decode.string(value)
@@ -112,14 +121,15 @@ def _address(target, address):
     return info
 
 
-def _namespace(subsystem, namespace):
+def _namespace(release, subsystem, namespace):
     info = {"nsid": namespace.nsid, "bdev_name": namespace.bdev.name,
             "name": namespace.bdev.name}
     if namespace.nguid.strip("0"):
         info["nguid"] = namespace.nguid
     if namespace.eui64.strip("0"):
         info["eui64"] = namespace.eui64
-    info["uuid"] = namespace.uuid
+    if release >= 1804:
+        info["uuid"] = namespace.uuid
     if subsystem.ana_reporting:
         info["anagrpid"] = namespace.anagrpid
     return info
@@ -134,8 +144,8 @@ def describe(target, subsystem):
                                 for listener in subsystem.listeners]
     info["allow_any_host"] = subsystem.allow_any_host
     info["hosts"] = []
-    for nqn, keys in reversed(subsystem.hosts.items()):
-        info["hosts"].append({"nqn": nqn, **keys})
+    for nqn in reversed(subsystem.given_hosts or list(subsystem.hosts)):
+        info["hosts"].append({"nqn": nqn, **subsystem.hosts[nqn]})
     if subsystem.discovery:
         return info
     info["serial_number"] = subsystem.serial
@@ -153,7 +163,8 @@ def describe(target, subsystem):
     if release >= 2605:
         info["dmrsl"] = subsystem.dmrsl
         info["wzsl"] = subsystem.wzsl
-    info["namespaces"] = [_namespace(subsystem, namespace) for _, namespace
+    info["namespaces"] = [_namespace(release, subsystem, namespace)
+                          for _, namespace
                           in sorted(subsystem.namespaces.items())]
     return info
 
@@ -177,17 +188,28 @@ def get_subsystems(target, params, request):
 @registry.method("nvmf_create_subsystem")
 def create_subsystem(target, params, request):
     """Make an NVM subsystem."""
-    tgt = find_tgt(target, params, "Unable to find target "
-                   + (params.get("tgt_name") or "(null)"))
+    old = target.release < 2004
+    tgt = find_tgt(target, params) if old else find_tgt(
+        target, params,
+        "Unable to find target " + (params.get("tgt_name") or "(null)"))
     nqn = params["nqn"]
-    failed = errors.internal(f"Unable to create subsystem {nqn}")
+    failed = errors.invalid_params() if old \
+        else errors.internal(f"Unable to create subsystem {nqn}")
     if nqn in tgt.subsystems or not nvmf.nqn_is_valid(nqn) \
             or len(tgt.subsystems) >= tgt.max_subsystems \
             or params.get("max_namespaces", 0) > 2 ** 30:
         raise failed
     subsystem = nvmf.Subsystem(nqn, False,
-                               params.get("max_namespaces", 0) or 32)
-    _numbers(subsystem, params)
+                               max_namespaces(target, params))
+    try:
+        _numbers(subsystem, params)
+    except errors.CallError:
+        if not old:
+            raise
+        # It stays as it is.
+        subsystem.active = False
+        tgt.add(subsystem)
+        raise failed from None
     subsystem.allow_any_host = params.get("allow_any_host", False)
     subsystem.ana_reporting = params.get("ana_reporting", False)
     subsystem.passthrough = params.get("passthrough", False)
@@ -205,9 +227,15 @@ def create_subsystem(target, params, request):
     subsystem.min_cntlid, subsystem.max_cntlid = low, high
     if target.release < 2605:
         _kib_sizes(target.release, subsystem, params)
-    tgt.subsystems[nqn] = subsystem
+    tgt.add(subsystem)
     target.answer_later(request, lambda: True)
     return registry.PENDING
+
+
+def max_namespaces(target, params):
+    """The limit of NSIDs of a new subsystem; 0 is none, up to v20.10."""
+    return params.get("max_namespaces", 0) or (
+        32 if target.release >= 2101 else 0)
 
 
 def _numbers(subsystem, params):
@@ -254,6 +282,9 @@ def _sizes(subsystem, params):
 def delete_subsystem(target, params, request):
     """Remove a subsystem, the discovery subsystem too."""
     tgt, subsystem = find_subsystem(target, params)
+    if not subsystem.active:
+        # It cannot be stopped, which nobody is told.
+        return registry.PENDING
 
     def remove():
         target.nvmf.remove_subsystem(tgt, subsystem)
@@ -267,6 +298,7 @@ def delete_subsystem(target, params, request):
 def add_ns(target, params, request):
     """Make a bdev a namespace."""
     _, subsystem = find_subsystem(target, params)
+    pause(subsystem)
     given = params["namespace"]
     if target.release >= 2609:
         for key, size in (("nguid", 32), ("eui64", 16)):
@@ -282,6 +314,7 @@ def add_ns(target, params, request):
 def remove_ns(target, params, request):
     """Remove a namespace; its bdev stays."""
     _, subsystem = find_subsystem(target, params)
+    pause(subsystem)
 
     def remove():
         if not target.nvmf.remove_namespace(subsystem, params["nsid"]):

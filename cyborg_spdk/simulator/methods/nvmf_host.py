@@ -76,6 +76,7 @@ def _known(target, tgt, psk):
 def add_host(target, params, request):
     """Allow a host."""
     tgt, subsystem = subsystems.find_subsystem(target, params)
+    subsystems.pause(subsystem)
     host = params["host"]
     keys = _given_keys(target, params)
     if not nvmf.nqn_is_valid(host):
@@ -115,6 +116,7 @@ def set_keys(target, params, request):
 def remove_host(target, params, request):
     """Forbid a host."""
     _, subsystem = subsystems.find_subsystem(target, params)
+    subsystems.pause(subsystem)
     if params["host"] not in subsystem.hosts:
         raise errors.internal()
     del subsystem.hosts[params["host"]]
@@ -127,5 +129,6 @@ def remove_host(target, params, request):
 def allow_any_host(target, params, request):
     """Allow every host, or only the listed ones."""
     _, subsystem = subsystems.find_subsystem(target, params)
+    subsystems.pause(subsystem)
     subsystem.allow_any_host = params["allow_any_host"]
     return True

@@ -25,7 +25,7 @@ _FILTERS = ("transport", "address", "svcid")
 
 
 @registry.early("nvmf_set_max_subsystems")
-def called_once(target):
+def called_once(target, params):
     """Refuse a second call; one with 0 does not count."""
     if target.nvmf.max_subsystems:
         raise errors.internal("Must not call more than once")

@@ -77,6 +77,10 @@ def get_qpairs(target, params, request):
 
 def poll_group(target, number=0):
     """The name of a poll group's thread."""
+    if target.release < 2004:
+        # The threads of the reactors themselves.
+        return f"reactor_{target.cores()[number]}" if number \
+            else "app_thread"
     digits = 3 if target.release >= 2405 else 1
     return f"nvmf_tgt_poll_group_{number:0{digits}d}"
 
@@ -104,7 +108,9 @@ def get_stats(target, params, request):
         if release >= 2301:
             group["completed_nvme_io"] = \
                 target.nvmf.completed if number == 0 else 0
-        group["transports"] = [{"trtype": name} for name in tgt.transports]
+        # Up to v21.04 TCP has no counters and is left out.
+        group["transports"] = [{"trtype": name} for name in tgt.transports
+                               if release >= 2107]
         groups.append(group)
     reply = {"tick_rate": target.tick_rate, "poll_groups": groups}
     target.answer_later(request, lambda: reply)

@@ -19,13 +19,10 @@ from cyborg_spdk.simulator import nvmf
 from cyborg_spdk.simulator import nvmf_options
 from cyborg_spdk.simulator import registry
 
-# Transports of SPDK; the recorded builds have TCP only.
+# Transports of SPDK; see built().
 _KNOWN = ("PCIE", "RDMA", "FC", "TCP", "VFIOUSER", "CUSTOM")
-_BUILT = ("TCP",)
 
 _ANA_STATES = ("optimized", "non_optimized", "inaccessible")
-
-_ADRFAM = {"ipv4": "IPv4", "ipv6": "IPv6", "ib": "IB", "fc": "FC"}
 
 
 for _name in ("nvmf_rpc_decode_max_io_qpairs",
@@ -36,19 +33,24 @@ for _name in ("rpc_decode_io_unit_size", "rpc_decode_num_shared_buffers",
     decode.DECODERS[_name] = decode.DECODERS["uint32"]
 
 
+def built(release):
+    """The transports of a build without any option: TCP since v19.01."""
+    return ("TCP",) if release >= 1901 else ()
+
+
 @registry.method("nvmf_create_transport")
 def create_transport(target, params, request):
     """Make a transport."""
     trtype = params["trtype"]
     tgt = subsystems.find_tgt(target, params)
     name = trtype.upper()
-    if name not in _BUILT:
-        raise errors.invalid_params(f"Invalid transport type '{trtype}'")
+    end = "\n" if target.release < 2010 else ""
+    if name not in built(target.release):
+        raise errors.invalid_params(f"Invalid transport type '{trtype}'{end}")
     if params.get("max_io_qpairs_per_ctrlr") == 65535 \
             and target.release >= 2609:
         raise errors.invalid_params("max_io_qpairs_per_ctrlr too large")
     if name in tgt.transports:
-        end = "\n" if target.release < 2010 else ""
         raise errors.internal(
             f"Transport type '{trtype}' already exists{end}")
     options = nvmf_options.read(target, params, request.params, trtype)
@@ -74,25 +76,26 @@ def get_transports(target, params, request):
             if trtype is None or trtype.upper() == name]
 
 
-def transport_id(given, target=None):
+def transport_id(given, target):
     """Turn ``listen_address`` into a transport id.
 
     :param target: to be killed where SPDK reads a null pointer.
     :raises errors.CallError: -32602.
     """
-    given = dict(given)
+    given, release = dict(given), target.release
     trtype = given.get("trtype", given.get("transport"))
-    if trtype is None and target and 2205 <= target.release < 2409:
+    if trtype is None and 2205 <= release < 2409:
         target.process.crash()
-    if trtype is None or len(trtype) > 32 or len(given["traddr"]) > 256 \
+    if trtype is None or not nvmf.trtype_is_known(release, trtype) \
+            or len(given["traddr"]) > 256 \
             or len(given.get("trsvcid", "")) > 32:
         raise errors.invalid_params()
     address = {"trtype": trtype.upper()}
     family = given.get("adrfam")
     if family is not None:
-        if family.lower() not in _ADRFAM:
+        if family.lower() not in nvmf.ADRFAM:
             raise errors.invalid_params()
-        address["adrfam"] = _ADRFAM[family.lower()]
+        address["adrfam"] = nvmf.ADRFAM[family.lower()]
     elif address["trtype"] in ("TCP", "RDMA") or (
             target and target.release < 2605):
         address["adrfam"] = "IPv4"
@@ -106,6 +109,7 @@ def add_listener(target, params, request):
     """Listen on an address for a subsystem."""
     tgt, subsystem = subsystems.find_subsystem(target, params)
     address = transport_id(params["listen_address"], target)
+    subsystems.pause(subsystem)
     if params.get("secure_channel") and subsystem.allow_any_host \
             and target.release >= 2305:
         raise errors.internal("Cannot establish secure channel, when "
@@ -156,8 +160,10 @@ def remove_listener(target, params, request):
     """Stop to listen on an address for a subsystem."""
     tgt, subsystem = subsystems.find_subsystem(target, params)
     address = transport_id(params["listen_address"], target)
-    if address["trtype"] not in tgt.transports:
+    if address["trtype"] not in tgt.transports \
+            and target.release >= 2004:
         raise errors.invalid_params()
+    subsystems.pause(subsystem)
 
     def remove():
         listener = subsystem.find_listener(address)
@@ -182,14 +188,14 @@ def get_listeners(target, params, request):
 def _listener(target, subsystem, listener):
     info = {"address": dict(listener.address)}
     if subsystem.ana_reporting:
-        states = [listener.ana_states.get(group, "optimized")
-                  for group in range(1, subsystem.max_namespaces + 1)]
+        states = listener.ana_states
         if target.release >= 2110:
             info["ana_states"] = [
-                {"ana_group": group, "ana_state": state}
-                for group, state in enumerate(states, 1)]
+                {"ana_group": group,
+                 "ana_state": states.get(group, "optimized")}
+                for group in range(1, subsystem.max_namespaces + 1)]
         else:
-            info["ana_state"] = states[0]
+            info["ana_state"] = states.get(1, "optimized")
     return info
 
 
@@ -217,7 +223,7 @@ def set_ana_state(target, params, request):
                 or group > subsystem.max_namespaces:
             raise errors.internal("error setting ANA state: -22")
         groups = [group] if group else range(
-            1, subsystem.max_namespaces + 1)
+            1, max(subsystem.max_namespaces, 1) + 1)
         listener.ana_states.update(dict.fromkeys(groups, state))
         return True
 

@@ -42,6 +42,8 @@ def log_set_level(target, params, request):
     """Set a level."""
     level = params["level"].upper()
     if level not in LEVELS:
+        if target.release < 1910:
+            raise errors.invalid_params()
         raise errors.invalid_params("invalid log level")
     if framework.request_name(target, request) == "log_set_level":
         target.log.level = level

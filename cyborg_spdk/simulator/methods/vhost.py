@@ -27,10 +27,9 @@ _CODE = errors.INVALID_PARAMS
 def _describe(target, controller):
     release = target.release
     info = {"ctrlr": controller.name, "cpumask": controller.cpumask}
-    if release >= 1801:
+    if release >= 1807:
         info["delay_base_us"] = controller.delay_base_us
         info["iops_threshold"] = controller.iops_threshold
-    if release >= 1807:
         info["socket"] = controller.path
     if release >= 2305:
         info["sessions"] = []
@@ -65,6 +64,16 @@ def get_controllers(target, params, request):
 @registry.method("vhost_create_blk_controller")
 def create_blk(target, params, request):
     """Make a block controller for a bdev."""
+    try:
+        return _create_blk(target, params, request)
+    except errors.CallError:
+        if target.release < 1810:
+            # Whatever was wrong.
+            raise errors.not_permitted(_CODE) from None
+        raise
+
+
+def _create_blk(target, params, request):
     layer = target.vhost
     name = params["ctrlr"]
     transport = params.get("transport", "vhost_user_blk")
@@ -104,11 +113,16 @@ def create_scsi(target, params, request):
     return True
 
 
-def _scsi(layer, name):
-    controller = layer.get(name)
+def _scsi(target, controller):
+    """See that a controller is a SCSI one.
+
+    :raises errors.CallError: -32602; from v19.10 to v20.07 a real target
+        goes on with a null pointer.
+    """
     if controller.kind != "scsi":
+        if 1910 <= target.release < 2010:
+            target.process.crash()
         raise errors.invalid(_CODE)
-    return controller
 
 
 @registry.method("vhost_start_scsi_controller")
@@ -117,7 +131,7 @@ def start_scsi(target, params, request):
     if target.vhost.get(params["ctrlr"]).kind != "scsi":
         # A real target goes on with a null pointer.
         target.process.crash()
-    controller = _scsi(target.vhost, params["ctrlr"])
+    controller = target.vhost.get(params["ctrlr"])
     if controller.started:
         return True
     if not controller.open_socket():
@@ -130,7 +144,8 @@ def start_scsi(target, params, request):
 def add_target(target, params, request):
     """Put a bdev behind a SCSI target; -1 picks the number."""
     layer = target.vhost
-    controller = _scsi(layer, params["ctrlr"])
+    controller = layer.get(params["ctrlr"])
+    _scsi(target, controller)
     number = params["scsi_target_num"]
     if number < 0:
         free = [free for free in range(vhost.SCSI_TARGETS)
@@ -146,19 +161,23 @@ def add_target(target, params, request):
     if bdev is None or bdev.removing or bdev.claim is not None:
         raise errors.invalid(_CODE)
     layer.add_target(controller, number, bdev)
-    return number
+    return number if target.release >= 1904 else True
 
 
 @registry.method("vhost_scsi_controller_remove_target")
 def remove_target(target, params, request):
     """Remove a SCSI target."""
     layer = target.vhost
-    controller = _scsi(layer, params["ctrlr"])
+    controller = layer.get(params["ctrlr"])
     number = params["scsi_target_num"]
     if number >= vhost.SCSI_TARGETS:
         raise errors.invalid(_CODE)
+    if controller.kind != "scsi" and target.release < 1910:
+        raise errors.no_device(_CODE)
+    _scsi(target, controller)
     if number not in controller.targets:
-        raise errors.system(errno.EBUSY, _CODE)
+        raise errors.no_device(_CODE) if target.release < 2004 \
+            else errors.system(errno.EBUSY, _CODE)
     layer.remove_target(controller, number)
     target.answer_later(request, lambda: True)
     return registry.PENDING

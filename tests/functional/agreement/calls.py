@@ -17,6 +17,7 @@ import json
 import os
 
 from cyborg_spdk.simulator import release as releases
+from tests.functional.agreement import names
 from tests.functional.agreement import unlike
 
 with open(os.path.join(os.path.dirname(__file__), 'pools.json')) as _file:
@@ -47,12 +48,17 @@ class World:
     :param release: e.g. ``v26.05``.
     :param random: a :class:`random.Random`.
     :param methods: names of the methods that both have.
+    :ivar methods: those that may be called.
+    :ivar called: dict: today's name of a method -> its name here.
     """
 
     def __init__(self, release, random, methods):
         self.random = random
         self.release = releases.Release(release)
-        self.methods = [name for name in methods if name not in EXCLUDED]
+        self.called = names.of(self.release, methods)
+        self.today = {name: names.current(name) for name in methods}
+        self.methods = [name for name in methods
+                        if self.today[name] not in EXCLUDED]
         self.bdevs = []
         self.blocks = {}
         self.lvols = []
@@ -86,8 +92,9 @@ class World:
         known to kill a real target, or to differ.
         """
         params = self.params(method)
-        if not self._harmless(method, params) \
-                or not unlike.allowed(self, method, params):
+        today = self.today[method]
+        if not self._harmless(today, params) \
+                or not unlike.allowed(self, today, params):
             return None
         body = {'jsonrpc': '2.0', 'id': identity, 'method': method}
         text = json.dumps(body)[:-1]
@@ -144,7 +151,8 @@ class World:
 
     def value(self, method, name, kind):
         """A value for a parameter, mostly of the right kind."""
-        pool = self._pool(method, name)
+        pool = _POOLS['methods'].get(f'{method}.{name}') \
+            or self._pool(self.today[method], name)
         if pool is None:
             pool = {'bool': (True, False), 'string': ('x', ''),
                     }.get(kind, (0, 1, 2, 16, 255, 4096))
@@ -169,7 +177,7 @@ class World:
                                 ('@lvol', self.lvols or ['lvs0/l0']),
                                 ('@uuid', self.uuids), ('@solid', [
                                     name for name in self.bdevs
-                                    if name[0] not in 'PDE'])):
+                                    if name[:1] not in 'PDE'])):
                 while mark in value:
                     value = value.replace(
                         mark, self.random.choice(known or ['M0']), 1)
@@ -190,6 +198,14 @@ def _free_name(world, params):
 
 def _has_blocks(world, params):
     return params.get('block_size') != 0
+
+
+def _fits(world, params):
+    # Before v18.10 a target takes all its memory at the start.
+    size = [params.get(name) for name in ('num_blocks', 'block_size')]
+    return world.release >= 1810 or not all(
+        isinstance(number, int) for number in size) \
+        or size[0] * size[1] <= 4 << 20
 
 
 def _divisible(world, params):
@@ -230,8 +246,11 @@ def _small_target(world, params):
 HARMFUL = {
     'bdev_passthru_create': (_free_name,),
     'bdev_null_create': (_has_blocks,),
-    'bdev_malloc_create': (lambda world, params: _has_blocks(
-        world, params) or not params.get('md_size'),),
+    'bdev_malloc_create': (_fits, lambda world, params: _has_blocks(
+        world, params) or not params.get('md_size')),
+    # Frees what it never set.
+    'bdev_nvme_apply_firmware': (lambda world, params: world.release >= 1804
+                                 or not params,),
     'bdev_split_create': (_divisible,),
     'bdev_raid_add_base_bdev': (_beneath,),
     'bdev_lvol_set_parent': (_no_snapshot,),

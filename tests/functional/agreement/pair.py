@@ -29,6 +29,8 @@ import sys
 import tempfile
 import time
 
+from cyborg_spdk.simulator import release as releases
+from tests.functional.agreement import names
 from tests.functional.fixtures import target as targets
 from tests.functional.recordings import replay
 
@@ -37,6 +39,10 @@ PLACE = '/srv'
 _ENTER = ('ip link set lo up && mount -t tmpfs none /var/tmp'
           ' && mount --bind "$0" ' + PLACE
           + ' && cd ' + PLACE + ' && exec "$@"')
+# A target up to v18.10 takes all huge pages that it finds, to give most of
+# them back: let it find no more than it is to have.
+_HUGE_PAGES = ('mount -t hugetlbfs -o pagesize=2M,size=3000M none '
+               '/dev/hugepages && ')
 #: The project.
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.dirname(os.path.abspath(__file__)))))
@@ -72,7 +78,8 @@ class Side:
         self.log = os.path.join(self.directory, 'log')
         with open(self.log, 'ab') as log:
             self.process = subprocess.Popen(
-                ['unshare', '--net', '--mount', 'sh', '-c', _ENTER,
+                ['unshare', '--net', '--mount', 'sh', '-c',
+                 (_HUGE_PAGES if targets.SPDK_RELEASE else '') + _ENTER,
                  self.directory, *command],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, 'PYTHONPATH': ROOT},
@@ -179,7 +186,8 @@ class Pair:
             self.real = Side(_real_command(app, arguments), files=files)
             if release is None:
                 self.real.ready()
-                self.release = _release(self.real)
+                self.release = targets.SPDK_RELEASE or _release(self.real)
+            self.listing = names.listing(releases.Release(self.release))
             vhost = ['-S', PLACE] if app in ('vhost', 'spdk_tgt') else []
             self.simulated = Side([
                 sys.executable, '-m', 'cyborg_spdk.simulator', app,
@@ -194,8 +202,8 @@ class Pair:
         self.comparison = Comparison()
         if release is None:
             self.methods = self.simulated.call(
-                '{"id":0,"method":"rpc_get_methods",'
-                '"jsonrpc":"2.0"}')['result']
+                f'{{"id":0,"method":"{self.listing}","jsonrpc":"2.0"}}')[
+                    'result']
 
     def outcome(self):
         """Wait until each of both answers or has ended.

@@ -197,12 +197,12 @@ class Sequence:
         self.random = source
         self.made = []
         self.alike = True
-        methods = [name for name in self.ask('rpc_get_methods')['result']
+        methods = [name for name in self.ask(pair.listing)['result']
                    if name in pair.methods]
         self.world = calls.World(pair.release, source, methods)
         theme = source.choice(session.themes)
         self.themed = [name for name in self.world.methods
-                       if name.startswith(theme)]
+                       if self.world.today[name].startswith(theme)]
 
     def ask(self, method, **params):
         """Call a method of the real target alone."""
@@ -239,17 +239,18 @@ class Sequence:
             pool = self.themed if self.random.random() < 0.85 \
                 else self.world.methods
             method = self.random.choice(pool)
-            if method == 'iscsi_create_portal_group':
-                self.world.learn_portals(
-                    self.ask('iscsi_get_portal_groups')['result'])
+            today = self.world.today[method]
+            if today == 'iscsi_create_portal_group':
+                self.world.learn_portals(self.ask(self.world.called[
+                    'iscsi_get_portal_groups'])['result'])
             text = self.world.request(method)
             if text is None:
                 continue
             if not self.make(text):
                 return
-            if method == 'bdev_raid_add_base_bdev':
+            if today == 'bdev_raid_add_base_bdev':
                 self._settle()
-            if _CHANGES.search(method) and not self._learn():
+            if _CHANGES.search(today) and not self._learn():
                 return
         self.compare_state()
 
@@ -265,7 +266,8 @@ class Sequence:
 
     def _learn(self):
         """Look at the bdevs, which calls refer to."""
-        body = {'jsonrpc': '2.0', 'id': 1, 'method': 'bdev_get_bdevs'}
+        body = {'jsonrpc': '2.0', 'id': 1,
+                'method': self.world.called['bdev_get_bdevs']}
         good = self.make(json.dumps(body))
         if good:
             self.world.learn(self.last['result'])
@@ -283,8 +285,9 @@ class Sequence:
         :returns: whether both are still alike.
         """
         for method, params in requests:
-            if method in self.world.methods:
-                body = {'jsonrpc': '2.0', 'id': 1, 'method': method}
+            called = self.world.called.get(method)
+            if called in self.world.methods:
+                body = {'jsonrpc': '2.0', 'id': 1, 'method': called}
                 if params:
                     body['params'] = params
                 if not self.make(json.dumps(body)):

@@ -1,0 +1,54 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``net_*``: the host's network interfaces (``lib/net``, until v21.01)."""
+
+import socket
+
+from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import registry
+
+
+@registry.method("net_get_interfaces")
+def get_interfaces(target, params, request):
+    """List the interfaces with their IPv4 addresses."""
+    return [{"name": name, "ifc_index": index,
+             "ip_addr": target.net.addresses(index)}
+            for index, name in target.net.names().items()]
+
+
+def _parsed(target, params):
+    """Read interface and address, as inet_addr() does.
+
+    :raises errors.CallError: -32602 for an unknown interface.
+    """
+    if params["ifc_index"] not in target.net.names():
+        raise errors.invalid_params()
+    try:
+        number = socket.inet_aton(params["ip_address"])
+    except OSError:
+        number = b"\xff\xff\xff\xff"
+    return params["ifc_index"], socket.inet_ntoa(number)
+
+
+@registry.method("net_interface_add_ip_address")
+def add_address(target, params, request):
+    """Add an address; nobody looks at what the kernel says."""
+    target.net.add(*_parsed(target, params))
+    return True
+
+
+@registry.method("net_interface_delete_ip_address")
+def delete_address(target, params, request):
+    """Delete an address; nobody looks at what the kernel says."""
+    target.net.delete(*_parsed(target, params))
+    return True
