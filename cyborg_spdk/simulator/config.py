@@ -54,9 +54,9 @@ def _scheduler(target):
 
 
 def _sock(target):
-    return _options(target, *[
+    return _options(target, "sock_set_default_impl", *[
         method for method in target.options.calls
-        if method.startswith("sock_")])
+        if method.startswith("sock_impl_")])
 
 
 def _iobuf(target):
@@ -72,7 +72,10 @@ def _accel(target):
         {"method": "accel_assign_opc",
          "params": {"opname": name, "module": module}}
         for name, module in target.options.ordered_overrides()]
-    return _options(target, "accel_set_options") + injected + overrides
+    keys = [{"method": "accel_crypto_key_create", "params": dict(key)}
+            for key in target.options.crypto_keys.values()]
+    return _options(target, "accel_set_options") + injected + overrides \
+        + keys
 
 
 def _fsdev(target):

@@ -22,6 +22,9 @@ from cyborg_spdk.simulator import ctext
 
 _ALL = 2 ** 64 - 1
 
+# Where a group keeps its mask, also in releases that do not tell it there.
+MASK = "_mask"
+
 
 class _Wrong(Exception):
     """``-e`` is not understood."""
@@ -43,6 +46,7 @@ def groups(target):
 def switch(group, mask):
     """Have the points of a mask on, in a group of :func:`groups`."""
     group["enabled"] = mask != 0
+    group[MASK] = mask
     if "tpoint_mask" in group:
         group["tpoint_mask"] = f"0x{mask:x}"
         for point in group["tpoints"]:

@@ -163,6 +163,47 @@ class Refused(simulated.Case):
 
 class Kept(simulated.Case):
 
+    def test_trace_points(self):
+        call = self.start("v24.01")
+        call("trace_enable_tpoint_group", name="bdev")
+        call("trace_disable_tpoint_group", name="bdev")
+        call("trace_set_tpoint_mask", name="bdev", tpoint_mask=0xffff)
+        call("trace_clear_tpoint_mask", name="bdev", tpoint_mask=1)
+        self.assertEqual("0xfffe",
+                         call("trace_get_info")["bdev"]["tpoint_mask"])
+        self.assertEqual({"enabled", "mask"}, set(
+            call("trace_get_tpoint_group_mask")["bdev"]))
+
+    def test_key_that_is_none(self):
+        """The name of a key is known, but what the key says is none."""
+        call = self.start("v26.05")
+        path = os.path.join(self.target.directory, "key")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600),
+                  "wb") as file:
+            file.write(bytes(32))
+        call("keyring_file_add_key", name="k", path=path)
+        call("nvmf_create_transport", trtype="TCP")
+        call("nvmf_create_subsystem", nqn=_NQN)
+        self.refused(-32603, "Internal error", "nvmf_subsystem_add_host",
+                     nqn=_NQN, host="nqn.2016-06.io.spdk:h", psk="k")
+        self.assertEqual([], call("nvmf_get_subsystems",
+                                  nqn=_NQN)[0]["hosts"])
+
+    def test_startup_options(self):
+        call = self.start("v24.01", arguments=["--wait-for-rpc"])
+        call("accel_assign_opc", opname="copy", module="software")
+        call("sock_set_default_impl", impl_name="posix")
+        call("framework_start_init")
+        call("accel_crypto_key_create", name="k", key=_KEY,
+             key2=_KEY[::-1], cipher="AES_XTS")
+        self.assertEqual(
+            ["accel_set_options", "accel_assign_opc",
+             "accel_crypto_key_create"],
+            [item["method"] for item in call("framework_get_config",
+                                             name="accel")])
+        self.assertEqual("sock_set_default_impl", call(
+            "framework_get_config", name="sock")[0]["method"])
+
     def test_ana_state_of_a_new_listener(self):
         for release in ("v24.01", "v26.05"):
             call = self.start(release)

@@ -26,9 +26,7 @@ _TWEAK_MODE = "SIMPLE_LBA"
 
 def _keys(target):
     """The target's keys by name, in the order in which they were made."""
-    if not hasattr(target, "crypto_keys"):
-        target.crypto_keys = {}
-    return target.crypto_keys
+    return target.options.crypto_keys
 
 
 @registry.method("accel_crypto_key_create")

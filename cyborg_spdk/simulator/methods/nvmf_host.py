@@ -64,10 +64,12 @@ def _given_keys(target, params):
 
 def _known(target, tgt, psk):
     """Tell whether a transport takes a pre-shared key: the name of one; up
-    to v24.05, of a file, at which the transport looks.
+    to v24.05, of a file. The transport looks at what it says.
     """
-    if target.release >= 2405 and psk in target.options.keys:
-        return True
+    key = target.options.keys.get(psk)
+    if target.release >= 2405 and key is not None:
+        return "TCP" not in tgt.transports or psks.valid(
+            psks.load(key["path"]))
     return target.release < 2409 and ("TCP" not in tgt.transports or (
         isinstance(psk, str) and psks.valid(psks.load(psk))))
 

@@ -89,6 +89,11 @@ def _groups(target):
     return target.options.facts["trace_get_tpoint_group_mask"]
 
 
+def _mask(group):
+    """The mask of the points of a group that are on."""
+    return group.get(tracing.MASK, int(group.get("tpoint_mask", "0x0"), 16))
+
+
 def _group_mask(target):
     return sum(int(group["mask"], 16) for name, group
                in _groups(target).items()
@@ -100,7 +105,9 @@ def trace_get(target, params, request):
     """Tell which trace points are on."""
     groups = _groups(target)
     groups["tpoint_group_mask"] = f"0x{_group_mask(target):x}"
-    return groups
+    return {name: group if name == "tpoint_group_mask" else {
+        key: value for key, value in group.items() if key != tracing.MASK}
+        for name, group in groups.items()}
 
 
 @registry.method("trace_get_info")
@@ -111,11 +118,8 @@ def trace_info(target, params, request):
              "tpoint_group_mask": f"0x{_group_mask(target):x}"}
     for name, group in _groups(target).items():
         if name != "tpoint_group_mask":
-            reply[name] = {
-                "mask": group["mask"],
-                "tpoint_mask": group.get(
-                    "tpoint_mask",
-                    "0xffffffffffffffff" if group["enabled"] else "0x0")}
+            reply[name] = {"mask": group["mask"],
+                           "tpoint_mask": f"0x{_mask(group):x}"}
     return reply
 
 
@@ -145,7 +149,7 @@ def trace_mask(target, params, request):
     if name not in groups or name == "tpoint_group_mask":
         raise errors.invalid_params()
     group = groups[name]
-    now = int(group.get("tpoint_mask", "0x0"), 16)
+    now = _mask(group)
     mask = params.get("tpoint_mask", 0)
     on = "set" in framework.request_name(target, request)
     tracing.switch(group, now | mask if on else now & ~mask)
