@@ -23,20 +23,41 @@ _KINDS = (("read", "read"), ("written", "write"), ("unmapped", "unmap"),
           ("copied", "copy"))
 
 
+_EXPORT = "NVMe-oF Target"
+
+
 def in_use(target):
     """The bdevs of which somebody holds an I/O channel all the time: of
     themselves, or of one on top of them.
 
     :returns: set of bdevs; the cost is linear in their number.
     """
-    holders = ["lvol", "NVMe-oF Target"]
+    return used_here(target) | exported(target)
+
+
+def used_here(target):
+    """Those of which the first thread holds one."""
+    holders = ["lvol"]
     if target.release >= 2401:
         holders.append("raid")
-    found = set()
-    todo = [bdev for bdev in target.bdevs.list
-            if bdev.channel or bdev.limited or (
-                bdev.claim is not None and bdev.claim[1] in holders
-                and bdev.claim[0] != bdevs.READ_MANY_WRITE_NONE)]
+    return _beneath(bdev for bdev in target.bdevs.list
+                    if bdev.channel or bdev.limited
+                    or _claimed(bdev, holders))
+
+
+def exported(target):
+    """Those of which the NVMe-oF poll groups hold one."""
+    return _beneath(bdev for bdev in target.bdevs.list
+                    if _claimed(bdev, (_EXPORT,)))
+
+
+def _claimed(bdev, holders):
+    return bdev.claim is not None and bdev.claim[1] in holders \
+        and bdev.claim[0] != bdevs.READ_MANY_WRITE_NONE
+
+
+def _beneath(tops):
+    found, todo = set(), list(tops)
     while todo:
         bdev = todo.pop()
         if bdev not in found:

@@ -22,6 +22,7 @@ import uuid
 
 from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator import iostat
 from cyborg_spdk.simulator.methods import common
 
 _IO = ("read", "write", "unmap", "write_zeroes", "flush", "reset",
@@ -29,14 +30,16 @@ _IO = ("read", "write", "unmap", "write_zeroes", "flush", "reset",
        "copy")
 # What the attach call keeps for framework_get_config, with its defaults.
 _KEPT = (("prchk_reftag", False, 1904), ("prchk_guard", False, 1904),
-         ("ctrlr_loss_timeout_sec", 0, 2205),
-         ("reconnect_delay_sec", 0, 2205),
-         ("fast_io_fail_timeout_sec", 0, 2205))
+         ("ctrlr_loss_timeout_sec", 0, 2201),
+         ("reconnect_delay_sec", 0, 2201),
+         ("fast_io_fail_timeout_sec", 0, 2201))
 _KEYS = (("psk", 2401), ("dhchap_key", 2409), ("dhchap_ctrlr_key", 2409))
 _MULTIPATH = {"policy": "active_passive", "selector": "round_robin",
               "min_io": 1}
 # I/O queues that a controller has at most: what its transport gives.
 _QUEUES = 127
+# What a queue of a fabric has at least.
+_REQUESTS = 512
 
 
 class Controller:
@@ -46,14 +49,15 @@ class Controller:
     :ivar more: further paths, which carry nothing.
     """
 
-    def __init__(self, name, address, subsystem, hostnqn, hostid, cntlid,
-                 port, params):
+    def __init__(self, name, address, subsystem, hostnqn, hostid, port,
+                 params):
         self.name = name
         self.address = address
         self.subsystem = subsystem
         self.hostnqn = hostnqn
         self.hostid = hostid
-        self.cntlid = cntlid
+        self.cntlid = 0
+        self.disabled = False
         self.port = port
         self.params = params
         self.bdevs = []
@@ -134,14 +138,11 @@ class Module:
 
         :returns: the controller.
         """
-        cntlid = subsystem.min_cntlid
-        while cntlid in subsystem.controllers:
-            cntlid += 1
         hostnqn = params.get("hostnqn") or self.hostnqn
         controller = Controller(
-            name, address, subsystem, hostnqn, self.hostid, cntlid,
+            name, address, subsystem, hostnqn, self.hostid,
             next(self.ports), params)
-        subsystem.controllers[cntlid] = controller
+        subsystem.connect(controller)
         self.controllers[name] = controller
         layer = self.target.nvmf
         layer.admin_qpairs += 1
@@ -173,6 +174,11 @@ class Module:
         bdev.controller = controller
         bdev.multipath = {}
         self.target.bdevs.register(bdev)
+        # Whoever has a look at it connects a queue of as many requests.
+        options = self.target.options.calls["bdev_nvme_set_options"]
+        if "io_queue_requests" in options:
+            options["io_queue_requests"] = max(
+                options["io_queue_requests"], _REQUESTS)
         return bdev
 
     def _facts(self, controller, nsid):
@@ -192,6 +198,9 @@ class Module:
             data["multi_ctrlr"] = True
             data["ana_reporting"] = subsystem.ana_reporting
         ns_data = {"id": nsid}
+        if subsystem.ana_reporting and release >= 2201:
+            ns_data["ana_state"] = subsystem.ana_state(
+                controller.address, nsid)
         if release >= 2205:
             ns_data["can_share"] = True
         path = {"trid": controller.trid, "ctrlr_data": data,
@@ -202,6 +211,32 @@ class Module:
             facts["mp_policy"] = "active_passive"
         return facts
 
+    def threads(self, controller):
+        """The names of the threads that have an I/O queue of a
+        controller: those that hold a channel of one of its bdevs.
+        """
+        groups = [name for _, name, _ in self.target.threads()]
+        names = []
+        if iostat.used_here(self.target).intersection(controller.bdevs):
+            names.append(groups[0])
+        if iostat.exported(self.target).intersection(controller.bdevs):
+            names += [name for name in groups if "nvmf" in name]
+        return names
+
+    def disconnect(self, controller):
+        """Have the subsystem forget a controller."""
+        controller.subsystem.controllers.pop(controller.cntlid, None)
+
+    def reconnect(self, controller):
+        """Connect a controller anew; it gets another identifier.
+
+        :raises errors.CallError: nobody is there any more.
+        """
+        self.connect(controller.address, controller.subsystem.nqn,
+                     controller.hostnqn)
+        self.disconnect(controller)
+        controller.subsystem.connect(controller)
+
     def detach(self, controller, done):
         """Detach a controller; its bdevs go."""
         controller.detaching = True
@@ -209,7 +244,7 @@ class Module:
 
         def gone():
             self.controllers.pop(controller.name, None)
-            controller.subsystem.controllers.pop(controller.cntlid, None)
+            self.disconnect(controller)
             done()
 
         def one(bdev):
@@ -241,7 +276,7 @@ class Module:
         for key, since in _KEYS:
             if release >= since and given.get(key):
                 params[key] = given[key]
-        if release >= 2401:
+        if release >= 2309:
             params["hostnqn"] = controller.hostnqn
         for key in ("hdgst", "ddgst"):
             if release >= 2305:

@@ -98,6 +98,7 @@ class Subsystem:
         self.model = "SPDK bdev Controller"
         self.admin_label = ""
         self.allow_any_host = discovery
+        self.last_cntlid = 0
         self.min_cntlid = 1
         self.max_cntlid = 65519
         self.ana_reporting = False
@@ -126,6 +127,29 @@ class Subsystem:
         while nsid in self.namespaces:
             nsid += 1
         return nsid
+
+    def connect(self, controller):
+        """Give a controller that connects the next identifier that is
+        free (nvmf_subsystem_gen_cntlid()).
+        """
+        number = max(self.last_cntlid, self.min_cntlid - 1)
+        while True:
+            number = number + 1 if number < self.max_cntlid \
+                else self.min_cntlid
+            if number not in self.controllers:
+                break
+        self.last_cntlid = controller.cntlid = number
+        self.controllers[number] = controller
+
+    def ana_state(self, address, nsid):
+        """The ANA state of a namespace behind an address."""
+        for listener in self.listeners:
+            if nsid in self.namespaces and all(
+                    listener.address.get(key) == address.get(key)
+                    for key in ("trtype", "traddr", "trsvcid")):
+                return listener.ana_states.get(
+                    self.namespaces[nsid].anagrpid, "optimized")
+        return "optimized"
 
     def find_listener(self, address):
         """The listener of an address, or None."""

@@ -17,6 +17,7 @@ What a real target answers when it finds no such device either.
 import errno
 import os
 import re
+import signal
 
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import bdev_nvme
@@ -81,6 +82,9 @@ def ftl_create(target, params, request):
         bdev = target.bdevs.find(name)
         if bdev is None or bdev.removing:
             return f"FTL bdev: {params['name']} creation deferred"
+    if old and params.get("l2p_path") is not None:
+        # Its memory is freed twice.
+        target.process.crash(signal.SIGABRT)
     # What it was refused for is told by no other number up to v22.05.
     raise errors.internal(failed + os.strerror(
         errno.ENOMEM if old else errno.EINVAL))

@@ -260,7 +260,8 @@ def choose_paths(target, params, request):
 
 def _path(controller, number, trid, release):
     """One element of ``ctrlrs``."""
-    info = {"state": "deleting" if controller.detaching else "enabled",
+    state = "disabled" if controller.disabled else "enabled"
+    info = {"state": "deleting" if controller.detaching else state,
             "trid": trid}
     if release >= 2205:
         info["cntlid"] = controller.cntlid + number

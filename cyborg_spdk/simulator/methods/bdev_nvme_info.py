@@ -55,9 +55,30 @@ def health_info(target, params, request):
 @registry.method("bdev_nvme_reset_controller", "bdev_nvme_enable_controller",
                  "bdev_nvme_disable_controller")
 def reset_controller(target, params, request):
-    """Reset a controller: nothing is lost."""
-    bdev_nvme.find(target, params["name"])
-    target.answer_later(request, lambda: True)
+    """Reset a controller, or disconnect it until it is enabled again."""
+    module = bdev_nvme.module_of(target)
+    controller = bdev_nvme.find(target, params["name"])
+    if params.get("cntlid", 0) not in (0, controller.cntlid):
+        raise errors.no_device()
+    operation = request.method.removeprefix("bdev_nvme_").removesuffix(
+        "_controller")
+
+    def finish():
+        # What is so already is no error.
+        if operation == "disable" and not controller.disabled:
+            controller.disabled = True
+            module.disconnect(controller)
+        elif operation != "disable" \
+                and controller.disabled == (operation == "enable"):
+            controller.disabled = False
+            try:
+                module.reconnect(controller)
+            except errors.CallError:
+                # It goes on trying.
+                return True
+        return True
+
+    target.answer_later(request, finish)
     return registry.PENDING
 
 
@@ -158,13 +179,20 @@ def send_command(target, params, request):
     raise errors.internal(os.strerror(errno.EINVAL))
 
 
+_COUNTERS = ("polls", "idle_polls", "socket_completions",
+             "nvme_completions", "queued_requests", "submitted_requests")
+
+
 @registry.method("bdev_nvme_get_transport_statistics")
 def transport_statistics(target, params, request):
     """Tell the counters of the transports."""
+    module = bdev_nvme.module_of(target)
+    names = {name for controller in module.controllers.values()
+             for name in module.threads(controller)}
     reply = {"poll_groups": [
-        {"thread": name, "transports": []}
-        for _, name, _ in target.threads()
-        if bdev_nvme.module_of(target).controllers]}
+        {"thread": name, "transports": [
+            {"trname": "TCP", **dict.fromkeys(_COUNTERS, 0)}]}
+        for _, name, _ in target.threads() if name in names]}
     target.answer_later(request, lambda: reply)
     return registry.PENDING
 

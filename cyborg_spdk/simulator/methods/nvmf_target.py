@@ -41,6 +41,7 @@ def get_controllers(target, params, request):
     """List the hosts that are connected."""
     _, subsystem = subsystems.find_subsystem(
         target, params, "Unable to find a target")
+    module = target.bdevs.modules["nvme"]
     reply = []
     for controller in subsystem.controllers.values():
         info = {"cntlid": controller.cntlid}
@@ -48,7 +49,8 @@ def get_controllers(target, params, request):
             info["cntrltype"] = "io"
         info["hostnqn"] = controller.hostnqn
         info["hostid"] = controller.hostid
-        info["num_io_qpairs"] = 1
+        # The admin queue is one of them.
+        info["num_io_qpairs"] = 1 + len(module.threads(controller))
         reply.append(info)
     target.answer_later(request, lambda: reply)
     return registry.PENDING
@@ -60,8 +62,12 @@ def get_qpairs(target, params, request):
     _, subsystem = subsystems.find_subsystem(
         target, params, "Unable to find a target")
     reply = []
-    for controller in subsystem.controllers.values():
-        info = {"cntlid": controller.cntlid, "qid": 0}
+    module = target.bdevs.modules["nvme"]
+    queues = [(controller, queue)
+              for controller in subsystem.controllers.values()
+              for queue in range(1 + len(module.threads(controller)))]
+    for controller, queue in queues:
+        info = {"cntlid": controller.cntlid, "qid": queue}
         info["state"] = "enabled" if target.release >= 2405 else "active"
         if target.release >= 2409:
             info["thread"] = poll_group(target)
@@ -101,7 +107,9 @@ def get_stats(target, params, request):
                  "io_qpairs": target.nvmf.io_qpairs if number == 0 else 0}
         if release >= 2107:
             group["current_admin_qpairs"] = len(mine)
-            group["current_io_qpairs"] = 0
+            group["current_io_qpairs"] = sum(
+                len(target.bdevs.modules["nvme"].threads(controller))
+                for controller in mine)
         if release >= 2605:
             group["current_unassociated_qpairs"] = 0
         group["pending_bdev_io"] = 0

@@ -271,7 +271,9 @@ class Comparison(replay.Comparison):
 _MOMENT = frozenset((
     'io_error', 'queue_depth', 'io_time', 'weighted_io_time',
     'active_pollers_count', 'timed_pollers_count', 'paused_pollers_count',
-    'num_unmap_ops', 'bytes_unmapped', 'bytes_copied', 'num_copy_ops'))
+    'num_unmap_ops', 'bytes_unmapped', 'bytes_copied', 'num_copy_ops',
+    'polls', 'idle_polls', 'socket_completions', 'nvme_completions',
+    'queued_requests', 'submitted_requests'))
 
 _TOLD = re.compile(
     r'(?:json_config\.c|app\.c): *\d+:\w+: \*(WARNING|ERROR)\*: '
