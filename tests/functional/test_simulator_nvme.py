@@ -92,3 +92,15 @@ class Controllers(simulated.Case):
             bdev, = call("bdev_get_bdevs", name="cn1")
             path = bdev["driver_specific"]["nvme"]
             self.assertEqual(path[0]["ns_data"]["ana_state"], "optimized")
+
+    def test_order_of_counters(self):
+        """Those of a poll group come before those of this thread."""
+        call = self.start("v24.01")
+        self.malloc("a", blocks=65536)
+        self.malloc("b", "c")
+        call("bdev_lvol_create_lvstore", bdev_name="a", lvs_name="s")
+        call("nvmf_create_transport", trtype="TCP")
+        call("nvmf_create_subsystem", nqn=_NQN)
+        call("nvmf_subsystem_add_ns", nqn=_NQN, namespace={"bdev_name": "b"})
+        self.assertEqual([bdev["name"] for bdev in
+                          call("bdev_get_iostat")["bdevs"]], ["c", "b", "a"])

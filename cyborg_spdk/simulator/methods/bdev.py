@@ -115,9 +115,7 @@ def get_iostat(target, params, request):
         reply["name"] = chosen[0].name
         reply["channels"] = []
     else:
-        # A bdev that is in use on a thread answers one message later.
-        used = iostat.in_use(target)
-        chosen.sort(key=used.__contains__)
+        chosen.sort(key=iostat.hops(target))
         reply["bdevs"] = [iostat.describe(target, bdev) for bdev in chosen]
         if target.release < 1907:
             reply = [{"tick_rate": target.tick_rate}, *reply["bdevs"]]
