@@ -161,6 +161,25 @@ class Refused(simulated.Case):
                     root_path="/", enable_xattr=True)
 
 
+class Logged(simulated.Case):
+
+    def test_transport_and_listeners(self):
+        """One line each, though two subsystems share the listener."""
+        call = self.start("v26.05")
+        call("nvmf_create_transport", trtype="TCP")
+        for nqn in (_NQN, _NQN + "2"):
+            call("nvmf_create_subsystem", nqn=nqn)
+            call("nvmf_subsystem_add_listener", nqn=nqn, listen_address={
+                "trtype": "TCP", "traddr": "127.0.0.1",
+                "trsvcid": "44421"})
+        lines = [line.partition("*NOTICE*: ")[2]
+                 for line in self.target.log().splitlines()]
+        self.assertEqual(
+            ["*** TCP Transport Init ***", "*** NVMe/TCP Target Listening "
+             "on 127.0.0.1 port 44421 ***"],
+            [line for line in lines if line.startswith("***")])
+
+
 class Kept(simulated.Case):
 
     def test_trace_points(self):

@@ -60,6 +60,9 @@ def create_transport(target, params, request):
             raise errors.internal(f"Transport type '{trtype}' create failed")
         tgt.pools.add(trtype)
     tgt.transports[name] = options
+    # Scripts look for this line and the one of a listener.
+    target.log.noticelog("tcp.c", 772, "nvmf_tcp_create",
+                         "*** TCP Transport Init ***")
     target.answer_later(request, lambda: True)
     return registry.PENDING
 
@@ -144,6 +147,11 @@ def listen(target, tgt, subsystem, address, params):
                 f"{address['traddr']}, {address['trsvcid']}) failed: "
                 "Address already in use (98)")
         raise errors.invalid_params()
+    if not shared:
+        target.log.noticelog(
+            "tcp.c", 1096, "nvmf_tcp_listen", "*** NVMe/TCP Target "
+            f"Listening on {address['traddr']} port "
+            f"{address['trsvcid']} ***")
     listener = nvmf.Listener(address, params.get("secure_channel", False),
                              {key: params[key] for key in ("sock_impl",)
                               if params.get(key) is not None})
