@@ -171,7 +171,10 @@ class Session:
         for method, kinds in sorted(self.outcomes.items()):
             good = kinds['result']
             errors = len(kinds) - bool(good)
-            lines.append(f'{good:6} results, {errors:2} errors: {method}')
+            often = '' if good else ', '.join(
+                str(kind) for kind, _ in kinds.most_common(3))
+            lines.append(f'{good:6} results, {errors:2} errors: {method} '
+                         + often)
         return '\n'.join(lines)
 
     def report(self):
