@@ -89,9 +89,9 @@ def _keyring(target):
     kernel = [{"method": "keyring_linux_set_options",
                "params": {"enable": True}}] \
         if target.options.keyring_linux else []
-    return kernel + [{"method": "keyring_file_add_key",
-                      "params": {"name": name, "path": key["path"]}}
-                     for name, key in target.options.keys.items()]
+    return [{"method": "keyring_file_add_key",
+             "params": {"name": name, "path": key["path"]}}
+            for name, key in target.options.keys.items()] + kernel
 
 
 def _vmd(target):

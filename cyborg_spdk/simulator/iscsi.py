@@ -20,6 +20,17 @@ from cyborg_spdk.simulator import nvmf
 MAX_NAME = 223
 WILDCARD = {"*": "0.0.0.0"}  # noqa: S104
 MAX_MAPS = 256
+# What the options of iscsi_set_options may be.
+_MOST = 2 ** 32 - 1
+_RANGES = {
+    "max_sessions": (1, 65535), "max_connections_per_session": (1, 65535),
+    "max_queue_depth": (1, 256), "default_time2wait": (0, 3600),
+    "default_time2retain": (0, 3600), "first_burst_length": (512, 2 ** 20),
+    "error_recovery_level": (0, 2), "nop_timeout": (0, _MOST),
+    "nop_in_interval": (0, 60), "max_large_datain_per_connection": (
+        1, _MOST), "max_r2t_per_connection": (1, _MOST),
+    "pdu_pool_size": (1, _MOST), "immediate_data_pool_size": (1, _MOST),
+    "data_out_pool_size": (1, _MOST)}
 _BAD = re.compile(r"[\x01-\x2c\x2f\x3b-\x40\x5b-\x60\x7b-\x7f]")
 
 
@@ -66,6 +77,13 @@ def chap(params):
             "require_chap": params.get("require_chap", False),
             "mutual_chap": params.get("mutual_chap", False),
             "chap_group": params.get("chap_group", 0)}
+
+
+def _address(portal):
+    """Host and port that are listened on, however they are written."""
+    host = portal["host"]
+    return (host.strip("[]") if ":" in host else host,
+            int(portal["port"] or 0) % 65536)
 
 
 class PortalGroup:
@@ -171,6 +189,15 @@ class Layer:
             "auth_file": self.auth_file}
         return {**given, **self.options}
 
+    def options_are_valid(self):
+        """Tell whether iSCSI can start with them (iscsi_opts_verify())."""
+        options = self.options
+        if self.target.release < 2001:
+            return True
+        return all(low <= options.get(name, low) <= high
+                   for name, (low, high) in _RANGES.items()) \
+            and chap_is_valid(options)
+
     def start(self):
         """Nothing is made at the start."""
 
@@ -196,15 +223,17 @@ class Layer:
             known.append(pair)
         return True
 
-    @staticmethod
-    def can_open(group):
+    def can_open(self, group):
         """Tell whether all portals of a group can be listened on."""
+        listening = {_address(portal) for other
+                     in self.portal_groups.values()
+                     for portal in other.portals}
         for portal in group.portals:
-            host = portal["host"]
-            family = "IPv4"
-            if ":" in host:
-                host, family = host.strip("[]"), "IPv6"
-            port = int(portal["port"] or 0) % 65536
+            family = "IPv6" if ":" in portal["host"] else "IPv4"
+            host, port = address = _address(portal)
+            if address in listening:
+                return False
+            listening.add(address)
             if not nvmf.can_listen({"adrfam": family, "traddr": host,
                                     "trsvcid": str(port)}):
                 return False

@@ -151,7 +151,8 @@ class Target:
 
         :returns: whether the subsystems could be initialized.
         """
-        if not self.options.assign_operations():
+        if not self.options.assign_operations() or (
+                self.iscsi and not self.iscsi.options_are_valid()):
             return False
         self.initialized = True
         self.scheduler.start()

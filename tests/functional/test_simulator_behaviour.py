@@ -310,3 +310,12 @@ class Behaviour(simulated.Case):
                              "method": "nvmf_delete_target",
                              "params": {"name": "nvmf_tgt"}})
         self.assertEqual(self.target.call("nvmf_get_targets"), [])
+
+    def test_address_in_two_forms(self):
+        """It can be listened on once."""
+        call = self.start("v26.05", "iscsi_tgt")
+        call("iscsi_create_portal_group", tag=1,
+             portals=[{"host": "[::1]", "port": "3269"}])
+        self.refused(-32602, "Invalid parameters",
+                     "iscsi_create_portal_group", tag=2,
+                     portals=[{"host": "::1", "port": "3269"}])

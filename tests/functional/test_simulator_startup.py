@@ -95,8 +95,8 @@ class Startup(simulated.Case):
         self.refused(-32602, "spdk_json_decode_object failed",
                      "accel_assign_opc", opname="bogus", module="software")
         call("accel_assign_opc", opname="copy", module="error")
-        with self.assertRaises((OSError, EOFError)):
-            call("framework_start_init")
+        self.refused(-32603, "framework_initialization failed",
+                     "framework_start_init")
         self.assertEqual(self.target.process.wait(30), 234)
 
     def test_initialization_that_fails_in_old_releases(self):
@@ -109,6 +109,24 @@ class Startup(simulated.Case):
                      "initialized using framework_start_init RPC.",
                      "bdev_get_bdevs")
 
+    def test_iscsi_options(self):
+        """They are taken, and looked at when iSCSI starts."""
+        for options, good in (({"default_time2wait": 3600}, True),
+                              ({"default_time2wait": 3601}, False),
+                              ({"first_burst_length": 511}, False),
+                              ({"mutual_chap": True}, False)):
+            self.target = fixture.SimulatedTarget(
+                "iscsi_tgt", release="v26.05", poll_ms=1,
+                arguments=["--wait-for-rpc"])
+            self.target.start()
+            self.addCleanup(self.target.close)
+            self.target.call("iscsi_set_options", **options)
+            if good:
+                self.target.call("framework_start_init")
+            else:
+                self.refused(-32603, "framework_initialization failed",
+                             "framework_start_init")
+
     def test_what_was_set_is_saved(self):
         """Also what is no option."""
         call = self.waiting()
@@ -116,6 +134,10 @@ class Startup(simulated.Case):
         call("keyring_linux_set_options", enable=True)
         call("vmd_enable")
         call("framework_start_init")
+        self.refused(-22, "Failed to parse PCI address",
+                     "vmd_remove_device", addr="x")
+        self.refused(-19, "No such device", "vmd_remove_device",
+                     addr="0000:01:00.0")
         for name, method, params in (
                 ("accel", "accel_assign_opc",
                  {"opname": "crc32c", "module": "error"}),

@@ -60,6 +60,9 @@ def opal_other(target, params, request):
 def cuse(target, params, request):
     """Export a controller as a character device."""
     bdev_nvme.find(target, params.get("name"))
+    if request.method == "bdev_nvme_cuse_register" \
+            and target.release >= 2605:
+        raise errors.system(errno.ENOMEM)
     raise errors.no_device()
 
 

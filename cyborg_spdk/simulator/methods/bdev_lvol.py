@@ -111,9 +111,9 @@ def snapshot(target, params, request):
     def finish():
         store = volume.store
         try:
+            store.check_name(params.get("snapshot_name", ""))
             if volume.read_only:
                 raise errors.invalid()
-            store.check_name(params.get("snapshot_name", ""))
         except errors.CallError as exc:
             raise lvol_store.failed(-exc.code) from None
         if volume.read_only:

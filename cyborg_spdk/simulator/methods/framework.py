@@ -14,6 +14,7 @@
 SPDK that are mostly options."""
 
 import errno
+import re
 
 from cyborg_spdk.simulator import config
 from cyborg_spdk.simulator import errors
@@ -204,6 +205,11 @@ def sock_get_default(target, params, request):
     return {"impl_name": call["impl_name"]}
 
 
+# spdk_pci_addr_parse(): without a domain, or without a function, too.
+_PCI = re.compile(r"\s*(?:[0-9a-fA-F]+[:.])?[0-9a-fA-F]+[:.][0-9a-fA-F]+"
+                  r"(?:[.:][0-9a-fA-F]+)?.*", re.DOTALL)
+
+
 @registry.method("vmd_enable")
 def vmd_enable(target, params, request):
     """Look for devices behind a VMD: there is none."""
@@ -223,6 +229,9 @@ def vmd(target, params, request):
     """Look again, or remove one."""
     if request.method == "vmd_rescan":
         return {"count": 0}
+    if not _PCI.fullmatch(params["addr"]):
+        raise errors.CallError(-errno.EINVAL,
+                               "Failed to parse PCI address")
     raise errors.no_device()
 
 

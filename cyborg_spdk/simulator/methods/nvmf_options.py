@@ -61,9 +61,12 @@ def _mask(target, text):
         mask = vhost.parse_mask(
             text.strip(" \t") if type(text) in (str, wire.Number) else "")
     except ValueError:
-        raise errors.invalid_params() from None
-    if any(mask >> core & 1 and core not in target.cores()
-           for core in range(mask.bit_length())):
+        mask = -1
+    if mask < 0 or any(mask >> core & 1 and core not in target.cores()
+                       for core in range(mask.bit_length())):
+        # The one that there was is forgotten.
+        target.options.calls["nvmf_set_config"].pop("poll_groups_mask",
+                                                    None)
         raise errors.invalid_params()
     return f"{mask:x}"
 

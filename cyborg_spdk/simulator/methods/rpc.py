@@ -77,13 +77,11 @@ def start_init(target, params, request):
         try:
             target.process.initialize()
         except cmdline.Exit as exc:
-            if not target.initialized and target.release < 2509:
+            if target.initialized or target.release >= 2509:
+                target.process.end(exc.code)
+            if not target.initialized:
                 raise errors.internal(
                     "framework_initialization failed") from None
-            if not target.initialized:
-                # The connection is closed before the error is sent.
-                raise
-            target.process.end(exc.code)
         return True
 
     target.answer_later(request, finish)

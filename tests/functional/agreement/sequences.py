@@ -305,6 +305,10 @@ class Sequence:
         real, simulated, problems = self.pair.call(text)
         self.session.calls += 1
         self.session.count(text, real)
+        if real is None and 'framework_initialization failed' in json.dumps(
+                simulated):
+            # It ends with or without the answer.
+            simulated, problems = None, []
         if real is None and simulated is None:
             ends = [side.status() for side in (self.pair.real,
                                                self.pair.simulated)]

@@ -29,6 +29,30 @@ def _free_portals(world, params):
         and len(set(map(str, pairs))) == len(pairs)
 
 
+def _roomy(world, params):
+    # With less, or with more caches than there is, what comes later fails.
+    for name, least in (('small_pool_count', 8192),
+                        ('large_pool_count', 1024)):
+        number = params.get(name)
+        if isinstance(number, (int, float)) and (
+                least // 128 <= number < least or number > 2 * least):
+            return False
+    return not any(isinstance(params.get(name), (int, float))
+                   and params[name] > most for name, most in (
+        ('iobuf_small_cache_size', 128), ('iobuf_large_cache_size', 16),
+        ('small_cache_size', 128), ('large_cache_size', 16),
+        ('small_bufsize', 2 ** 16), ('large_bufsize', 2 ** 18),
+        ('bdev_io_pool_size', 2 ** 17), ('task_count', 2 ** 14),
+        ('sequence_count', 2 ** 14), ('buf_count', 2 ** 14),
+        ('pdu_pool_size', 2 ** 17), ('immediate_data_pool_size', 2 ** 17),
+        ('data_out_pool_size', 2 ** 17), ('max_sessions', 2 ** 17)))
+
+
+def _no_service(world, params):
+    # It is taken for one behind the last.
+    return 'svcid' not in str(params.get('discovery_filter'))
+
+
 def _few_namespaces(world, params):
     number = params.get('max_namespaces')
     return not isinstance(number, (int, float)) or number < 2 ** 24
@@ -40,6 +64,11 @@ def _no_zones(world, params):
 
 #: (first release, last release, method, rule that a call must meet).
 RULES = (
+    (0, LAST, 'iobuf_set_options', _roomy),
+    (0, LAST, 'bdev_set_options', _roomy),
+    (0, LAST, 'accel_set_options', _roomy),
+    (0, LAST, 'iscsi_set_options', _roomy),
+    (2605, 2605, 'nvmf_set_config', _no_service),
     # Memory for each of them, and a look at each.
     (0, LAST, 'nvmf_create_subsystem', _few_namespaces),
     # Memory that was never set is read.
