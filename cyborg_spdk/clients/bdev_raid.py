@@ -18,7 +18,7 @@ from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
 
 #: bdev_raid.c, g_raid_level_names, without the short forms. raid5f only
-#: in builds that have it; raid1 since v22.05.
+#: in builds that have it; raid1 since v23.01.
 LEVELS = ('raid0', 'raid1', 'raid5f', 'concat')
 #: raid1.c, raid5f.c: base_bdevs_min.
 MEMBERS_LEAST = {'raid1': 2, 'raid5f': 3}

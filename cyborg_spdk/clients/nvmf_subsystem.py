@@ -253,7 +253,7 @@ class Subsystems(nvmf_namespace.Namespaces):
         """
         validate.text('NQN', nqn, validate.NQN_MAX)
         validate.nqn(host, 'host NQN')
-        # v24.01 and before answer "true" to a host that is there.
+        # v24.05 and before answer "true" to a host that is there.
         method = 'nvmf_subsystem_add_host'
         if host in self._subsystem(nqn, method).hosts:
             if exist_ok:

@@ -60,7 +60,8 @@ def describe(target, bdev):
             info[key] = value
     if release >= 1804:
         info["uuid"] = bdev.uuid
-    if release >= 2409 and bdev.numa_id is not None:
+    if bdev.numa_id is not None and release >= (
+            2409 if bdev.module == "nvme" else 2601):
         info["numa_id"] = bdev.numa_id
     if bdev.md_size and release >= 1904:
         _metadata(release, bdev, info)

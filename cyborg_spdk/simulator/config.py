@@ -182,7 +182,7 @@ def _vhost_scsi(target):
     for controller in _controllers(target, "scsi"):
         params = {"ctrlr": controller.name,
                   "cpumask": controller.cpumask[2:]}
-        if release >= 2309:
+        if release >= 2401:
             params["delay"] = True
         result.append({"method": _name(release,
                                        "vhost_create_scsi_controller"),
@@ -195,7 +195,7 @@ def _vhost_scsi(target):
                     "params": {"ctrlr": controller.name,
                                "scsi_target_num": number,
                                "bdev_name": bdev.name}})
-        if release >= 2309:
+        if release >= 2401:
             result.append({"method": "vhost_start_scsi_controller",
                            "params": {"ctrlr": controller.name}})
         if _coalescing(controller):

@@ -33,7 +33,7 @@ _KEPT = (("prchk_reftag", False, 1904), ("prchk_guard", False, 1904),
          ("ctrlr_loss_timeout_sec", 0, 2201),
          ("reconnect_delay_sec", 0, 2201),
          ("fast_io_fail_timeout_sec", 0, 2201))
-_KEYS = (("psk", 2401), ("dhchap_key", 2409), ("dhchap_ctrlr_key", 2409))
+_KEYS = (("psk", 2309), ("dhchap_key", 2409), ("dhchap_ctrlr_key", 2409))
 _MULTIPATH = {"policy": "active_passive", "selector": "round_robin",
               "min_io": 1}
 # I/O queues that a controller has at most: what its transport gives.
@@ -115,6 +115,9 @@ class Module:
             for subsystem in tgt.subsystems.values()
             if any(self._same(listener.address, address)
                    for listener in subsystem.listeners)]
+        if release < 2110:
+            # Connecting, it does not get to answer itself.
+            raise errors.no_device()
         if not listening:
             # A discovery controller is looked for, another is connected.
             raise errors.system(
@@ -169,6 +172,8 @@ class Module:
         if release >= 2509:
             bdev.preferred = (1, 1, 256, 1, 1)
         if release >= 2405:
+            bdev.domains = (common.SYSTEM,)
+        if release >= 2605:
             bdev.domains = ({"dma_device_type": "DMA"},)
         bdev.specific = lambda: self._facts(controller, nsid)
         bdev.controller = controller
@@ -284,8 +289,9 @@ class Module:
         for key in ("hostaddr", "hostsvcid"):
             if release >= 2405 and given.get(key):
                 params[key] = given[key]
-        if release >= 2409 and given.get("multipath",
-                                         "multipath") == "multipath":
+        default = "multipath" if release >= 2501 else "failover"
+        if release >= 2409 \
+                and given.get("multipath", default) == "multipath":
             params["multipath"] = "multipath"
         if release >= 2601:
             params["fabrics_connect_timeout_us"] = given.get(

@@ -13,7 +13,8 @@
 """Options of a target's parts: what ``*_set_options`` sets.
 
 Defaults, and which options a release has, are data (``data/facts.json``,
-recorded); the nearest recorded release stands for the others.
+recorded); the nearest recorded release stands for the others, with what of
+them is read from SPDK's sources (``between``).
 """
 
 import copy
@@ -43,6 +44,9 @@ class Options:
             if target.release.until(tag):
                 self._replace(facts)
         self._of_program()
+        types = self.facts["notify_get_types"]
+        if target.release >= 2509 and "bdev_resize" not in types:
+            types.append("bdev_resize")
         self.calls = self.facts["config"]
         self._of_release_between()
         self.log_flags = self.facts["log_get_flags"]
@@ -60,6 +64,9 @@ class Options:
     def _of_later_release(self):
         """Take what changed after the nearest recorded release."""
         release = self.target.release
+        own = releases.data("facts")["between"].get(
+            f"v{release.major:02d}.{release.minor:02d}", {})
+        self.facts["config"].update(copy.deepcopy(own))
         for tag, facts in releases.data("facts")["later"].items():
             if release >= releases.Release(tag):
                 self.facts.update(copy.deepcopy(facts))
@@ -78,11 +85,12 @@ class Options:
     def _of_release_between(self):
         """Leave out options that the release does not have yet."""
         for method, options in releases.data("facts")["since"].items():
+            known = self.calls.get(method, {})
             for name, first in options.items():
                 if self.target.release < releases.Release(first):
-                    self.calls[method].pop(name, None)
-            if not self.calls[method]:
-                del self.calls[method]
+                    known.pop(name, None)
+            if not known:
+                self.calls.pop(method, None)
 
     def _of_program(self):
         """Take what is told otherwise by other programs than nvmf_tgt."""
@@ -112,7 +120,7 @@ class Options:
 
         :param method: a key of :attr:`calls`.
         """
-        options = self.calls.setdefault(method, {})
+        options = self.calls.get(method, {})
         for name, value in params.items():
             if isinstance(options.get(name), dict) \
                     and isinstance(value, dict):

@@ -35,6 +35,8 @@ class Module:
 
     def examine(self, bdev):
         """A bdev has appeared."""
+        if 2301 <= self.target.release < 2309:
+            self._compare_names(bdev)
         for raid in list(self.raids.values()):
             for slot in raid.slots:
                 if raid.state == "configuring" and slot.bdev is None \
@@ -43,6 +45,17 @@ class Module:
                         self.configure(raid, slot, bdev)
                     except errors.CallError:
                         continue
+
+    def _compare_names(self, bdev):
+        """End as v23.01 and v23.05 did: raid_bdev_examine() compared with
+        the name of a place that a base bdev had gone from.
+        """
+        for raid in self.raids.values():
+            for slot in raid.slots:
+                if slot.bdev is None and slot.name is None:
+                    self.target.process.crash()
+                if slot.bdev is None and slot.name == bdev.name:
+                    break
 
     def configure(self, raid, slot, bdev):
         """Take a base bdev; go online with the last one.

@@ -20,9 +20,15 @@ import re
 DEFAULT = "v26.05"
 OLDEST = "v18.01"
 
+# From which release on what one release told stands for others, too.
+_RECORDED = ((2601, "v26.05"), (2501, "v25.05"), (2401, "v24.01"),
+             (2301, "v23.05"), (2110, "v22.01"))
+_OLDEST_RECORDED = "v20.10"
+
 # What each recorded build said about itself.
-_COMMITS = {"v22.01": "47737f16b4", "v24.01": "0786843e99",
-            "v26.05": "d519b163cb"}
+_COMMITS = {"v20.10": "e5d26ecc2a", "v22.01": "47737f16b4",
+            "v23.05": "dfebd168c2", "v24.01": "0786843e99",
+            "v25.05": "665a10525b", "v26.05": "d519b163cb"}
 
 
 @functools.cache
@@ -84,10 +90,11 @@ class Release(int):
 
     @property
     def recorded(self):
-        """The nearest release of which traffic was recorded (its tag)."""
-        if self < 2301:
-            return "v22.01"
-        return "v24.01" if self < 2505 else "v26.05"
+        """The nearest release of which facts were recorded (its tag)."""
+        for first, tag in _RECORDED:
+            if self >= first:
+                return tag
+        return _OLDEST_RECORDED
 
     def until(self, last):
         """Tell whether this release is a tag's or an earlier one."""

@@ -44,7 +44,7 @@ class Server:
         self.dispatcher = dispatcher
         self.interval = interval
         self.faults = faults
-        self.drops_late = release >= 2505
+        self.drops_late = release >= 2605
         self.connections = []
         # Places that requests of connections closed for an error hold
         # for ever: SPDK counts them no longer, and waits for them.

@@ -163,7 +163,7 @@ class Vhost(fixture.ClientTests):
     def test_delete_with_targets(self):
         name = self.scsi()
         self.tgt.vhost_scsi_controller_add_target(name, 0, self.malloc())
-        if self.tgt.rpc.version < (24, 1):
+        if self.tgt.rpc.version < (23, 1):
             self.assertFails(exceptions.Busy, [name, 'targets'],
                              self.tgt.vhost_delete_controller, name)
             self.tgt.vhost_scsi_controller_remove_target(name, 0)

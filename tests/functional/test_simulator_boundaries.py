@@ -15,6 +15,8 @@
 Each test names the last release before a change and the first one after.
 """
 
+import signal
+
 from tests.functional.fixtures import simulated
 
 _NQN = 'nqn.2016-06.io.spdk:c1'
@@ -137,69 +139,6 @@ class Members(simulated.Case):
             self.assertEqual(state, reply['state'])
 
 
-class Configuration(simulated.Case):
-    """What ``framework_get_config`` writes."""
-
-    def params(self, release, subsystem, method):
-        """The parameters of the first call of a method."""
-        return next(item['params'] for item in self.target.call(
-            'framework_get_config', name=subsystem)
-            if item['method'] == method)
-
-    def test_order_of_a_subsystem(self):
-        for release, last in (
-                ('v22.05', 'nvmf_subsystem_add_host'),
-                ('v22.09', 'nvmf_subsystem_add_listener')):
-            call = self.start(release)
-            call('nvmf_create_transport', trtype='TCP')
-            call('nvmf_create_subsystem', nqn=_NQN)
-            call('nvmf_subsystem_add_host', nqn=_NQN, host=_HOST)
-            call('nvmf_subsystem_add_listener', nqn=_NQN,
-                 listen_address={**_ADDRESS, 'trsvcid': '0'})
-            self.assertEqual(last, call(
-                'framework_get_config', name='nvmf')[-1]['method'])
-
-    def test_ana_reporting(self):
-        for release, known in (('v21.07', False), ('v21.10', True)):
-            self.start(release)('nvmf_create_subsystem', nqn=_NQN)
-            self.assertEqual(known, 'ana_reporting' in self.params(
-                release, 'nvmf', 'nvmf_create_subsystem'))
-
-    def test_hosts_of_a_namespace(self):
-        for release, known in (('v24.05', False), ('v24.09', True)):
-            call = self.start(release)
-            self.malloc('a')
-            call('nvmf_create_subsystem', nqn=_NQN)
-            call('nvmf_subsystem_add_ns', nqn=_NQN, namespace={
-                'bdev_name': 'a', 'no_auto_visible': True})
-            call('nvmf_ns_add_host', nqn=_NQN, nsid=1, host=_HOST)
-            methods = [item['method'] for item in call(
-                'framework_get_config', name='nvmf')]
-            self.assertEqual(known, 'nvmf_ns_add_host' in methods)
-
-    def test_sizes_of_a_subsystem(self):
-        """In KiB in v26.01 only; before that they were not written."""
-        for release, known in (('v25.09', False), ('v26.01', True),
-                               ('v26.05', False)):
-            self.start(release)('nvmf_create_subsystem', nqn=_NQN)
-            self.assertEqual(known, 'max_discard_size_kib' in self.params(
-                release, 'nvmf', 'nvmf_create_subsystem'), release)
-
-    def test_passthru(self):
-        for release, known in (('v23.05', False), ('v23.09', True)):
-            call = self.start(release)
-            self.malloc('a')
-            call('bdev_passthru_create', name='p', base_bdev_name='a')
-            self.assertEqual(known, 'uuid' in self.params(
-                release, 'bdev', 'bdev_passthru_create'))
-
-    def test_caches_of_bdevs(self):
-        for release, known in (('v23.09', False), ('v24.01', True)):
-            self.start(release)
-            self.assertEqual(known, 'iobuf_small_cache_size' in self.params(
-                release, 'bdev', 'bdev_set_options'))
-
-
 class Refusals(simulated.Case):
     """What is refused, and how."""
 
@@ -272,6 +211,24 @@ class Refusals(simulated.Case):
         self.refused(-19, 'No such device', 'bdev_zone_block_delete',
                      name='x')
 
+    def test_ftl_that_is_not_there(self):
+        for release in ('v22.09', 'v23.01'):
+            self.assertIs(False, self.start(release)('bdev_ftl_delete',
+                                                     name='x'))
+        for release in ('v22.05', 'v23.05'):
+            self.start(release)
+            self.refused(-19, 'No such device', 'bdev_ftl_delete', name='x')
+
+    def test_delay_of_another_bdev(self):
+        params = {'delay_bdev_name': 'a', 'latency_type': 'avg_read',
+                  'latency_us': 1}
+        for release, code, text in (
+                ('v22.01', -32600, 'The requested bdev is not a delay bdev.'),
+                ('v22.05', -32602, 'The requested bdev does not exist.')):
+            self.start(release)
+            self.malloc('a')
+            self.refused(code, text, 'bdev_delay_update_latency', **params)
+
     def test_errors_that_can_be_injected(self):
         for release, known in (('v23.05', False), ('v23.09', True)):
             call = self.start(release)
@@ -300,3 +257,26 @@ class Refusals(simulated.Case):
             else:
                 self.refused(-32602, 'Device or resource busy',
                              'vhost_delete_controller', ctrlr='c')
+
+
+class Endings(simulated.Case):
+    """What ended a target."""
+
+    def offline(self, release):
+        """Make a RAID bdev that lost a base bdev."""
+        call = self.start(release)
+        self.malloc('a', 'b')
+        call('bdev_raid_create', name='r', strip_size_kb=64,
+             raid_level='raid0', base_bdevs=['a', 'b'])
+        call('bdev_malloc_delete', name='b')
+
+    def test_empty_place_of_a_raid(self):
+        """A new bdev's name was compared with none."""
+        params = {'name': 'c', 'num_blocks': 2048, 'block_size': 512}
+        for release in ('v23.01', 'v23.05'):
+            self.offline(release)
+            self.killed(signal.SIGSEGV, 'bdev_malloc_create', **params)
+        for release in ('v22.09', 'v23.09'):
+            self.offline(release)
+            self.assertEqual('c', self.target.call('bdev_malloc_create',
+                                                   **params))

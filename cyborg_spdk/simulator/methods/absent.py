@@ -73,7 +73,7 @@ def ftl_create(target, params, request):
     if target.release < 2004:
         _check_ftl_on_nvme(target, params)
         raise errors.internal(failed + os.strerror(errno.ENODEV))
-    if target.release >= 2605 \
+    if target.release >= 2409 \
             and target.bdevs.find(params["name"]) is not None:
         raise errors.invalid_params(failed + os.strerror(errno.EEXIST))
     old = target.release < 2209
@@ -129,6 +129,11 @@ def _check_old_ftl(target, params):
         raise errors.invalid_params(f"Failed to parse uuid: {uuid}")
 
 
+# Answered "false" from v22.09 on, up to these releases.
+_FTL_FALSE = {"bdev_ftl_delete": 2305, "bdev_ftl_unload": 2305,
+              "bdev_ftl_unmap": 2305, "bdev_ftl_get_stats": 2305}
+
+
 @registry.method("bdev_ftl_delete", "bdev_ftl_unload", "bdev_ftl_unmap",
                  "bdev_ftl_get_stats", "bdev_ftl_get_properties",
                  "bdev_ftl_set_property")
@@ -142,6 +147,9 @@ def ftl(target, params, request):
             return False
         target.bdevs.unregister(bdev, lambda: request.result(True))
         return registry.PENDING
+    if target.release >= 2209 \
+            and target.release < _FTL_FALSE.get(request.method, 0):
+        return False
     raise errors.no_device()
 
 

@@ -81,6 +81,7 @@ def _kept(target, latency):
 @registry.method("bdev_delay_create")
 def create(target, params, request):
     """Put a delay bdev on a bdev, which may come later."""
+    common.old_uuid(target.release, params, 2401)
     latencies = {name: params[name] for name in _LATENCIES}
     if latencies["p99_read_latency"] < latencies["avg_read_latency"] \
             or latencies["p99_write_latency"] \
@@ -112,7 +113,7 @@ def update_latency(target, params, request):
         raise errors.invalid_params("Please specify a valid latency type.")
     bdev = target.bdevs.find(params["delay_bdev_name"])
     if bdev is None or bdev.removing or (
-            bdev.module != "delay" and target.release >= 2301):
+            bdev.module != "delay" and target.release >= 2205):
         raise errors.invalid_params("The requested bdev does not exist.")
     if bdev.module != "delay":
         raise errors.CallError(errors.INVALID_REQUEST,

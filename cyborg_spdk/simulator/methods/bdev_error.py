@@ -82,6 +82,7 @@ def create(target, params, request):
     base = upper.open_base(target, name)
     if base is None and target.release < 1804:
         raise errors.no_device()
+    common.old_uuid(target.release, params, 2401, errors.INVALID_PARAMS)
     given = params.get("uuid")
     module.bases[name] = None if given == bdevs.NIL else given
     if base is not None:

@@ -122,7 +122,7 @@ def get_lvstores(target, params, request):
                 "free_clusters": store.free,
                 "block_size": store.shown_block_size(target.release),
                 "cluster_size": store.cluster}
-        if target.release >= 2405:
+        if target.release >= 2601:
             info["max_growable_size"] = store.max_growable
         reply.append(info)
     return reply

@@ -99,9 +99,10 @@ def attach_controller(target, params, request):
     address.setdefault("adrfam", "IPv4")
     subnqn = params.get("subnqn") or ""
     for other in module.controllers.values():
-        if {**address, "subnqn": subnqn} in other.trids \
-                and (params.get("hostnqn") or module.hostnqn) \
-                == other.hostnqn:
+        # Up to v24.05 another host's connection counted, too.
+        if {**address, "subnqn": subnqn} in other.trids and (
+                target.release < 2409 or other.hostnqn
+                == (params.get("hostnqn") or module.hostnqn)):
             raise errors.exists()
     if not 0 < len(name.encode()) < 512 or not resilient(params):
         raise errors.invalid()

@@ -31,6 +31,8 @@ def health_info(target, params, request):
         params.get("name"))
     if controller is None:
         raise errors.internal("Device not found")
+    if controller.disabled:
+        raise errors.internal("Internal error.")
     reply = {"model_number": controller.subsystem.model,
              "serial_number": controller.subsystem.serial,
              "firmware_revision": target.release.tag[1:6],

@@ -12,6 +12,7 @@
 
 """``bdev_passthru_*`` (``module/bdev/passthru``)."""
 
+from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator.methods import common
 from cyborg_spdk.simulator import registry
 from cyborg_spdk.simulator import upper
@@ -64,6 +65,7 @@ class Module:
 @registry.method("bdev_passthru_create")
 def create(target, params, request):
     """Put a passthru bdev on a bdev, which may come later."""
+    common.old_uuid(target.release, params, 2401, errors.INVALID_PARAMS)
     target.bdevs.modules["passthru"].names.add({
         "name": params["name"], "base": params["base_bdev_name"],
         "uuid": params.get("uuid")})

@@ -18,6 +18,7 @@ import os
 
 from cyborg_spdk.simulator import decode
 from cyborg_spdk.simulator import errors
+from cyborg_spdk.simulator.methods import common
 from cyborg_spdk.simulator import raid as raid_
 from cyborg_spdk.simulator import registry
 
@@ -48,13 +49,7 @@ def create(target, params, request):
         level = "raid0"
     strip = params.get("strip_size_kb", params.get("strip_size", 0))
 
-    if 2305 <= release < 2401 and params.get("uuid") is not None:
-        try:
-            decode.uuid(params["uuid"])
-        except decode.Refused:
-            raise errors.invalid_params(
-                "Failed to parse bdev UUID") from None
-
+    common.old_uuid(release, params, 2401, errors.INVALID_PARAMS)
     if release < 2301:
         if not strip:
             raise errors.CallError(errno.EINVAL,

@@ -24,6 +24,9 @@ from cyborg_spdk.simulator import release as releases
 # list: another module's bdev was refused inside, and answered false.
 _OLD_DELETE = 2205
 
+#: The memory domain of the system's memory (v24.05 to v26.01).
+SYSTEM = {"dma_device_id": "system", "dma_device_type": 1}
+
 
 def name(release, method):
     """The name that a release writes into its configuration."""
@@ -47,14 +50,19 @@ def bad(release, since, number, text):
     return errors.CallError(-number, text)
 
 
-def old_uuid(release, params, since):
-    """Parse a UUID where the decoder took any string."""
+def old_uuid(release, params, since, code=-errno.EINVAL):
+    """Parse a UUID where the decoder took any string.
+
+    :param since: the release whose decoder parses it.
+    :param code: of the error if it is none.
+    :raises errors.CallError: it is none.
+    """
     if release < since and params.get("uuid") is not None:
         try:
             params["uuid"] = decode.uuid(params["uuid"])
         except decode.Refused:
             raise errors.CallError(
-                -errno.EINVAL, "Failed to parse bdev UUID") from None
+                code, "Failed to parse bdev UUID") from None
 
 
 def metadata(bdev, params, interleave):
@@ -71,10 +79,14 @@ def io_types(bdev, release):
     if release >= 2209:
         bdev.io |= {"abort"}
     if release >= 2409:
-        bdev.io |= {"zcopy", "compare", "copy"}
+        bdev.io |= {"zcopy", "copy"}
+    if release >= 2605:
+        bdev.io |= {"compare"}
     if 2305 <= release < 2605:
         bdev.domains = ({"dma_device_id": "SPDK_ACCEL_DMA_DEVICE",
                          "dma_device_type": 2},)
+        if release >= 2405:
+            bdev.domains = (SYSTEM, *bdev.domains)
 
 
 def delete(target, bdev_name, module, request):

@@ -116,9 +116,9 @@ def get_stats(target, params, request):
         if release >= 2301:
             group["completed_nvme_io"] = \
                 target.nvmf.completed if number == 0 else 0
-        # Up to v21.04 TCP has no counters and is left out.
+        # Only a transport with counters was listed up to v21.01.
         group["transports"] = [{"trtype": name} for name in tgt.transports
-                               if release >= 2107]
+                               if release >= 2104]
         groups.append(group)
     reply = {"tick_rate": target.tick_rate, "poll_groups": groups}
     target.answer_later(request, lambda: reply)

@@ -48,3 +48,9 @@ def _cluster_size(value):
     if size % 4096 or size < 2 ** 20:
         raise decode.Refused
     return size
+
+
+for _name in ("decode_mdisk_uuid", "rpc_bdev_ftl_decode_uuid"):
+    decode.DECODERS[_name] = decode.uuid
+decode.DECODERS["decode_conn_sched"] = decode.choice(
+    "roundrobin", "hostip", "transport")

@@ -148,7 +148,7 @@ def thread_get_stats(target, params, request):
         info["busy"] = uptime // 5 if number == 1 else uptime // 1000
         info["idle"] = uptime - info["busy"]
         group = name.startswith("nvmf_tgt_poll_group")
-        active = group and (target.release < 2605 or bool(
+        active = group and (target.release < 2501 or bool(
             any(tgt.transports for tgt in target.nvmf.tgts.values())))
         timed = int(number == 1)
         if target.iscsi and timed:
@@ -178,7 +178,7 @@ def thread_get_pollers(target, params, request):
         info = _thread(number, name)
         info["active_pollers"] = []
         info["timed_pollers"] = []
-        if name.startswith("nvmf_tgt_poll_group") and target.release < 2605:
+        if name.startswith("nvmf_tgt_poll_group") and target.release < 2501:
             info["active_pollers"].append(
                 {"name": "nvmf_poll_group_poll", "id": 1,
                  "state": "waiting", "run_count": runs * 4000,

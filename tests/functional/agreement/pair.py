@@ -123,7 +123,10 @@ class Side:
             return SILENCE
         if line is None:
             return None
-        reply = json.loads(line)
+        try:
+            reply = json.loads(line)
+        except ValueError:
+            return {'malformed': line.decode(errors='replace')}
         reply.pop('jsonrpc', None)
         reply.pop('id', None)
         return reply
