@@ -98,7 +98,8 @@ class Layer:
     def __init__(self, target):
         self.target = target
         self.by_name = {}
-        self.list = []
+        # A dict for the sake of its order: bdevs go from the middle, too.
+        self.list = {}
         self.examiners = []
         self.modules = {}
         self.waiting = set()
@@ -120,7 +121,7 @@ class Layer:
         if self.target.release < 2205:
             # One that is going is listed until it is gone.
             return iter(list(self.list))
-        return (bdev for bdev in self.list if not bdev.removing)
+        return iter([bdev for bdev in self.list if not bdev.removing])
 
     def find(self, name):
         """Find by name or alias; one that is going counts, as in SPDK.
@@ -187,7 +188,7 @@ class Layer:
             raise errors.exists()
         for name in names:
             self.by_name[name] = bdev
-        self.list.append(bdev)
+        self.list[bdev] = None
 
     def _registered(self, bdev):
         """Tell of a new bdev when the present call is through; of several
@@ -300,7 +301,7 @@ class Layer:
             if self.by_name.get(name) is bdev:
                 del self.by_name[name]
         if bdev in self.list:
-            self.list.remove(bdev)
+            del self.list[bdev]
             self.target.notify("bdev_unregister", bdev.name)
 
     @staticmethod

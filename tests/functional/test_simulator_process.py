@@ -411,21 +411,41 @@ class Life(Case):
         self.assertEqual(0, target.stop())
         self.assertEqual(["log"], os.listdir(target.directory))
 
+    def pipeline(self, connection, method, params):
+        """Make a call for each of some parameters, a hundred at a time."""
+        for begin in range(0, len(params), 100):
+            part = params[begin:begin + 100]
+            connection.send(b"".join(json.dumps({
+                "jsonrpc": "2.0", "id": 1, "method": method,
+                "params": item}).encode() for item in part))
+            for _ in part:
+                self.assertIn(b"result", connection.line())
+
     def test_ten_thousand_bdevs(self):
         target = self.target(poll_ms=0)
         connection = self.connect(target)
-        for number in range(10_000):
-            connection.send(json.dumps({
-                "jsonrpc": "2.0", "id": number,
-                "method": "bdev_null_create",
-                "params": {"name": f"N{number}", "num_blocks": 8,
-                           "block_size": 512}}).encode())
-            if number % 100 == 99:
-                for _ in range(100):
-                    self.assertIn(b"result", connection.line())
-        found = target.call("bdev_get_bdevs")
-        self.assertEqual([f"N{number}" for number in range(10_000)],
-                         [bdev["name"] for bdev in found])
+        names = [f"M{number}" for number in range(10_000)]
+        self.pipeline(connection, "bdev_malloc_create", [
+            {"name": name, "num_blocks": 8, "block_size": 512}
+            for name in names])
+        self.pipeline(connection, "bdev_passthru_create", [
+            {"name": f"P{name}", "base_bdev_name": name} for name in names])
+        self.pipeline(connection, "bdev_get_iostat", [
+            {"names": [name]} for name in names])
+        config = os.path.join(self.directory(), "spdk.json")
+        with open(config, "w", encoding="ascii") as file:
+            json.dump({"subsystems": [{
+                "subsystem": "bdev", "config": target.call(
+                    "framework_get_config", name="bdev")}]}, file)
+        again = self.target(poll_ms=0, arguments=["-c", config])
+        self.assertEqual(
+            sorted(names + [f"P{name}" for name in names]),
+            sorted(bdev["name"] for bdev in again.call("bdev_get_bdevs")))
+        for method, prefix in (("bdev_passthru_delete", "P"),
+                               ("bdev_malloc_delete", "")):
+            self.pipeline(connection, method, [
+                {"name": prefix + name} for name in reversed(names)])
+        self.assertEqual([], target.call("bdev_get_bdevs"))
 
     def test_iostat_moves(self):
         target = self.target()

@@ -105,9 +105,8 @@ def get_iostat(target, params, request):
     reset = params.get("reset_mode", "none")
     if per_channel and (names is None or len(names) != 1):
         raise errors.invalid()
-    chosen = list(target.bdevs)
-    if names is not None:
-        chosen = [target.bdevs.get(name) for name in names]
+    chosen = list(target.bdevs) if names is None else [
+        target.bdevs.get(name) for name in names]
     reply = {"tick_rate": target.tick_rate}
     if target.release >= 2001:
         reply["ticks"] = target.ticks()
@@ -115,7 +114,8 @@ def get_iostat(target, params, request):
         reply["name"] = chosen[0].name
         reply["channels"] = []
     else:
-        chosen.sort(key=iostat.hops(target))
+        if len(chosen) > 1:
+            chosen.sort(key=iostat.hops(target))
         reply["bdevs"] = [iostat.describe(target, bdev) for bdev in chosen]
         if target.release < 1907:
             reply = [{"tick_rate": target.tick_rate}, *reply["bdevs"]]
