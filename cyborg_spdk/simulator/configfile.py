@@ -171,7 +171,15 @@ class Loader:
 
         :raises Failed: at the first error that is not to be ignored.
         """
-        for value in self._subsystems():
+        try:
+            subsystems = self._subsystems()
+        except Failed:
+            if self.release >= 2405:
+                # It was to serve these calls alone.
+                self.log.errlog("rpc.c", 210, "spdk_rpc_server_finish",
+                                "No server listening on provided address: ")
+            raise
+        for value in subsystems:
             try:
                 subsystem = decode.obj(value, _SUBSYSTEM)
             except decode.Refused:

@@ -22,7 +22,6 @@ import re
 from cyborg_spdk.simulator import ctext
 
 _MAX_LCORES = 128
-_MAX_CHANNELS = 32
 _SET = r"(?:[0-9]+(?:-[0-9]+)?|\([0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*\))"
 _LCORE = re.compile(rf"({_SET})(?:@({_SET}))?(?:,|\Z)")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -72,6 +71,7 @@ def core_list(text):
     """
     found = []
     first = None
+    text = text.strip(" \t")
     while True:
         text = text.lstrip(" \t")
         number, rest = ctext.leading(text, 10)
@@ -139,8 +139,6 @@ def check(options):
     if options.main_core > 0 and (options.main_core >= _MAX_LCORES or
                                   options.main_core not in options.cores):
         raise Refused
-    if options.mem_channels > _MAX_CHANNELS:
-        raise Refused
     if options.iova_mode not in (None, "pa", "va"):
         raise Refused
     if options.single_file and options.huge_unlink:
@@ -151,4 +149,4 @@ def check(options):
     for word in options.env_context.split():
         name = word[2:].partition("=")[0]
         if word.startswith("--") and name not in _NAMES:
-            raise Refused
+            raise Refused(f"unrecognized option '{word}'")

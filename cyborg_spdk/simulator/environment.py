@@ -45,7 +45,10 @@ def start(process):
         options.cores = _present(cores, options, log) if cores \
             else _cores(options, log)
         eal.check(options)
-    except eal.Refused:
+    except eal.Refused as exc:
+        for text in exc.args * 2:
+            # DPDK reads its options twice.
+            log.raw(f"{process.target.trace_name}: {text}")
         _fail(options, log)
     if options.main_core > 0:
         options.cores.remove(options.main_core)

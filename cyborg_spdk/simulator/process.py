@@ -185,7 +185,8 @@ class Process:
                 raise cmdline.Exit(0)
 
     def _reactors(self):
-        for core in self.options.cores:
+        # The main one begins when the others are on their way.
+        for core in self.options.cores[1:] + self.options.cores[:1]:
             self.log.noticelog("reactor.c", 1008, "reactor_run",
                                f"Reactor started on core {core}")
         try:

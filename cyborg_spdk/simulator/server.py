@@ -28,6 +28,8 @@ from cyborg_spdk.simulator import connection as connections
 
 MAX_CONNECTIONS = 64
 BACKLOG = 512
+# Messages that a thread handles before its pollers have their turn.
+_BATCH = 8
 
 
 class Server:
@@ -54,6 +56,7 @@ class Server:
         self.listener = None
         self.listening = False
         self.messages = collections.deque()
+        self.pollers = []
         self.timers = []
         self.sequence = itertools.count()
         # A signal may clear it before the loop is begun.
@@ -69,6 +72,10 @@ class Server:
         the present poll still does, before the next one.
         """
         self.messages.append((function, args))
+
+    def poll_once(self, function, *args):
+        """Run a function as a poller that has its way at once."""
+        self.pollers.append((function, args))
 
     def later(self, seconds, function, *args):
         """Run a function after a time; returns a handle for cancel()."""
@@ -163,11 +170,19 @@ class Server:
         self.run_messages()
 
     def run_messages(self):
-        """Run messages and due timers until there are none."""
+        """Run messages and due timers until there are none.
+
+        As ``thread_poll()`` in ``lib/thread/thread.c``: a batch of messages,
+        then the pollers, the newest first.
+        """
         while True:
-            while self.messages:
-                function, args = self.messages.popleft()
-                function(*args)
+            while self.messages or self.pollers:
+                for _ in range(min(_BATCH, len(self.messages))):
+                    function, args = self.messages.popleft()
+                    function(*args)
+                pollers, self.pollers = self.pollers, []
+                for function, args in reversed(pollers):
+                    function(*args)
             if not self.timers or self.timers[0][0] > time.monotonic():
                 return
             timer = heapq.heappop(self.timers)
@@ -177,7 +192,7 @@ class Server:
     def _sleep(self):
         """Wait for something to do, then for the next tick."""
         timeout = None
-        if self.dirty or self.messages:
+        if self.dirty or self.messages or self.pollers:
             timeout = self.interval
         while self.timers and self.timers[0][2] is None:
             heapq.heappop(self.timers)

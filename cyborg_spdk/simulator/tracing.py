@@ -104,6 +104,9 @@ def _enable(process):
                     process.log.errlog("app.c", 640, "spdk_app_setup_trace",
                                        line)
                 raise _Wrong
+            if not points:
+                # strtoull() of no text at all.
+                process.crash()
             own = _point_mask(points, text, mask, known, process)
         for group in known.values():
             if int(group["mask"], 16) & mask:

@@ -78,7 +78,7 @@ _VALUES = {
     '--rpc-socket-mode': ('600',), '--logfile': ('log',)}
 
 _NULL = {'method': 'bdev_null_create', 'params': {
-    'name': 'N', 'num_blocks': 8, 'block_size': 512}}
+    'name': 'N', 'num_blocks': 2048, 'block_size': 512}}
 _OPTIONS = {'method': 'bdev_set_options', 'params': {
     'bdev_io_pool_size': 4096, 'bdev_io_cache_size': 16}}
 
@@ -155,6 +155,9 @@ class CommandLines:
     def _option(self):
         name = self.random.choice(list(_VALUES))
         values = _VALUES[name]
+        if name == '--no-huge':
+            # Memory is not simulated: enough for every program.
+            return [name, '-s', '1200']
         if values is None:
             return [name]
         if self.random.random() < 0.04:

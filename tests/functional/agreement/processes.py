@@ -159,8 +159,11 @@ class Life:
         logged = _LOGGED.match(line)
         if logged:
             level, text = logged.groups()
-            if level == 'NOTICE' and not text.startswith(
+            if level not in ('ERROR', 'WARNING') and not text.startswith(
                     ('Total cores', 'Reactor started', 'CPU core locks')):
+                return None
+            if 'uring' in text:
+                # Not every build has this module.
                 return None
             return level, self._neutral(text)
         printed = _PRINTED.match(line)
@@ -221,7 +224,7 @@ class Lives:
         lives = []
         try:
             for command in ([self.program, *arguments],
-                            [*simulator, *arguments, *own]):
+                            [*simulator, *own, *arguments]):
                 lives.append(Life([*wrapper, *command], prepare))
                 lives[-1].name = self.app
             return [self._seen(life, act) for life in lives]

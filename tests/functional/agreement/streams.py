@@ -12,6 +12,7 @@
 
 """Bytes on connections of their own: what comes back, and how they end."""
 
+import collections
 import fcntl
 import select
 import struct
@@ -89,9 +90,12 @@ def play(side, plan):
     """Do what :meth:`Streams.plan` says.
 
     :returns: list of (number of the connection, what came back, ``"eof"``,
-        ``"reset"`` or ``"open"``), for those that were not left.
+        ``"reset"`` or ``"open"``), for those that were not left; of what was
+        sent in pieces, one may or may not reach a target that is closing:
+        no difference is made between ``"eof"`` and ``"reset"`` then.
     """
     connections = {}
+    pieces = collections.Counter(number for number, data in plan if data)
     try:
         for number, data in plan:
             if number not in connections:
@@ -105,7 +109,7 @@ def play(side, plan):
             else:
                 connection.send(data)
                 _taken(connection)
-        return [(number, *_end(connection))
+        return [(number, *_end(connection, pieces[number] > 1))
                 for number, connection in sorted(connections.items())]
     finally:
         for connection in connections.values():
@@ -130,11 +134,12 @@ def _taken(connection):
             return
 
 
-def _end(connection):
+def _end(connection, several):
     try:
-        return connection.end()
+        data, end = connection.end()
     except TimeoutError:
         return connection.buffer, 'open'
+    return data, 'closed' if several else end
 
 
 def crowd(side, random):

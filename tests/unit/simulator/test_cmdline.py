@@ -112,7 +112,7 @@ class Cores(unittest.TestCase):
 
     def test_lists(self):
         self.check(eal.core_list, ("0", [0]), ("0,2-4", [0, 2, 3, 4]),
-                   ("1,0,1", [0, 1]), (" 0 - 1", [0, 1]), ("0,,1", [0, 1]),
+                   ("1,0,1", [0, 1]), (" 0 ", [0]), ("0,,1", [0, 1]),
                    ("5-3", None), ("a", None), ("", None), ("0-", None),
                    ("0,", None), ("-1", None))
 
