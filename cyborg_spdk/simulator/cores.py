@@ -18,6 +18,7 @@ import struct
 
 from cyborg_spdk.simulator import cmdline
 
+_CHECKED = 2505
 _PATH = "/var/tmp/spdk_cpu_lock_{:03d}"  # noqa: S108
 
 
@@ -48,6 +49,24 @@ class Locks:
                 "app.c", 986, "spdk_app_start",
                 "Unable to acquire lock on assigned core mask - exiting.")
             raise cmdline.Exit(1)
+
+    def never_started(self):
+        """What the end of a program does that came to no locks.
+
+        Before v25.05 it takes all cores for locked, and another's file for
+        its own.
+        """
+        if not 2301 <= self.options.release < _CHECKED:
+            return
+        try:
+            if self.options.hugepages != "honour":
+                raise FileNotFoundError
+            os.unlink(_PATH.format(0))
+        except FileNotFoundError:
+            text = "unlink lock fd for core 0, errno: 2"
+        else:
+            text = "close lock fd for core 1, errno: 9"
+        self.log.errlog("app.c", 700, "unclaim_cpu_cores", f"Failed to {text}")
 
     def claim(self):
         """Lock the cores.

@@ -99,7 +99,11 @@ class Process:
                        "started.")
             raise cmdline.Exit(FAILED)
         configfile.check_old(self)
-        environment.start(self)
+        try:
+            environment.start(self)
+        except cmdline.Exit:
+            self.cores.never_started()
+            raise
         self.cores.start()
         log.noticelog("app.c", 1022, "spdk_app_start",
                       f"Total cores available: {len(options.cores)}")

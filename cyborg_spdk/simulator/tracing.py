@@ -27,7 +27,13 @@ MASK = "_mask"
 
 
 class _Wrong(Exception):
-    """``-e`` is not understood."""
+    """``-e`` is not understood.
+
+    :ivar single: whether single points of a group are meant; before v22.09
+        it was not noticed then that something was wrong.
+    """
+
+    single = False
 
 
 def name(target):
@@ -69,12 +75,15 @@ def start(process):
         return
     try:
         _enable(process)
-    except _Wrong:
-        process.log.errlog("app.c", 700, "spdk_app_setup_trace",
-                           f"invalid tpoint mask {options.trace_groups}")
+    except _Wrong as exc:
+        if options.release >= 2209 or not exc.single:
+            process.log.errlog(
+                "app.c", 700, "spdk_app_setup_trace",
+                f"invalid tpoint mask {options.trace_groups}")
         if options.release >= 2209:
             raise cmdline.Exit(1) from None
-        return
+        if not exc.single:
+            return
     process.log.noticelog(
         "app.c", 705, "spdk_app_setup_trace",
         f"Tracepoint Group Mask {options.trace_groups} specified.")
@@ -93,24 +102,31 @@ def _file(path):
 def _enable(process):
     known = groups(process.target)
     for word in filter(None, process.options.trace_groups.split(",")):
-        text, single, points = word.partition(":")
-        mask = _group_mask(text, known)
-        own = _ALL
-        if single:
-            if not mask or mask & (mask - 1):
-                for line in (f"Tpoint group mask: {text} contains multiple "
-                             "tpoint groups.", "This is not supported, to "
-                             "prevent from activating tpoints by mistake."):
-                    process.log.errlog("app.c", 640, "spdk_app_setup_trace",
-                                       line)
-                raise _Wrong
-            if not points:
-                # strtoull() of no text at all.
-                process.crash()
-            own = _point_mask(points, text, mask, known, process)
-        for group in known.values():
-            if int(group["mask"], 16) & mask:
-                switch(group, int(group.get("tpoint_mask", "0"), 16) | own)
+        try:
+            _switch_on(process, known, *word.partition(":"))
+        except _Wrong as exc:
+            exc.single = ":" in word
+            raise
+
+
+def _switch_on(process, known, text, single, points):
+    mask = _group_mask(text, known)
+    own = _ALL
+    if single:
+        if not mask or mask & (mask - 1):
+            for line in (f"Tpoint group mask: {text} contains multiple "
+                         "tpoint groups.", "This is not supported, to "
+                         "prevent from activating tpoints by mistake."):
+                process.log.errlog("app.c", 640, "spdk_app_setup_trace",
+                                   line)
+            raise _Wrong
+        if not points:
+            # strtoull() of no text at all.
+            process.crash()
+        own = _point_mask(points, text, mask, known, process)
+    for group in known.values():
+        if int(group["mask"], 16) & mask:
+            switch(group, int(group.get("tpoint_mask", "0"), 16) | own)
 
 
 def _group_mask(text, known):

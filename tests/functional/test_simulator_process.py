@@ -84,6 +84,15 @@ class Start(Case):
                 (["-m", "zz"], 1, "Invalid core mask 'zz'"),
                 (["-m", "0"], 1, "Invalid core mask '0'"),
                 (["-m", "[900]"], 1, "EAL: lcore 900 unavailable"),
+                (["-m", "0", "--spdk-version", "v24.01"], 1,
+                 "Failed to unlink lock fd for core 0, errno: 2"),
+                (["-p", "7"], 1, "Failed to initialize DPDK"),
+                (["--env-context", "--bogus"], 1,
+                 "nvmf: unrecognized option '--bogus'"),
+                (["--no-rpc-server", "--wait-for-rpc"], 1,
+                 "Cannot use '--wait-for-rpc' if no RPC server"),
+                (["-e", "nosuch"], 1, "invalid tpoint mask nosuch"),
+                (["-e", "bdev:"], -signal.SIGSEGV, "cores available: 1"),
                 (["--no-huge"], 1, "Disabling hugepages requires"),
                 (["--no-huge", "-s", "64", "--iova-mode=pa"], 1, "pa"),
                 (["-r", missing], 234, "Cannot open lock file"),
@@ -245,6 +254,7 @@ class Configuration(Case):
         bad = ("bdev_null_create", {"name": "N", "block_size": 512})
         for text, status, line in (
                 ("", 234, "JSON data cannot be empty"),
+                ("", 234, "No server listening on provided address: "),
                 ("hello", 234, "Parsing JSON configuration failed (-1)"),
                 ('{"subsystems": [', 234,
                  "Parsing JSON configuration failed (-2)"),

@@ -244,6 +244,14 @@ class Recorded:
         connections[5].close()
         self.assertEqual(999, json.loads(late.line())["id"])
 
+    def test_pollers_take_turns_backwards(self):
+        connection = self.connect()
+        connection.send(b"".join(
+            b'{"id":%d,"method":"bdev_wait_for_examine"}' % number
+            for number in range(3)))
+        self.assertEqual([2, 1, 0], [json.loads(connection.line())["id"]
+                                     for _ in range(3)])
+
     def test_places_that_are_lost(self):
         # A connection closed for an error keeps its place for ever, if
         # something was still being worked at.

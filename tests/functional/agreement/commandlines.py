@@ -239,9 +239,11 @@ PLACES = {function.__name__: function for function in (
     _stale, _served, _plain, _directory, _dangling, _locked, _old_lock,
     _lock_directory, _claimed_core)}
 
+#: Signals, in the order in which they are sent; the last one ends it.
 SIGNALS = tuple(
     (number, *again)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP,
                    signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT,
                    signal.SIGPIPE, signal.SIGALRM, signal.SIGKILL)
-    for again in ((), (signal.SIGTERM,)))
+    for again in ((), (signal.SIGTERM,))
+    if again or number != signal.SIGPIPE)
