@@ -319,3 +319,14 @@ class Behaviour(simulated.Case):
         self.refused(-32602, "Invalid parameters",
                      "iscsi_create_portal_group", tag=2,
                      portals=[{"host": "::1", "port": "3269"}])
+
+    def test_decoupled_from_what_stands_on_a_bdev(self):
+        """The bdev is looked for among the volumes."""
+        call = self.start("v26.05")
+        self.malloc("a", "b", blocks=65536)
+        call("bdev_lvol_create_lvstore", bdev_name="a", lvs_name="s")
+        call("bdev_lvol_clone_bdev", bdev="b", lvs_name="s",
+             clone_name="c")
+        call("bdev_lvol_snapshot", lvol_name="s/c", snapshot_name="p")
+        self.refused(-32602, "No such file or directory",
+                     "bdev_lvol_decouple_parent", name="s/c")

@@ -238,6 +238,9 @@ def inflate(target, params, request):
         if needed > volume.store.free:
             raise lvol_store.failed(errno.ENOSPC)
         volume.allocated += needed
+        if not every and volume.parent.external is not None:
+            # Looked for among the volumes (bs_inflate_blob_done()).
+            raise lvol_store.failed(errno.ENOENT)
         volume.thin = volume.thin and not every
         volume.parent = None if every else volume.parent.parent
         layer.stand_alone(volume)
