@@ -100,7 +100,8 @@ class Module:
         bdev.openers.append(slot.opener)
         if raid.state == "online":
             options = self.target.options.calls["bdev_raid_set_options"]
-            raid.rebuild(slot, options["process_max_bandwidth_mb_sec"])
+            raid.rebuild(slot, options.get("process_max_bandwidth_mb_sec",
+                                           0))
             raid.bdev.domains = self._domains(raid)
         elif raid.state == "configuring" \
                 and raid.discovered == len(raid.slots):
