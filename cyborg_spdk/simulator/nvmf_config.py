@@ -15,6 +15,11 @@
 from cyborg_spdk.simulator.methods import common
 
 
+# What up to v20.10 was written of a transport behind what all have.
+_NOT_YET = {"c2h_success": 2010, "sock_priority": 2010,
+            "abort_timeout_sec": 2007}
+
+
 def calls(target):
     """Write them; lists within the list may run together."""
     layer = target.nvmf
@@ -28,7 +33,9 @@ def calls(target):
         for trtype, given in tgt.transports.items():
             names = list(given)
             if target.release < 2101:
-                names = names[:names.index("max_aq_depth") + 1]
+                names = names[:names.index("max_aq_depth") + 1] + [
+                    name for name, since in _NOT_YET.items()
+                    if target.release >= since and name in given]
             result.append({"method": "nvmf_create_transport",
                            "params": {"trtype": trtype, **{
                                name: given[name] for name in names}}})
@@ -116,7 +123,7 @@ def _namespaces(target, subsystem):
         if namespace.eui64.strip("0"):
             params["eui64"] = namespace.eui64
         params["uuid"] = namespace.uuid
-        if subsystem.ana_reporting:
+        if subsystem.ana_reporting and target.release >= 2110:
             params["anagrpid"] = namespace.anagrpid
         if target.release >= 2405:
             params["no_auto_visible"] = namespace.no_auto_visible

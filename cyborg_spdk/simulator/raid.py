@@ -99,11 +99,17 @@ class Raid:
     def facts(self, release):
         """``driver_specific`` and what ``bdev_raid_get_bdevs`` shows."""
         facts = {}
+        if release < 2104:
+            # In blocks, known when the base bdevs are.
+            facts["strip_size"] = 0 if self.bdev is None else \
+                self.strip * 1024 // self.bdev.block_size
         if release < 2401:
-            facts["strip_size_kb"] = self.strip
+            if release >= 1904:
+                facts["strip_size_kb"] = self.strip
             facts["state"] = self.state if release >= 2301 \
                 else _STATE_NUMBER[self.state]
-            facts["raid_level"] = self.level
+            # There is but one that has a number.
+            facts["raid_level"] = self.level if release >= 2001 else 0
             if release < 2301:
                 facts["destruct_called"] = int(self.destructed)
             facts["num_base_bdevs"] = len(self.slots)

@@ -24,6 +24,7 @@ from cyborg_spdk.simulator import psk as psks
 from cyborg_spdk.simulator import registry
 
 _ADRFAM = {"ipv4": "IPv4", "ipv6": "IPv6"}
+_PATH = ("trtype", "traddr", "adrfam", "trsvcid", "subnqn")
 
 
 def module_of(target):
@@ -179,6 +180,11 @@ def _parsed(params):
 def detach_controller(target, params, request):
     """Detach a controller, or one of its paths."""
     module = module_of(target)
+    given = [params.get(key) is not None for key in _PATH]
+    if 2010 <= target.release < 2110 and any(given) and not all(given):
+        raise errors.invalid_params(
+            "trtype, traddr, adrfam, trsvcid, subnqn must all be provided "
+            "together or not at all.")
     if target.release >= 2201:
         _parsed(params)
     controller = module.controllers.get(params["name"])
@@ -189,7 +195,7 @@ def detach_controller(target, params, request):
     paths = [trid for trid in controller.trids if all(
         params.get(key) is None
         or params[key].lower() == trid.get(key, "").lower()
-        for key in ("trtype", "traddr", "adrfam", "trsvcid", "subnqn"))]
+        for key in _PATH)]
     if not paths:
         raise errors.system(errno.ENXIO)
     if len(paths) < len(controller.trids):

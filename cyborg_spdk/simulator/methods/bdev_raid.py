@@ -47,7 +47,10 @@ def create(target, params, request):
     level = {"0": "raid0", "1": "raid1", "5f": "raid5f"}.get(level, level)
     if release < 2001 and level == 0:       # a number until v19.10
         level = "raid0"
-    strip = params.get("strip_size_kb", params.get("strip_size", 0))
+    strip = params.get("strip_size_kb", 0) or params.get("strip_size", 0)
+    if params.get("strip_size_kb") and params.get("strip_size"):
+        raise errors.invalid_params(
+            "please use only one strip size option")
 
     common.old_uuid(release, params, 2401, errors.INVALID_PARAMS)
     if release < 2301:

@@ -130,7 +130,7 @@ def _namespace(release, subsystem, namespace):
         info["eui64"] = namespace.eui64
     if release >= 1804:
         info["uuid"] = namespace.uuid
-    if subsystem.ana_reporting:
+    if subsystem.ana_reporting and release >= 2110:
         info["anagrpid"] = namespace.anagrpid
     return info
 

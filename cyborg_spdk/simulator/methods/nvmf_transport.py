@@ -107,6 +107,23 @@ def transport_id(given, target):
     return address
 
 
+@registry.method("nvmf_subsystem_set_options")
+def set_subsystem_options(target, params, request):
+    """Refuse: no transport that is built has options for a subsystem
+    (v20.10).
+    """
+    tgt = subsystems.find_tgt(target, params, "Unable to find target "
+                              + (params.get("tgt_name") or "(null)"))
+    nqn, trtype = params["nqn"], params["trtype"]
+    if nqn not in tgt.subsystems:
+        raise errors.invalid_params(
+            f"Unable to find subsystem with NQN {nqn}")
+    if trtype.upper() not in tgt.transports:
+        raise errors.invalid_params(
+            f"Unable to find transport with trtype {trtype}")
+    raise errors.invalid_params("Unable to find transport ops")
+
+
 @registry.method("nvmf_subsystem_add_listener")
 def add_listener(target, params, request):
     """Listen on an address for a subsystem."""

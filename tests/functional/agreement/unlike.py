@@ -62,6 +62,15 @@ def _no_zones(world, params):
     return params.get('base_bdev') not in world.zoned
 
 
+def _unknown_base(world, params):
+    return all(params.get(name) not in world.blocks
+               for name in ('base_bdev', 'cache'))
+
+
+def _never(world, params):
+    return False
+
+
 #: (first release, last release, method, rule that a call must meet).
 RULES = (
     (0, LAST, 'iobuf_set_options', _roomy),
@@ -74,6 +83,9 @@ RULES = (
     # Memory that was never set is read.
     (2601, LAST, 'iscsi_create_portal_group', _free_portals),
     (0, 2205, 'bdev_ftl_create', _no_zones),
+    (0, 2110, 'bdev_ftl_create', _unknown_base),
+    # Its configuration is no JSON: a brace is missing.
+    (0, 2110, 'bdev_delay_create', _never),
 )
 
 
