@@ -81,7 +81,7 @@ class Module:
             layer.release(bdev)
             raise errors.invalid()
         offset = _SUPERBLOCK // bdev.block_size if raid.superblock else 0
-        if offset >= bdev.num_blocks or any(
+        if (offset >= bdev.num_blocks and release >= 2401) or any(
                 (other.block_size, other.md_size, other.dif_type)
                 != (bdev.block_size, bdev.md_size, bdev.dif_type)
                 for other in others):

@@ -104,3 +104,15 @@ class Answers(simulated.Case):
                                               impl_name='posix'))
         written = call('framework_get_config', name='sock')[0]['params']
         self.assertNotIn('enable_quickack', written)
+
+    def test_split_of_a_claimed_bdev(self):
+        """Kept up to v21.01, though refused."""
+        for release, again in (('v20.10', 'File exists'),
+                               ('v21.04', 'Cannot allocate memory')):
+            call = self.start(release)
+            self.malloc('a')
+            call('bdev_passthru_create', name='p', base_bdev_name='a')
+            for text in ('Cannot allocate memory', again):
+                self.refused(-32602, "Failed to create 2 split bdevs from "
+                             f"'a': {text}", 'bdev_split_create',
+                             base_bdev='a', split_count=2)

@@ -137,7 +137,7 @@ def create(target, params, request):
     try:
         module.make(base, name)
     except errors.CallError as exc:
-        if target.release >= 2010:
+        if target.release >= 2104:
             del module.bases[name]
         elif exc.code == -errno.ENOMEM:
             # Opened, as without a part.
