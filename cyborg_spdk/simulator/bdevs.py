@@ -41,6 +41,7 @@ class Bdev:
     :ivar claim: (claim type, claiming module), or None.
     :ivar openers: functions that are told when the bdev goes.
     :ivar holders: who else keeps it from going.
+    :ivar stuck: whether a channel is kept for ever: it is never destroyed.
     :ivar watched: whether its own module has it open, too.
     """
 
@@ -85,6 +86,7 @@ class Bdev:
         self.gone = None
         self.closing = False
         self.watched = False
+        self.stuck = False
 
     @property
     def size(self):
@@ -306,6 +308,8 @@ class Layer:
 
     @staticmethod
     def _destroy(bdev):
+        if bdev.stuck:
+            return
         if bdev.on_destroy:
             bdev.on_destroy(bdev)
         if bdev.gone:

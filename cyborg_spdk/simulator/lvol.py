@@ -29,6 +29,7 @@ class Layer:
     def __init__(self, target):
         self.target = target
         self.stores = []
+        self.lost = set()
 
     def find(self, given_uuid, name):
         """Find a store by its UUID or its name, not by both.
@@ -43,6 +44,11 @@ class Layer:
             if given_uuid is not None and store.uuid == given_uuid.lower():
                 return store
         raise errors.no_device()
+
+    def taken(self, name):
+        """Tell whether a store has a name."""
+        return name in self.lost or any(
+            store.name == name for store in self.stores)
 
     def create_store(self, base, name, cluster, *layout):
         """Make a store on a bdev.
@@ -63,7 +69,7 @@ class Layer:
         if release >= 2301 and (size < base.block_size or (
                 release >= 2505 and size % base.block_size)):
             raise errors.invalid()
-        if any(store.name == name for store in self.stores):
+        if self.taken(name):
             raise errors.exists()
         if size < base.block_size and not old:
             raise lvol_store.failed(errno.EINVAL)
@@ -81,7 +87,11 @@ class Layer:
         if store.total < 0:
             raise lvol_store.failed(errno.ENOMEM)
         if shared and base.openers:
-            # That kind of claim allows no other writer.
+            # That kind of claim allows no other writer. What was made till
+            # then stays, with its name and its channel of the bdev
+            # (_vbdev_lvs_create_cb()).
+            self.lost.add(name)
+            base.channel = base.stuck = True
             raise lvol_store.failed(errno.EPERM)
         if lvol_store.unfit(base):
             raise lvol_store.failed(lvol_store.unfit(base))

@@ -168,14 +168,14 @@ class Layer:
         controller.bdev = bdev
         controller.opener = lambda _bdev: self.detach(controller)
         bdev.openers.append(controller.opener)
-        bdev.channel = 2007 <= self.target.release < 2309
+        bdev.channel = bdev.stuck or 2007 <= self.target.release < 2309
 
     def detach(self, controller):
         """Close the bdev of a block controller."""
         bdev, controller.bdev = controller.bdev, None
         if bdev is not None:
             bdev.openers.remove(controller.opener)
-            bdev.channel = False
+            bdev.channel = bdev.stuck
             self.target.bdevs.closed(bdev)
 
     def add_target(self, controller, number, bdev):

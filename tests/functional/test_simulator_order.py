@@ -105,3 +105,15 @@ class Ends(releases.Base):
         self.malloc("a")
         self.refused(-32603, "Failed to create FTL bdev: Cannot allocate "
                      "memory", "bdev_ftl_create", name="f", base_bdev="a")
+
+    def test_store_that_could_not_claim(self):
+        """From v23.05 on its name and its channel are lost."""
+        call = self.start("v24.01", "vhost")
+        self.malloc("a", "b", blocks=65536)
+        call("vhost_create_blk_controller", ctrlr="c", dev_name="a")
+        self.refused(-32602, "Operation not permitted",
+                     "bdev_lvol_create_lvstore", bdev_name="a", lvs_name="s")
+        self.refused(-32603, "Bad address", "bdev_get_histogram", name="a")
+        self.refused(-17, "File exists", "bdev_lvol_create_lvstore",
+                     bdev_name="b", lvs_name="s")
+        self.assertEqual(call("bdev_lvol_get_lvstores"), [])

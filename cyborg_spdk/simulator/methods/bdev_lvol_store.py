@@ -84,7 +84,7 @@ def rename_lvstore(target, params, request):
 
     def rename():
         if new != old:
-            if any(other.name == new for other in layer.stores):
+            if layer.taken(new):
                 raise lvol_store.failed(errno.EEXIST)
             store.name = new
             for volume in store.lvols:
