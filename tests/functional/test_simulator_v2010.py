@@ -12,6 +12,8 @@
 
 """Answers of real v20.10 targets, and until when they were given."""
 
+import signal
+
 from tests.functional.fixtures import simulated
 
 _NQN = 'nqn.2016-06.io.spdk:c1'
@@ -116,3 +118,20 @@ class Answers(simulated.Case):
                 self.refused(-32602, "Failed to create 2 split bdevs from "
                              f"'a': {text}", 'bdev_split_create',
                              base_bdev='a', split_count=2)
+
+    def test_listener_that_is_not_there(self):
+        """To remove it ended v20.10 and v21.01."""
+        params = {'nqn': _NQN, 'listen_address': {
+            'trtype': 'TCP', 'adrfam': 'IPv4', 'traddr': '127.0.0.1',
+            'trsvcid': '4420'}}
+        for release, ends in (('v20.10', True), ('v21.01', True),
+                              ('v21.04', False)):
+            call = self.start(release)
+            call('nvmf_create_transport', trtype='TCP')
+            call('nvmf_create_subsystem', nqn=_NQN)
+            if ends:
+                self.killed(signal.SIGSEGV,
+                            'nvmf_subsystem_remove_listener', **params)
+            else:
+                self.refused(-32602, 'Invalid parameters',
+                             'nvmf_subsystem_remove_listener', **params)

@@ -193,6 +193,12 @@ def remove_listener(target, params, request):
     def remove():
         listener = subsystem.find_listener(address)
         if listener is None:
+            if 2010 <= target.release < 2104 and not any(
+                    other.find_listener(address)
+                    for other in tgt.subsystems.values()):
+                # Answered twice: by nvmf_rpc_listen_paused() and, since
+                # the transport does not listen there either, once more.
+                target.process.crash()
             raise errors.invalid_params()
         subsystem.listeners.remove(listener)
         return True
