@@ -96,20 +96,30 @@ class Raid:
             "progress": {"blocks": done,
                          "percent": 100 * done // self.bdev.num_blocks}}}
 
+    @property
+    def strip_blocks(self):
+        """Blocks of a strip; 0 while the base bdevs are not known."""
+        if self.bdev is None:
+            return 0
+        return self.strip * 1024 // self.bdev.block_size
+
+    def shown_level(self, release):
+        """The level as it is told: up to v19.10 by its number, and there
+        was but one.
+        """
+        return self.level if release >= 2001 else 0
+
     def facts(self, release):
         """``driver_specific`` and what ``bdev_raid_get_bdevs`` shows."""
         facts = {}
         if release < 2104:
-            # In blocks, known when the base bdevs are.
-            facts["strip_size"] = 0 if self.bdev is None else \
-                self.strip * 1024 // self.bdev.block_size
+            facts["strip_size"] = self.strip_blocks
         if release < 2401:
             if release >= 1904:
                 facts["strip_size_kb"] = self.strip
             facts["state"] = self.state if release >= 2301 \
                 else _STATE_NUMBER[self.state]
-            # There is but one that has a number.
-            facts["raid_level"] = self.level if release >= 2001 else 0
+            facts["raid_level"] = self.shown_level(release)
             if release < 2301:
                 facts["destruct_called"] = int(self.destructed)
             facts["num_base_bdevs"] = len(self.slots)

@@ -190,6 +190,10 @@ class Module:
         raid.state = "online"
 
     def _io(self, raid):
+        if self.target.release < 1904:
+            # Whatever its base bdevs can.
+            old = {"read", "write", "flush"}
+            return old | {"reset"} if self.target.release >= 1810 else old
         io = {"read", "write", "reset", "write_zeroes"}
         if all("write_zeroes" not in slot.bdev.io for slot in raid.slots):
             io.discard("write_zeroes")
@@ -282,9 +286,12 @@ class Module:
         params = {"name": raid.name}
         if release >= 2401:
             params["uuid"] = raid.uuid
-        if raid.strip or release < 2405:
+        if release < 2010:
+            params["strip_size"] = raid.strip if release >= 1904 \
+                else raid.strip_blocks
+        elif raid.strip or release < 2405:
             params["strip_size_kb"] = raid.strip
-        params["raid_level"] = raid.level
+        params["raid_level"] = raid.shown_level(release)
         if 2401 <= release < 2405:
             params["superblock"] = False
         if release < 2405:

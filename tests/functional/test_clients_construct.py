@@ -104,8 +104,7 @@ class Construct(fixture.ClientTests):
             'a port in use first': {'listen': [busy, where]},
             'a port in use last': {'listen': [where, busy]},
         }
-        if not self.target.simulated and \
-                not self.has('nvmf_create_transport'):
+        if not self.has('nvmf_create_transport'):
             # v18.01 lets a bdev be a namespace as often as one likes.
             del cases['a bdev twice']
         for name, change in cases.items():

@@ -84,7 +84,7 @@ class Agreement(unittest.TestCase):
         self.assertGreater(compared, 0)
 
     def _streams(self, pair, source, end):
-        made = streams.Streams(source, pair.release)
+        made = streams.Streams(source, pair.release, pair.methods)
         for number in range(60):
             if time.monotonic() > end:
                 return number

@@ -65,6 +65,7 @@ class World:
         self.uuids = []
         self.stores = []
         self.zoned = []
+        self.delayed = False
         self.portals = []
 
     def learn(self, bdevs):
@@ -74,6 +75,8 @@ class World:
                        for name in (bdev['name'], *bdev['aliases'])}
         self.zoned = [name for bdev in bdevs if bdev.get('zoned')
                       for name in (bdev['name'], *bdev['aliases'])]
+        self.delayed = any('delay' in bdev['driver_specific']
+                           for bdev in bdevs)
         self.uuids = [bdev['uuid'] for bdev in bdevs if 'uuid' in bdev]
         self.lvols = [bdev['name'] for bdev in bdevs
                       if 'lvol' in bdev['driver_specific']]
@@ -242,6 +245,23 @@ def _small_target(world, params):
         or most < 2 ** 20)
 
 
+def _known_luns(world, params):
+    # Written behind the end of an array.
+    numbers = [lun.get('lun_id') for lun in params.get('luns') or ()
+               if isinstance(lun, dict)] \
+        if isinstance(params.get('luns'), list) else []
+    numbers += params.get('lun_ids') \
+        if isinstance(params.get('lun_ids'), list) else []
+    return world.release >= 2110 or all(
+        isinstance(number, int) and 0 <= number < 64 for number in numbers)
+
+
+def _divided(world, params):
+    # Numbers of buffers are divided by it.
+    return world.release >= 2201 or (params.get('io_unit_size') != 0
+                                     and params.get('max_io_size') != 0)
+
+
 #: method -> rules that a call must meet, or a real target dies of it.
 HARMFUL = {
     'bdev_passthru_create': (_free_name,),
@@ -249,11 +269,13 @@ HARMFUL = {
     'bdev_malloc_create': (_fits, lambda world, params: _has_blocks(
         world, params) or not params.get('md_size')),
     # Frees what it never set.
-    'bdev_nvme_apply_firmware': (lambda world, params: world.release >= 1804
+    'bdev_nvme_apply_firmware': (lambda world, params: world.release >= 2001
                                  or not params,),
     'bdev_split_create': (_divisible,),
     'bdev_raid_add_base_bdev': (_beneath,),
     'bdev_lvol_set_parent': (_no_snapshot,),
+    'iscsi_create_target_node': (_known_luns,),
+    'nvmf_create_transport': (_divided,),
     'nvmf_subsystem_add_listener': (_complete_address,),
     'nvmf_subsystem_remove_listener': (_complete_address,),
     'nvmf_subsystem_listener_set_ana_state': (_complete_address,),

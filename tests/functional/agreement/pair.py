@@ -114,7 +114,8 @@ class Side:
 
         :param text: the request as JSON text.
         :returns: the reply without what only repeats the request; None
-            if the connection is closed, :data:`SILENCE` if nothing comes.
+            if the connection is closed, :data:`SILENCE` if nothing comes,
+            ``malformed`` and its text if it is no JSON.
         """
         self.connection.send(text.encode())
         try:

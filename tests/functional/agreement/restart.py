@@ -19,6 +19,7 @@ import os
 from tests.functional.agreement import pair as pairs
 from tests.functional.agreement import sequences
 from tests.functional.agreement import spoilt
+from tests.functional.agreement import unlike
 
 FILE = 'config.json'
 
@@ -63,6 +64,9 @@ class Restart(sequences.Sequence):
         batches = self.world.release >= 2605
         for item in self.ask('framework_get_subsystems')['result']:
             params = {'name': item['subsystem']}
+            if not unlike.allowed(self.world, 'framework_get_config',
+                                  params):
+                return None
             if batches:
                 params['with_batches'] = True
             reply = self.ask('framework_get_config', **params)

@@ -21,6 +21,7 @@ import time
 
 from tests.functional.agreement import calls
 from tests.functional.agreement import pair as pairs
+from tests.functional.agreement import unlike
 
 #: Methods that are called more often than others, by their beginning.
 _THEMES = {
@@ -289,7 +290,8 @@ class Sequence:
         """
         for method, params in requests:
             called = self.world.called.get(method)
-            if called in self.world.methods:
+            if called in self.world.methods \
+                    and unlike.allowed(self.world, method, params):
                 body = {'jsonrpc': '2.0', 'id': 1, 'method': called}
                 if params:
                     body['params'] = params

@@ -18,6 +18,8 @@ import select
 import struct
 import termios
 
+from cyborg_spdk.simulator import release as releases
+from tests.functional.agreement import names
 from tests.functional.agreement import texts
 from tests.functional.recordings import replay
 
@@ -31,14 +33,16 @@ class Streams:
 
     :param random: a :class:`random.Random`.
     :param release: the release of both targets, as ``v26.05``.
+    :param methods: the methods that they have.
     """
 
-    def __init__(self, random, release):
+    def __init__(self, random, release, methods):
         self.random = random
         number = int(release[1:3] + release[4:6])
         _, buffer, values = max(item for item in _LIMITS
                                 if item[0] <= number)
-        self.texts = texts.Texts(random, buffer, values)
+        self.texts = texts.Texts(random, buffer, values, names.of(
+            releases.Release(release), methods))
 
     def stream(self):
         """One stream (bytes)."""

@@ -97,11 +97,13 @@ class Texts:
     :param random: a :class:`random.Random`.
     :param buffer: bytes that the release takes for one request.
     :param values: JSON values that the release takes in one request.
+    :param called: dict: today's name of a method -> its name there.
     :ivar calls: calls that may be made.
     """
 
-    def __init__(self, random, buffer, values):
+    def __init__(self, random, buffer, values, called):
         self.random = random
+        self.called = called
         self.buffer = buffer
         self.values = values
         self.late(True)
@@ -145,7 +147,7 @@ class Texts:
             params = params % self._number()
         else:
             method, params = self.random.choice(self.calls)
-        parts = [f'"method":"{method}"'.encode()]
+        parts = [f'"method":"{self.called.get(method, method)}"'.encode()]
         if params is not None:
             parts.append(b'"params":' + params.encode())
         return parts
