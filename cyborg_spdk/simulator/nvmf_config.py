@@ -52,6 +52,8 @@ def _subsystems(target, subsystems):
     if target.release < 2605:
         result = []
         for subsystem in subsystems:
+            if subsystem.discovery and target.release < 2209:
+                continue
             hosts = _hosts(subsystem)
             namespaces = _namespaces(target, subsystem)
             listeners = _listeners(target, subsystem)

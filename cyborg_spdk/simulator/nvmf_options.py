@@ -167,8 +167,9 @@ class _Checked:
         if not unit or size // unit > _MOST_PIECES:
             raise self.refused
         cache = options.get("buf_cache_size", _NO_LIMIT)
-        if cache != _NO_LIMIT and cache * len(self.target.cores()) \
-                > options["num_shared_buffers"]:
+        cached = cache * len(self.target.cores()) % 2 ** 32
+        if (cache != _NO_LIMIT or self.release < 2305) \
+                and cached > options["num_shared_buffers"]:
             raise self.refused
 
 

@@ -98,7 +98,8 @@ class Module(raid_module.Module):
         """
         if name in self.configs:
             raise _failed(errno.EEXIST, f"add RAID bdev config {name}")
-        if strip & (strip - 1) or not names:
+        if strip & (strip - 1) or not names or (
+                level != "raid0" and self.target.release < 2001):
             raise _failed(errno.EINVAL, f"add RAID bdev config {name}")
         taken = {base for config in self.configs.values()
                  for base in config.names}

@@ -164,11 +164,13 @@ def virtio_attach(target, params, request):
     """Nobody is behind any address."""
     counted = params.get("vq_count") or params.get("vq_size")
     sign = -1 if target.release >= 2605 else 1
-    for key, words in (("trtype", _TRANSPORTS), ("dev_type", _KINDS)):
+    def known(key, words):
         # Up to v26.01 any text was taken and then looked at.
         if params[key] not in words:
             raise errors.CallError(
                 errno.EINVAL, f"Invalid {key} '{params[key]}'")
+
+    known("trtype", _TRANSPORTS)
     if params["trtype"] != "user" and counted:
         name = {"pci": "PCI"}.get(params["trtype"], params["trtype"])
         raise errors.CallError(
@@ -178,9 +180,11 @@ def virtio_attach(target, params, request):
     if params["trtype"] == "pci" and not _PCI.fullmatch(address):
         raise errors.CallError(sign * errno.EINVAL,
                                f"Invalid PCI address '{address}'")
+    known("dev_type", _KINDS)
     # Of a SCSI device that is not set up, -1 comes back.
-    number = errno.EPERM if params["dev_type"] == "scsi" \
-        and params["trtype"] == "user" else errno.EINVAL
+    number = errno.EPERM if params["dev_type"] == "scsi" and (
+        params["trtype"] == "user" or target.release < 2201) \
+        else errno.EINVAL
     raise errors.invalid_params(os.strerror(number))
 
 

@@ -57,10 +57,6 @@ class Module:
         if self.target.release >= 2305:
             facts["uuid"] = bdev.uuid
         facts.update(bdev.latencies)
-        if self.target.release < 1910:
-            # Ticks divided by ticks per second first: whole seconds.
-            facts.update((name, value // 10 ** 6 * 10 ** 6)
-                         for name, value in bdev.latencies.items())
         return facts
 
     def config(self):
@@ -75,6 +71,9 @@ class Module:
 def _kept(target, latency):
     """Microseconds as they come back from ticks of 64 bits."""
     ticks = target.tick_rate // 10 ** 6 * latency % 2 ** 64
+    if target.release < 1910:
+        # Divided first: whole seconds.
+        return ticks // target.tick_rate * 10 ** 6
     return ticks * 10 ** 6 % 2 ** 64 // target.tick_rate
 
 

@@ -92,6 +92,9 @@ def create(target, params, request):
                        params.get("thin_provision", False))
 
     def finish():
+        if target.release < 2007 and len(store.lvols) + 1 >= store.pages:
+            # Each takes a page of metadata, and so does the store.
+            raise lvol_store.failed(errno.ENOMEM)
         if volume.allocated > store.free:
             raise lvol_store.failed(errno.ENOSPC)
         if not volume.clusters:

@@ -32,8 +32,10 @@ def module_of(target):
     return target.bdevs.modules["nvme"]
 
 
-def _too_long(name, value, size):
-    if value is not None and len(value.encode()) >= size:
+def _too_long(name, value, size, release=2010):
+    # Up to v20.07 it is cut.
+    if value is not None and len(value.encode()) >= size \
+            and release >= 2010:
         raise errors.CallError(-errno.EINVAL, f"{name} too long: {value}")
 
 
@@ -59,12 +61,12 @@ def address_of(release, params):
     if not nvmf.trtype_is_known(release, trtype):
         raise errors.CallError(-errno.EINVAL,
                                f"Failed to parse trtype: {trtype}")
-    _too_long("traddr", params["traddr"], 257)
+    _too_long("traddr", params["traddr"], 257, release)
     if family is not None and family.lower() not in (
             "ipv4", "ipv6", "ib", "fc"):
         raise errors.CallError(-errno.EINVAL,
                                f"Failed to parse adrfam: {family}")
-    _too_long("trsvcid", params.get("trsvcid"), 33)
+    _too_long("trsvcid", params.get("trsvcid"), 33, release)
     address = {"trtype": trtype.upper()}
     if family is not None:
         address["adrfam"] = _ADRFAM.get(family.lower(), family)
@@ -82,15 +84,15 @@ def attach_controller(target, params, request):
     if params.get("max_bdevs", 1) == 0:
         raise errors.CallError(-errno.EINVAL, "max_bdevs cannot be zero")
     address = address_of(target.release, params)
-    _too_long("subnqn", params.get("subnqn"), 224)
-    _too_long("hostnqn", params.get("hostnqn"), 224)
+    _too_long("subnqn", params.get("subnqn"), 224, target.release)
+    _too_long("hostnqn", params.get("hostnqn"), 224, target.release)
     if 2305 <= target.release < 2405 and params.get("psk") is not None \
             and psks.load(params["psk"]) is None:
         raise errors.CallError(
             -errno.EINVAL,
             f"Could not retrieve PSK from file: {params['psk']}")
     for key, size in (("hostaddr", 257), ("hostsvcid", 33)):
-        _too_long(key, params.get(key), size)
+        _too_long(key, params.get(key), size, target.release)
     _existing(target, module, name, address, params)
     most = 65536
     if not 0 < params.get("num_io_queues", 1) <= most:
