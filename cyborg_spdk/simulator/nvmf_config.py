@@ -42,7 +42,7 @@ def calls(target):
         result += [{"method": "nvmf_discovery_add_referral", "params": {
             "address": dict(entry["address"]),
             "secure_channel": entry["secure"], "subnqn": entry["subnqn"]}}
-            for entry in tgt.referrals]
+            for entry in tgt.referrals if target.release >= 2401]
         result += _subsystems(target, layer.subsystems(tgt))
     return result
 
@@ -52,7 +52,7 @@ def _subsystems(target, subsystems):
     if target.release < 2605:
         result = []
         for subsystem in subsystems:
-            if subsystem.discovery and target.release < 2209:
+            if subsystem.discovery and target.release < 2401:
                 continue
             hosts = _hosts(subsystem)
             namespaces = _namespaces(target, subsystem)

@@ -22,6 +22,7 @@ from cyborg_spdk.simulator import release as releases
 from tests.functional.fixtures import simulated
 
 _NQN = "nqn.2016-06.io.spdk:cnode1"
+_DISCOVERY = "nqn.2014-08.org.nvmexpress.discovery"
 _INVALID = os.strerror(errno.EINVAL)
 _EXISTS = os.strerror(errno.EEXIST)
 _SIZE = {"v22.01": {"size": 4 << 20}, "v26.05": {"size_in_mib": 4}}
@@ -207,6 +208,19 @@ class Kept(simulated.Case):
                      nqn=_NQN, host="nqn.2016-06.io.spdk:h", psk="k")
         self.assertEqual([], call("nvmf_get_subsystems",
                                   nqn=_NQN)[0]["hosts"])
+
+    def test_discovery_in_the_configuration(self):
+        """Its listeners are written from v24.01 on."""
+        for release, written in (("v22.01", 0), ("v24.01", 1)):
+            call = self.start(release)
+            call("nvmf_create_transport", trtype="TCP")
+            call("nvmf_subsystem_add_listener", nqn=_DISCOVERY,
+                 listen_address={"trtype": "TCP", "adrfam": "ipv4",
+                                 "traddr": "127.0.0.1", "trsvcid": "48009"})
+            calls = call("framework_get_config", name="nvmf")
+            self.assertEqual(written, sum(
+                item["method"] == "nvmf_subsystem_add_listener"
+                for item in calls))
 
     def test_startup_options(self):
         call = self.start("v24.01", arguments=["--wait-for-rpc"])
