@@ -164,6 +164,7 @@ def virtio_attach(target, params, request):
     """Nobody is behind any address."""
     counted = params.get("vq_count") or params.get("vq_size")
     sign = -1 if target.release >= 2605 else 1
+
     def known(key, words):
         # Up to v26.01 any text was taken and then looked at.
         if params[key] not in words:
