@@ -101,6 +101,7 @@ def parse(app, argv, log):
     except getoptlong.Complaint as exc:
         log.raw(f"{app}: {exc}")
         parser.refuse_with_usage()
+    parser.finish()
     return options
 
 
@@ -194,6 +195,17 @@ class _Parser:
             options.rpcs_allowed = value.split(",")
         elif key in _TAKERS:
             _TAKERS[key](self, value)
+
+    def finish(self):
+        """Check what only all options together tell."""
+        if self.options.config is not None and self.options.wait_for_rpc \
+                and self.release < 2405:
+            text = "JSON configuration file can't be used together with " \
+                "--wait-for-rpc."
+            if self.release >= 2010:
+                self.refuse(text)
+            self.log.raw(f"ERROR: {text}")
+            self._end()
 
     def refuse(self, text):
         """End with a complaint."""

@@ -153,6 +153,7 @@ class Loader:
         self.process = process
         self.data = data
         self.value = None
+        self.subsystems = None
         self.target = process.target
         self.release = process.options.release
         self.log = process.log
@@ -171,26 +172,37 @@ class Loader:
 
         :raises Failed: at the first error that is not to be ignored.
         """
+        if self.release < 2405 and self.subsystems is not None:
+            # Looked at once, and told of once.
+            subsystems = self.subsystems
+        else:
+            subsystems = self._checked()
+        self.subsystems = subsystems
+        for value in subsystems:
+            self._subsystem(value)
+
+    def _checked(self):
         try:
-            subsystems = self._subsystems()
+            return self._subsystems()
         except Failed:
             if self.release >= 2405:
                 # It was to serve these calls alone.
                 self.log.errlog("rpc.c", 210, "spdk_rpc_server_finish",
                                 "No server listening on provided address: ")
             raise
-        for value in subsystems:
-            try:
-                subsystem = decode.obj(value, _SUBSYSTEM)
-            except decode.Refused:
-                self._error(665, "app_json_config_load_subsystem",
-                            "Failed to parse subsystem configuration")
-                raise Failed(-errno.EINVAL) from None
-            for entry in _elements(subsystem["config"]):
-                if isinstance(entry, list) and self.release.batches:
-                    self._batch(entry, subsystem["subsystem"])
-                else:
-                    self._entry(entry, subsystem["subsystem"])
+
+    def _subsystem(self, value):
+        try:
+            subsystem = decode.obj(value, _SUBSYSTEM)
+        except decode.Refused:
+            self._error(665, "app_json_config_load_subsystem",
+                        "Failed to parse subsystem configuration")
+            raise Failed(-errno.EINVAL) from None
+        for entry in _elements(subsystem["config"]):
+            if isinstance(entry, list) and self.release.batches:
+                self._batch(entry, subsystem["subsystem"])
+            else:
+                self._entry(entry, subsystem["subsystem"])
 
     def _error(self, line, function, text):
         self.log.errlog(_FILE, line, function, text)

@@ -114,8 +114,6 @@ CONFIGURATIONS = (
     _file([_NULL, {'method': 'bdev_get_bdevs'}]),
     _file([{'method': 'log_get_level'}]),
     _file([{'method': 'log_set_level', 'params': {'level': 'x'}}]),
-    _file([{'method': 'framework_start_init'}]),
-    _file([{'method': 'framework_wait_init'}]),
     _file([{'method': 'spdk_kill_instance',
             'params': {'sig_name': 'SIGTERM'}}]),
     _file([{'method': 'bdev_set_options', 'params': {
@@ -155,6 +153,9 @@ class CommandLines:
     def _option(self):
         name = self.random.choice(list(_VALUES))
         values = _VALUES[name]
+        if name == '-b' and self.app == 'iscsi_tgt':
+            # A daemon would stay behind.
+            return []
         if name == '--no-huge':
             # Memory is not simulated: enough for every program.
             return [name, '-s', '1200']

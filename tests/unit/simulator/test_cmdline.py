@@ -43,10 +43,10 @@ class Options(unittest.TestCase):
         options, _, _ = parse(
             "-r", "x.sock", "-m", "0x3", "-s", "1G", "--wait-for-rpc",
             "--rpcs-allowed=a,b", "--no-huge", "--interrupt-mode",
-            "--config", "f.json", "stray", "--spdk-version", "24.01",
+            "--config", "f.json", "stray", "--spdk-version", "24.05",
             "--poll-ms", "0.5")
         self.assertEqual(("x.sock", "0x3", 1024, True, ["a", "b"], True,
-                          True, "f.json", "v24.01", 0.0005),
+                          True, "f.json", "v24.05", 0.0005),
                          (options.rpc_socket, options.cpumask,
                           options.mem_size, options.wait_for_rpc,
                           options.rpcs_allowed, options.no_huge,
@@ -75,6 +75,8 @@ class Options(unittest.TestCase):
                 (["-L", "nosuch"], 2, 2, "unknown flag: nosuch"),
                 (["-W", "0:1.0", "--spdk-version=v22.01", "-Z"], 2, 2,
                  "-W/--pci-whitelist is deprecated."),
+                (["-c", "f", "--wait-for-rpc", "--spdk-version=v24.01"], 2,
+                 2, "can't be used together with --wait-for-rpc."),
                 (["--interrupt-mode", "--spdk-version=v22.01"], 2, 2,
                  "unrecognized option '--interrupt-mode'"),
                 (["-S", "x"], 2, 2, "nvmf_tgt: invalid option -- 'S'\n"),
