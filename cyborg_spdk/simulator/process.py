@@ -219,7 +219,7 @@ class Process:
         except rpcsocket.Failed:
             log.errlog("rpc.c", 168, "spdk_rpc_initialize",
                        f"Unable to start RPC service at {path}")
-            if self.target.release >= 2104:
+            if self.target.release >= 2405:
                 self.stopped_on_error()
                 raise cmdline.Exit(NO_RPC) from None
             # Earlier ones go on, and nobody can talk to them.

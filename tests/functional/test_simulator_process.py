@@ -143,6 +143,18 @@ class Start(Case):
         self.assertIn("spdk_app_stop'd on non-zero", done.stderr)
         self.assertEqual("NOTICE", target.call("log_get_level"))
 
+    def test_goes_on_without_a_socket(self):
+        # Up to v24.01 nobody can talk to it, and it runs all the same.
+        target = fixture.SimulatedTarget(release="v24.01", ready=False)
+        self.addCleanup(target.close)
+        target.prepare()
+        os.mkdir(target.socket)
+        target.start()
+        while "Unable to start RPC service" not in target.log():
+            self.assertIsNone(target.process.poll())
+        self.assertEqual(0, target.stop())
+        self.assertNotIn("non-zero", target.log())
+
     def test_stale_socket(self):
         target = self.target()
         target.process.kill()

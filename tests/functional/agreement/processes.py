@@ -62,10 +62,11 @@ class Life:
 
     :param command: the program and its arguments.
     :param prepare: function of the directory, called before the start.
+    :param early: whether it goes on if it cannot serve RPC (up to v24.01).
     :ivar place: the directory.
     """
 
-    def __init__(self, command, prepare=None):
+    def __init__(self, command, prepare=None, early=False):
         self.root = tempfile.mkdtemp(prefix='life-')
         self.place = os.path.join(self.root, 'place')
         self.tmp = os.path.join(self.root, 'tmp')
@@ -74,6 +75,7 @@ class Life:
             os.chmod(directory, 0o1777)
         os.chmod(self.root, 0o755)
         self.name = os.path.basename(command[0])
+        self.early = early
         self.held = prepare(self.place) if prepare else None
         self.output = [tempfile.TemporaryFile()  # noqa: SIM115
                        for _ in range(2)]
@@ -93,13 +95,20 @@ class Life:
         while time.monotonic() < deadline:
             if any(map(self._answers, self._sockets())):
                 return 'answers'
-            if '--no-rpc-server' in self.process.args \
+            if self._unreachable() \
                     and self._comm().startswith('reactor_'):
                 return 'runs'
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.03)
                 return 'ended'
         return 'silent'
+
+    def _unreachable(self):
+        """Whether nothing serves RPC, and that is no reason to end."""
+        # Not read(): the place in the file is the program's, too.
+        return '--no-rpc-server' in self.process.args or (
+            self.early and b'Unable to start RPC' in os.pread(
+                self.output[1].fileno(), 1 << 20, 0))
 
     def _sockets(self):
         return [entry.path for entry in os.scandir(self.place)
@@ -227,7 +236,8 @@ class Lives:
         try:
             for command in ([self.program, *arguments],
                             [*simulator, *own, *arguments]):
-                lives.append(Life(command, prepare))
+                lives.append(Life(command, prepare,
+                                  self.release < 'v24.05'))
                 lives[-1].name = self.app
             return [self._seen(life, act) for life in lives]
         finally:
