@@ -231,11 +231,12 @@ class Loader:
                         "Invalid JSON configuration: not enclosed in {}.")
             raise Failed(-errno.EINVAL)
         found = value.get("subsystems") if isinstance(value, dict) else None
-        if self.release >= 2209 and isinstance(value, wire.Duplicates) \
-                and "subsystems" in value.twice:
-            self._error(747, "json_config_prepare_ctx",
-                        "Failed to parse JSON configuration.")
-            raise Failed(-errno.EINVAL)
+        if isinstance(value, wire.Duplicates) and "subsystems" in value.twice:
+            found = None
+            if self.release >= 2209:
+                self._error(747, "json_config_prepare_ctx",
+                            "Failed to parse JSON configuration.")
+                raise Failed(-errno.EINVAL)
         if isinstance(found, list):
             found = _elements(found)
             if not found:
