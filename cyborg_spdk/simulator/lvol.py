@@ -236,11 +236,12 @@ class Layer:
         :raises errors.CallError: -32602 without room.
         """
         grown = clusters - lvol.clusters
+        thick = not lvol.thin and lvol.parent is None
+        if thick and grown > lvol.store.free:
+            raise lvol_store.failed(errno.ENOSPC)
         if clusters >= _MANY:
             raise lvol_store.failed(errno.ENOMEM)
-        if not lvol.thin and lvol.parent is None:
-            if grown > lvol.store.free:
-                raise lvol_store.failed(errno.ENOSPC)
+        if thick:
             lvol.allocated = clusters
         else:
             lvol.allocated = min(lvol.allocated, clusters)

@@ -42,9 +42,9 @@ def unfit(bdev):
     """Tell why nothing can be kept on a bdev.
 
     :returns: 0; EINVAL for null bdevs, which keep nothing; EIO for zones,
-        which take no write at any place.
+        which take no write at any place, and for what is read-only.
     """
-    if bdev.zoned:
+    if bdev.zoned or "write" not in bdev.io:
         return errno.EIO
     if bdev.module == "null":
         return errno.EINVAL

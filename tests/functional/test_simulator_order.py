@@ -117,3 +117,24 @@ class Ends(releases.Base):
         self.refused(-17, "File exists", "bdev_lvol_create_lvstore",
                      bdev_name="b", lvs_name="s")
         self.assertEqual(call("bdev_lvol_get_lvstores"), [])
+
+    def test_alias_of_a_read_only_volume(self):
+        """It is changed before the name is, which stays."""
+        call = self.start("v24.01")
+        self.malloc("a", blocks=131072)
+        call("bdev_lvol_create_lvstore", bdev_name="a", lvs_name="s",
+             cluster_sz=1048576)
+        volume = call("bdev_lvol_create", lvs_name="s", lvol_name="l",
+                      size_in_mib=16)
+        self.refused(-32602, "No space left on device", "bdev_lvol_resize",
+                     name="s/l", size_in_mib=2 ** 64 - 1)
+        call("bdev_lvol_set_read_only", name="s/l")
+        self.refused(-32602, "Operation not permitted", "bdev_lvol_rename",
+                     old_name="s/l", new_name="m")
+        self.assertEqual(call("bdev_get_bdevs", name=volume)[0]["aliases"],
+                         ["s/m"])
+        self.assertEqual(call("bdev_lvol_get_lvols")[0]["name"], "l")
+        # Nothing can be written to it.
+        self.refused(-32602, "Input/output error",
+                     "bdev_lvol_create_lvstore", bdev_name=volume,
+                     lvs_name="t", cluster_sz=1048576)

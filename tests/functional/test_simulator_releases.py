@@ -293,3 +293,13 @@ class Targets(Base):
         self.refused(-22, f"Could not retrieve PSK from file: {key}",
                      "bdev_nvme_attach_controller", name="c", trtype="TCP",
                      traddr="127.0.0.1", psk=key)
+
+    def test_what_of_a_virtio_device_is_looked_at_first(self):
+        """Its address, then its kind."""
+        self.start("v24.01")
+        device = {"name": "v", "trtype": "pci", "dev_type": "bogus"}
+        self.refused(22, "Invalid PCI address 'x'",
+                     "bdev_virtio_attach_controller", traddr="x", **device)
+        self.refused(22, "Invalid dev_type 'bogus'",
+                     "bdev_virtio_attach_controller",
+                     traddr="0000:99:00.0", **device)

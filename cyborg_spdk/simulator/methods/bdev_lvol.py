@@ -208,11 +208,12 @@ def rename(target, params, request):
         if f"{volume.store.name}/{new}" in target.bdevs.by_name \
                 or any(other.name == new for other in volume.store.lvols):
             raise lvol_store.failed(errno.EEXIST)
+        # The alias comes first, and stays where the volume keeps its name.
+        target.bdevs.rename_alias(bdev, bdev.aliases[0],
+                                  f"{volume.store.name}/{new}")
         if volume.read_only:
             raise lvol_store.failed(errno.EPERM)
-        old = volume.alias
         volume.name = new
-        target.bdevs.rename_alias(bdev, old, volume.alias)
         return True
 
     return later(target, request, finish)

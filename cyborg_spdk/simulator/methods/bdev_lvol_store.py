@@ -91,7 +91,7 @@ def rename_lvstore(target, params, request):
                 if volume.bdev is None:
                     continue
                 target.bdevs.rename_alias(
-                    volume.bdev, f"{old}/{volume.name}", volume.alias)
+                    volume.bdev, volume.bdev.aliases[0], volume.alias)
         return True
 
     return later(target, request, rename)
