@@ -33,12 +33,14 @@ class Locks:
         self.options = options
         self.log = log
         self.held = {}
+        self.begun = False
 
     def start(self):
         """Lock the cores at the start.
 
         :raises cmdline.Exit: another process has one.
         """
+        self.begun = True
         if self.options.release < 2301:
             return
         if not self.options.cpu_locks:
@@ -50,13 +52,13 @@ class Locks:
                 "Unable to acquire lock on assigned core mask - exiting.")
             raise cmdline.Exit(1)
 
-    def never_started(self):
-        """What the end of a program does that came to no locks.
+    def end(self):
+        """What the end of a program does that never came to its locks.
 
         Before v25.05 it takes all cores for locked, and another's file for
         its own.
         """
-        if not 2301 <= self.options.release < _CHECKED:
+        if self.begun or not 2301 <= self.options.release < _CHECKED:
             return
         try:
             if self.options.hugepages != "honour":

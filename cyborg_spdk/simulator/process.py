@@ -55,6 +55,8 @@ class Process:
         self.cores = cores.Locks(options, log)
         self.trace_file = None
         self.stopping = None
+        # Whether spdk_app_start() was called.
+        self.began = False
         self.code = 0
         self.wakeup = (None, None)
         injected = faults.parse(options.faults, log)
@@ -85,6 +87,8 @@ class Process:
         if status and self.app == "iscsi_tgt":
             self.log.errlog("iscsi_tgt.c", 88, "main", "Start iscsi target "
                             "daemon:  spdk_app_start() retn non-zero")
+        if self.began:
+            self.cores.end()
         return status
 
     def _start(self):
@@ -93,17 +97,14 @@ class Process:
             self._background()
         if self.app == "vhost":
             self._pid_file()
+        self.began = True
         if options.wait_for_rpc and options.rpc_socket is None:
             log.errlog("app.c", 891, "spdk_app_start", "Cannot use "
                        "'--wait-for-rpc' if no RPC server is going to be "
                        "started.")
             raise cmdline.Exit(FAILED)
         configfile.check_old(self)
-        try:
-            environment.start(self)
-        except cmdline.Exit:
-            self.cores.never_started()
-            raise
+        environment.start(self)
         self.cores.start()
         log.noticelog("app.c", 1022, "spdk_app_start",
                       f"Total cores available: {len(options.cores)}")
