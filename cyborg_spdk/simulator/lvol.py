@@ -71,7 +71,8 @@ class Layer:
             raise errors.invalid()
         if self.taken(name):
             raise errors.exists()
-        if size < base.block_size and not old:
+        if (size < base.block_size and not old) or (
+                release < 2409 and lvol_store.PAGE % base.block_size):
             raise lvol_store.failed(errno.EINVAL)
         if not shared and base.size < size:
             raise lvol_store.failed(errno.ENOMEM if old else errno.ENOSPC)

@@ -321,6 +321,13 @@ class Bdevs(simulated.Case):
                 (shown['name'], shown['aliases'], shown['block_size']))
             self.assertEqual(shown['name'], made)
 
+    def test_store_on_odd_blocks(self):
+        """A page must have whole blocks, whatever the size."""
+        self.start('v19.07')
+        self.malloc('a', block_size=513)
+        self.refused(-32602, 'Invalid argument', 'construct_lvol_store',
+                     bdev_name='a', lvs_name='l', cluster_sz=2 ** 26)
+
     def test_small_ones_stay(self):
         """v18.01 never closes what is too small for a store of volumes."""
         call = self.start('v18.01')

@@ -34,6 +34,8 @@ class Streams:
     :param random: a :class:`random.Random`.
     :param release: the release of both targets, as ``v26.05``.
     :param methods: the methods that they have.
+    :ivar alone: whether there may be but one connection at a time: up to
+        v18.10 a reply may be lost when another connection goes.
     """
 
     def __init__(self, random, release, methods):
@@ -41,8 +43,7 @@ class Streams:
         number = int(release[1:3] + release[4:6])
         _, buffer, values = max(item for item in _LIMITS
                                 if item[0] <= number)
-        # Up to v18.10 a reply may be lost when another connection goes.
-        self.numbers = (1, 1, 1, 2, 4) if number >= 1901 else (1,)
+        self.alone = number < 1901
         self.texts = texts.Texts(random, buffer, values, names.of(
             releases.Release(release), methods))
 
@@ -59,7 +60,7 @@ class Streams:
         :returns: list of (number of the connection, what is sent: bytes,
             None: nothing more, or ``"leave"``).
         """
-        number = self.random.choice(self.numbers)
+        number = 1 if self.alone else self.random.choice((1, 1, 1, 2, 4))
         # A late reply could come between two pieces, or behind them.
         whole = number == 1 and self.random.random() < 0.5
         self.texts.late(whole)
