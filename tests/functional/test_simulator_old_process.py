@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Starts and ends of v18.01 to v21.04, seen on v18.01 and v19.07."""
+"""Starts and ends of v18.01 and later, seen on v18.01 and v19.07."""
 
 import json
 import os
@@ -121,9 +121,9 @@ class Process(unittest.TestCase):
         self.ends(234, 'v19.07', '--json', bad)
 
     def test_socket_that_cannot_be(self):
-        """Up to v21.01 a target went on without one."""
+        """Up to v24.01 a target went on without one."""
         where = self.path('nodir/rpc.sock')
-        self.ends(234, 'v21.04', '-r', where)
+        self.ends(234, 'v24.05', '-r', where)
         process = self.start('v19.07', '-r', where)
         self.without_socket(process)
         process.terminate()
