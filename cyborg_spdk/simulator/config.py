@@ -90,8 +90,8 @@ def _keyring(target):
                "params": {"enable": True}}] \
         if target.options.keyring_linux else []
     return [{"method": "keyring_file_add_key",
-             "params": {"name": name, "path": key["path"]}}
-            for name, key in target.options.keys.items()] + kernel
+             "params": {"name": key["name"], "path": key["path"]}}
+            for key in target.options.keys] + kernel
 
 
 def _vmd(target):

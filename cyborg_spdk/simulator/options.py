@@ -19,6 +19,7 @@ them is read from SPDK's sources (``between``).
 
 import copy
 
+from cyborg_spdk.simulator import keyring
 from cyborg_spdk.simulator import release as releases
 
 # The order of the last subsystems of spdk_tgt.
@@ -31,7 +32,7 @@ class Options:
 
     :ivar calls: method (``sock_impl_set_options:posix`` for each socket
         implementation) -> parameters that make the present state.
-    :ivar keys: name -> dict: the keyring.
+    :ivar keys: the :class:`.keyring.Keyring`.
     :ivar log_flags: flag -> whether it is on.
     """
 
@@ -50,7 +51,7 @@ class Options:
         self.calls = self.facts["config"]
         self._of_release_between()
         self.log_flags = self.facts["log_get_flags"]
-        self.keys = {}
+        self.keys = keyring.Keyring()
         self.crypto_keys = {}
         self.fsdevs = {}
         self.vmd = False

@@ -194,6 +194,30 @@ class Kept(simulated.Case):
         self.assertEqual({"enabled", "mask"}, set(
             call("trace_get_tpoint_group_mask")["bdev"]))
 
+    def test_names_of_keys(self):
+        """A taken name is refused before the file is looked at."""
+        call = self.start("v26.05")
+        path = os.path.join(self.target.directory, "key")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o700), "wb"):
+            call("keyring_file_add_key", name=":k", path=path)
+        self.refused(-17, "File exists", "keyring_file_add_key",
+                     name="k", path="/missing")
+        self.refused(-22, "Invalid argument", "keyring_file_add_key",
+                     name="other:k", path=path)
+        self.refused(-2, "No such file or directory",
+                     "keyring_file_add_key", name="l", path="/missing")
+        self.assertEqual([":k"], [
+            key["name"] for key in call("keyring_get_keys")])
+        call("keyring_file_remove_key", name="k")
+        self.assertEqual([], call("keyring_get_keys"))
+
+    def test_limit_of_write_zeroes(self):
+        """It is looked at before the subsystem's name."""
+        self.start("v26.05")
+        self.refused(-32602, "Invalid max_write_zeroes_size_kib 5",
+                     "nvmf_create_subsystem", nqn="",
+                     max_write_zeroes_size_kib=5)
+
     def test_key_that_is_none(self):
         """The name of a key is known, but what the key says is none."""
         call = self.start("v26.05")

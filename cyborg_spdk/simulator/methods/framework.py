@@ -250,34 +250,20 @@ def scan_accel(target, params, request):
 @registry.method("keyring_get_keys")
 def get_keys(target, params, request):
     """List the keys."""
-    return [{"name": name, **facts_} for name, facts_
-            in target.options.keys.items()]
+    return list(target.options.keys)
 
 
 @registry.method("keyring_file_add_key")
 def add_key(target, params, request):
     """Add a key that is in a file."""
-    import os
-    name, path = params["name"], params["path"]
-    try:
-        info = os.stat(path)
-    except OSError as exc:
-        raise errors.system(exc.errno) from None
-    if not path.startswith("/") or info.st_mode & 0o177:
-        raise errors.not_permitted()
-    if name in target.options.keys:
-        raise errors.exists()
-    target.options.keys[name] = {
-        "module": "keyring_file", "removed": False, "probed": False,
-        "refcnt": 1, "path": path}
+    target.options.keys.add(params["name"], params["path"])
     return True
 
 
 @registry.method("keyring_file_remove_key")
 def remove_key(target, params, request):
     """Remove a key."""
-    if target.options.keys.pop(params["name"], None) is None:
-        raise errors.system(126)
+    target.options.keys.remove(params["name"])
     return True
 
 

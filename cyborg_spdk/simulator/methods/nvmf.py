@@ -192,6 +192,8 @@ def create_subsystem(target, params, request):
     tgt = find_tgt(target, params) if old else find_tgt(
         target, params,
         "Unable to find target " + (params.get("tgt_name") or "(null)"))
+    if target.release >= 2605:
+        _check_sizes(params)
     nqn = params["nqn"]
     failed = errors.invalid_params() if old \
         else errors.internal(f"Unable to create subsystem {nqn}")
@@ -262,6 +264,14 @@ def _kib_sizes(release, subsystem, params):
             f"Invalid max_write_zeroes_size_kib {size}{end}")
 
 
+def _check_sizes(params):
+    """Refuse a limit of write zeroes that WZSL cannot tell."""
+    size = params.get("max_write_zeroes_size_kib", 0)
+    if size and (size < 8 or size & (size - 1)):
+        raise errors.invalid_params(
+            f"Invalid max_write_zeroes_size_kib {size}")
+
+
 def _sizes(subsystem, params):
     """The limits of discard and write zeroes; see NVMe's DMRSL, WZSL."""
     if "dmrsl" in params:
@@ -272,9 +282,6 @@ def _sizes(subsystem, params):
         subsystem.dmrsl = params["max_discard_size_kib"] << 1
     if "max_write_zeroes_size_kib" in params:
         size = params["max_write_zeroes_size_kib"]
-        if size and (size < 8 or size & (size - 1)):
-            raise errors.invalid_params(
-                f"Invalid max_write_zeroes_size_kib {size}")
         subsystem.wzsl = (size >> 2).bit_length() - 1 if size else 0
 
 

@@ -66,7 +66,7 @@ def _known(target, tgt, psk):
     """Tell whether a transport takes a pre-shared key: the name of one; up
     to v24.05, of a file. The transport looks at what it says.
     """
-    key = target.options.keys.get(psk)
+    key = target.options.keys.get(psk) if isinstance(psk, str) else None
     if target.release >= 2405 and key is not None:
         return "TCP" not in tgt.transports or psks.valid(
             psks.load(key["path"]))
@@ -94,7 +94,7 @@ def add_host(target, params, request):
         known = _known(target, tgt, psk)
         if not known:
             raise errors.internal()
-        if psk not in target.options.keys and "TCP" in tgt.transports:
+        if "TCP" in tgt.transports and psk not in target.options.keys:
             subsystem.psks[host] = psk
     subsystem.hosts[host] = keys
     return True
