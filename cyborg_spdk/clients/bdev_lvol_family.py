@@ -101,11 +101,19 @@ class LvolFamilies:
         :raises NotFound: there is no such bdev or store.
         :raises AlreadyExists: the name is taken.
         :raises InvalidParams: the bdev is no whole number of clusters.
+        :raises PermissionDenied: a module has claimed the bdev. It is not
+            sent: SPDK makes an lvol without a bdev then, and v24.01 and
+            v26.05 end (SIGSEGV) when that is deleted.
         """
         validate.text('bdev', bdev)
         validate.object_name('clone', clone_name)
         alias = f'{store}/{clone_name}'
         outside = self.find_bdev(bdev)
+        if outside is not None and outside.claimed \
+                and outside.claim_type != 'read_many_write_none':
+            kind, detail = self._claimed(bdev)
+            raise kind(-1, 'Operation not permitted', 'bdev_lvol_clone_bdev',
+                       None, f'{detail}; it was not sent')
         # SPDK takes a UUID alone: the only name that lasts.
         uuid = outside.uuid or bdev if outside is not None else bdev
 

@@ -231,6 +231,13 @@ class Layer:
             raise errors.no_device()
         return bdev.lvol
 
+    def without_bdev(self, name):
+        """Tell whether a volume of that alias or UUID has no bdev, since
+        the one that it begins as could not be claimed.
+        """
+        return any(lvol.degraded and name in (lvol.alias, lvol.uuid)
+                   for store in self.stores for lvol in store.lvols)
+
     def resize(self, lvol, clusters):
         """Change the size of a volume.
 

@@ -104,6 +104,13 @@ class Families(fixture.ClientTests):
         self.assertFails(
             exceptions.InvalidParams, [uneven, 'whole number', store],
             self.tgt.bdev_lvol_clone_bdev, uneven, store, 'uneven')
+        self.tgt.bdev_passthru_create(unique('P'), other)
+        # SPDK makes an lvol without a bdev, and dies when that is deleted.
+        self.assertFails(
+            exceptions.PermissionDenied, [other, 'claimed', 'not sent'],
+            self.tgt.bdev_lvol_clone_bdev, other, store, 'claimed')
+        self.assertEqual(uuid, self.own(self.tgt.bdev_lvol_clone_bdev(
+            base, store, 'second'))['external_snapshot_name'])
 
     def test_set_parent(self):
         store = self.store()

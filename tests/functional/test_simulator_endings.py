@@ -101,3 +101,20 @@ class Endings(simulated.Case):
         self.assertTrue(call("bdev_lvol_set_parent_bdev", lvol_name="s/l",
                              parent_name="p"))
         self.killed(signal.SIGSEGV, "bdev_get_bdevs")
+
+    def test_volume_on_a_claimed_bdev_kills(self):
+        """It has no bdev: deleting it kills, standing on it is refused."""
+        call = self.start("v26.05")
+        self.malloc("a", "b", blocks=65536)
+        call("bdev_lvol_create_lvstore", bdev_name="a", lvs_name="s",
+             cluster_sz=1048576)
+        call("bdev_lvol_create", lvs_name="s", lvol_name="l",
+             size_in_mib=8, thin_provision=True)
+        call("bdev_passthru_create", name="p", base_bdev_name="b")
+        self.refused(-32602, "Invalid argument", "bdev_lvol_set_parent_bdev",
+                     lvol_name="s/l", parent_name="b")
+        call("bdev_lvol_clone_bdev", bdev="b", lvs_name="s", clone_name="c")
+        volume, = (volume for volume in call("bdev_lvol_get_lvols")
+                   if volume["name"] == "c")
+        self.assertTrue(volume["is_degraded"])
+        self.killed(signal.SIGSEGV, "bdev_lvol_delete", name="s/c")

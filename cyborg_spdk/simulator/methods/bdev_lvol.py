@@ -16,7 +16,6 @@
 import errno
 import os
 
-from cyborg_spdk.simulator import bdevs
 from cyborg_spdk.simulator import errors
 from cyborg_spdk.simulator import lvol
 from cyborg_spdk.simulator import lvol_store
@@ -176,9 +175,6 @@ def clone_bdev(target, params, request):
             "bdev is an lvol in same lvs as clone; "
             "use bdev_lvol_clone instead")
 
-    if bdev.claim is not None and bdev.claim[0] == bdevs.EXCLUSIVE:
-        raise lvol_store.failed(errno.ENOMEM)
-
     def finish():
         try:
             store.check_name(params.get("clone_name", ""))
@@ -288,6 +284,9 @@ def set_read_only(target, params, request):
 def delete(target, params, request):
     """Remove a volume."""
     layer = layer_of(target)
+    if layer.without_bdev(params["name"]):
+        # Seen on v24.01 and v26.05.
+        target.process.crash()
     volume = layer.of(params["name"])
     if len(volume.clones) > 1:
         raise errors.internal(os.strerror(errno.EPERM))

@@ -110,14 +110,16 @@ def set_parent_bdev(target, params, request):
     def finish():
         if bdev is None or bdev.removing:
             raise lvol_store.failed(errno.ENODEV)
-        if bdev.uuid == volume.uuid or bdev.size % volume.store.cluster:
+        # In the place of a bdev that cannot be claimed stands one whose size
+        # is no multiple of a cluster (bs_dev_degraded in vbdev_lvol.c).
+        if bdev.uuid == volume.uuid or bdev.size % volume.store.cluster \
+                or bdev.claim is not None \
+                and bdev.claim[0] != bdevs.READ_MANY_WRITE_NONE:
             raise lvol_store.failed(errno.EINVAL)
         if volume.external == bdev.uuid:
             raise lvol_store.failed(errno.EEXIST)
         if not volume.thin:
             raise lvol_store.failed(errno.EINVAL)
-        if bdev.claim is not None and bdev.claim[0] == bdevs.EXCLUSIVE:
-            raise lvol_store.failed(errno.EPERM)
         layer.stand_alone(volume)
         volume.parent = None
         layer.stand_on(volume, bdev)
