@@ -153,6 +153,19 @@ class Bdevs(Base):
         call("bdev_set_qos_limit", name="a", rw_ios_per_sec=0)
         self.assertIn("histogram", call("bdev_get_histogram", name="a"))
 
+    def test_no_room_for_latencies(self):
+        """A channel that somebody holds needs buckets."""
+        call = self.start("v26.05")
+        self.malloc("a", "b", blocks=131072)
+        call("bdev_lvol_create_lvstore", bdev_name="a", lvs_name="s")
+        self.assertTrue(call("bdev_enable_histogram", name="b", enable=True,
+                             max_nsec=0))
+        self.refused(-12, "Cannot allocate memory", "bdev_enable_histogram",
+                     name="a", enable=True, max_nsec=0)
+        self.assertTrue(call("bdev_enable_histogram", name="a", enable=True))
+        self.assertTrue(call("bdev_enable_histogram", name="a", enable=True,
+                             max_nsec=0))
+
     def test_latencies_wrap(self):
         """They are kept as ticks of 64 bits."""
         call = self.start("v24.01")

@@ -34,7 +34,7 @@ def enable_histogram(target, params, request):
     if opc is not None and opc not in bdev_info.io_type_names(
             target.release):
         raise errors.internal("Invalid Io type")
-    bdev.histogram = params["enable"]
+    before, bdev.histogram = bdev.histogram, params["enable"]
     bdev.histogram_opc = opc
     granularity = params.get("granularity", _GRANULARITY)
 
@@ -53,7 +53,17 @@ def enable_histogram(target, params, request):
     if low < high:
         bdev.histogram_range = (granularity, _range(low, granularity),
                                 _range(high - 1, granularity))
-    target.answer_later(request, lambda: True)
+
+    def enabled():
+        # bdev_histogram_enable_channel(): an I/O channel needs buckets,
+        # unless it has some.
+        if bdev.histogram and not before and bdev.histogram_range is None \
+                and bdev in iostat.in_use(target):
+            bdev.histogram = False
+            raise errors.system(errno.ENOMEM)
+        return True
+
+    target.answer_later(request, enabled)
     return registry.PENDING
 
 
