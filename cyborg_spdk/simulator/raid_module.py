@@ -216,8 +216,9 @@ class Module:
         :param done: called when the RAID bdev has given it up.
         """
         if raid.bdev is not None and not raid.bdev.removing:
-            spare = {"raid1": len(raid.slots) - 1, "raid5f": 1}
-            if raid.discovered > len(raid.slots) - spare.get(raid.level, 0) \
+            spare = {"raid1": len(raid.slots) - 1, "raid5f": 1}.get(
+                raid.level, 0)
+            if raid.discovered > len(raid.slots) - spare \
                     and self.target.release >= 2309:
                 self._free(slot)
                 slot.name, slot.uuid = None, raids.NULL
@@ -226,8 +227,12 @@ class Module:
                     self.target.post(done)
                 return
             # It stays known until it is deleted, and has the base until it
-            # is gone itself.
+            # is gone itself; where bases could be spared, the base is given
+            # up before they are counted (since v24.05,
+            # raid_bdev_remove_base_bdev_done()).
             raid.state, slot.scheduled = "offline", True
+            if spare and self.target.release >= 2405:
+                self._free(slot)
             self.target.bdevs.unregister(
                 raid.bdev, lambda: self._offline(raid, done))
             return

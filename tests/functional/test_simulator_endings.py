@@ -118,3 +118,12 @@ class Endings(simulated.Case):
                    if volume["name"] == "c")
         self.assertTrue(volume["is_degraded"])
         self.killed(signal.SIGSEGV, "bdev_lvol_delete", name="s/c")
+
+    def test_passthru_with_a_taken_uuid_aborts(self):
+        """Registering it fails as it does with a taken name."""
+        call = self.start("v26.05")
+        self.malloc("a")
+        call("bdev_malloc_create", name="b", num_blocks=64, block_size=512,
+             uuid=_UUID)
+        self.killed(signal.SIGABRT, "bdev_passthru_create", name="p",
+                    base_bdev_name="a", uuid=_UUID)

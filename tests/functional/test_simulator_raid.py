@@ -34,6 +34,20 @@ class Raid(simulated.Case):
         call("bdev_raid_delete", name="r")
         self.assertFalse(call("bdev_get_bdevs", name="b")[0]["claimed"])
 
+    def test_last_base_of_a_raid1(self):
+        """It is given up before the RAID bdev goes; until v24.01 after."""
+        for release, order in (("v24.01", ["a", "r", "b"]),
+                               ("v26.05", ["a", "b", "r"])):
+            call = self.start(release)
+            self.malloc("a", "b")
+            call("bdev_raid_create", name="r", raid_level="raid1",
+                 base_bdevs=["a", "b"])
+            call("bdev_malloc_delete", name="a")
+            call("bdev_malloc_delete", name="b")
+            self.assertEqual(order, [
+                event["ctx"] for event in call("notify_get_notifications")
+                if event["type"] == "bdev_unregister"])
+
     def test_raid1_goes_on(self):
         """A mirror lives as long as one of its bases."""
         call = self.start("v26.05")

@@ -30,10 +30,6 @@ class Module:
     def _make(self, entry, base):
         target = self.target
         name = entry["name"]
-        if not name or target.bdevs.find(name) is not None:
-            # spdk_bdev_register() fails here, and the clean-up takes a
-            # lock of a bdev that was never registered.
-            target.process.abort(f"registering {name}")
         bdev = upper.like("passthru", name, base)
         bdev.product = "passthru"
         derived = upper.derived(target.release, _NAMESPACE, base)
@@ -45,7 +41,11 @@ class Module:
             "name": name, "base_bdev_name": base.name}}
         target.bdevs.claim(base, "passthru")
         upper.attach(target, bdev, base)
-        target.bdevs.register(bdev)
+        try:
+            target.bdevs.register(bdev)
+        except errors.CallError:
+            # The clean-up takes a lock of a bdev that was never registered.
+            target.process.abort(f"registering {name}")
 
     def config(self):
         """The calls that make the bdevs again."""
