@@ -183,9 +183,7 @@ def virtio_attach(target, params, request):
                                f"Invalid PCI address '{address}'")
     known("dev_type", _KINDS)
     # Of a SCSI device that is not set up, -1 comes back.
-    number = errno.EPERM if params["dev_type"] == "scsi" and (
-        params["trtype"] == "user" or target.release < 2201) \
-        else errno.EINVAL
+    number = errno.EPERM if params["dev_type"] == "scsi" else errno.EINVAL
     raise errors.invalid_params(os.strerror(number))
 
 
