@@ -139,9 +139,11 @@ class Refused(simulated.Case):
     def test_virtio_scsi_of_nobody(self):
         self.start("v26.05")
         for kind, number in (("scsi", errno.EPERM), ("blk", errno.EINVAL)):
-            self.refused(-32602, os.strerror(number),
-                         "bdev_virtio_attach_controller", name="v",
-                         trtype="user", traddr="/nosuch", dev_type=kind)
+            for transport, address in (("user", "/nosuch"),
+                                       ("pci", "0000:00:1f.0")):
+                self.refused(-32602, os.strerror(number),
+                             "bdev_virtio_attach_controller", name="v",
+                             trtype=transport, traddr=address, dev_type=kind)
 
     def test_command_of_another_length(self):
         call = self.start("v26.05")
