@@ -12,6 +12,7 @@
 
 """Starts and ends of v18.01 and later, seen on v18.01 and v19.07."""
 
+import contextlib
 import json
 import os
 import socket
@@ -72,8 +73,8 @@ class Process(unittest.TestCase):
                 file.write(text)
         return path
 
-    def connected(self, address, family=socket.AF_UNIX):
-        """Connect, as soon as that can be done."""
+    def connected(self, process, address, family=socket.AF_UNIX):
+        """Connect to a program as soon as it listens; fail if it ends."""
         deadline = time.monotonic() + 60
         while True:
             connection = socket.socket(family)
@@ -85,7 +86,9 @@ class Process(unittest.TestCase):
                 connection.close()
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(0.02)
+            # It says nothing when it listens, only when it ends.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.fail(f'it ended with {process.wait(0.02)}')
 
     def test_options(self):
         """Long ones came with v18.10; a complaint was 1 before v18.07."""
@@ -107,7 +110,7 @@ class Process(unittest.TestCase):
             self.ends(1, release, '-c', empty)
         where = self.path('rpc.sock')
         process = self.start('v19.07', '-r', where, '-c', good)
-        self.connected(where)
+        self.connected(process, where)
         process.terminate()
         self.assertEqual(0, process.wait(60))
 
@@ -133,7 +136,7 @@ class Process(unittest.TestCase):
         """v18.01 takes no path that exists, since it has no lock."""
         where = self.path('rpc.sock')
         process = self.start('v18.01', '-r', where)
-        self.connected(where)
+        self.connected(process, where)
         self.assertEqual(['rpc.sock'], os.listdir(self.directory))
         process.terminate()
         self.assertEqual(0, process.wait(60))
@@ -147,8 +150,9 @@ class Process(unittest.TestCase):
         with socket.socket() as taken:
             taken.bind(('127.0.0.1', 0))
             port = taken.getsockname()[1]
-        self.start('v20.04', '-r', f'127.0.0.1:{port}')
-        connection = self.connected(('127.0.0.1', port), socket.AF_INET)
+        process = self.start('v20.04', '-r', f'127.0.0.1:{port}')
+        connection = self.connected(
+            process, ('127.0.0.1', port), socket.AF_INET)
         connection.sendall(b'{"jsonrpc":"2.0","id":1,'
                            b'"method":"bdev_get_bdevs"}')
         self.assertEqual([], json.loads(connection.recv(4096))['result'])
