@@ -24,8 +24,11 @@ from tests.functional.agreement import unlike
 FILE = 'config.json'
 
 
-def _of_any_build(calls):
-    """Leave out what only some builds have."""
+def of_any_build(calls):
+    """Leave out what only some builds have.
+
+    :param calls: list of a subsystem's calls, or None.
+    """
     return calls and [call for call in calls if isinstance(call, list)
                       or (call.get('params') or {}).get('impl_name')
                       != 'uring']
@@ -73,7 +76,7 @@ class Restart(sequences.Sequence):
             if 'result' not in reply:
                 return None
             config.append({'subsystem': item['subsystem'],
-                           'config': _of_any_build(reply['result'])})
+                           'config': of_any_build(reply['result'])})
         return json.dumps({'subsystems': config}, indent=2).encode()
 
     def _loaded(self, arguments, data):
