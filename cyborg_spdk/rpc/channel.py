@@ -21,6 +21,7 @@ own thread takes over; it also serves those that nobody waits for.
 """
 
 import threading
+import time
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.rpc import engine as engines
@@ -66,6 +67,7 @@ class Channel:
             if transport.identity(self.address) in (None, engine.identity):
                 return
             self.close("another target listens at its path now")
+        self._pause(timeout)
         sock = transport.connect(self.address, timeout)
         with self._window.lock:
             held = self._sock()
@@ -74,6 +76,16 @@ class Channel:
                 engine.identity = transport.identity(self.address)
         if sock is not None:
             sock.close()
+
+    def _pause(self, timeout):
+        """Let a peer be that accepts and hangs up at once."""
+        engine = self._engine
+        with self._window.lock:
+            if engine.spare is not None:
+                engine.next_attempt = time.monotonic() + engines.RETRY
+            pause = engine.next_attempt - time.monotonic()
+        if pause > 0:
+            time.sleep(min(pause, timeout))
 
     @property
     def is_open(self):

@@ -35,8 +35,9 @@ from cyborg_spdk.rpc import window as windows
 _WRITE_SIZE = 256 * 1024
 #: Silence after which a reply without a line feed is looked at, in seconds.
 _SETTLE = 0.02
-#: Pause between two attempts to reach a target that went away, in seconds.
-_RETRY = 0.02
+#: Pause between two attempts to reach a target that went away, in seconds;
+#: so there are at most 50 connections in a second that come to nothing.
+RETRY = 0.02
 #: Whoever calls these expects the connection to be lost.
 _ENDING = ("spdk_kill_instance", "kill_instance")
 
@@ -58,6 +59,7 @@ class Engine:
         window's lock.
     :ivar spare: a connected socket to use next, or None; under that lock.
     :ivar link: the connection, or None; changed under that lock.
+    :ivar next_attempt: not to connect before this (``time.monotonic()``).
     """
 
     def __init__(self, address, connect_timeout, window, prepare):
@@ -71,6 +73,9 @@ class Engine:
         self._learner = None
         self.parked = []             # calls that wait for the book
         self._patience = 0           # how long to try to connect again
+        self.next_attempt = 0
+        self._last_reply = None      # when anything came in
+        self._ends = False           # somebody has told the target to end
         self._freed = self._freed_bytes = 0
 
     @property
@@ -156,6 +161,8 @@ class Engine:
                 call.data = None
             if call.data is None and not self._translate(call):
                 continue
+            if call.method in _ENDING:
+                self._ends = True
             batch.append(call)
             size += len(call.data)
         if batch:
@@ -217,8 +224,12 @@ class Engine:
             self._lost("the target closed it")
             return False
         self._dispatch(link, pieces)
+        if pieces == ():
+            return False
+        link.heard = True
         link.stuck = link.stuck or bool(pieces)
-        return pieces != ()
+        self._last_reply = time.monotonic()
+        return True
 
     def _dispatch(self, link, pieces):
         inflight = link.inflight
@@ -360,9 +371,9 @@ class Engine:
         again = self.parked
         self.parked = []
         unwritten = link.unwritten()
-        under_load = link.on_trial and not link.heard or any(
-            not call.internal and call.method not in _ENDING
-            for call in link.inflight.values())
+        self._set_patience(link)
+        if not link.heard or error is not None:
+            self.next_attempt = time.monotonic() + RETRY
         for call in link.inflight.values():
             if call.finished or call.internal:
                 continue
@@ -386,12 +397,28 @@ class Engine:
             else:
                 kept.append(call)
         self._window.queue.extendleft(reversed(kept))
-        # A target that is restarted under load needs a moment; one that
-        # was found gone when nothing was on its way is told at once.
-        if not under_load:
+
+    def _set_patience(self, link):
+        """Decide how long to wait for a target whose connection was lost.
+
+        One that is restarted under load needs a moment: something was on
+        its way, or its last reply is younger than the time that connecting
+        may take. One that was quiet for longer, or was told to end, is
+        found gone at once. A connection over which nothing came is as good
+        as refused, and changes nothing.
+        """
+        now = time.monotonic()
+        if self._ends:
+            self._patience, self._last_reply = 0, None
+        elif not link.heard:
+            if not link.on_trial and link.inflight:
+                self._patience = now + self.connect_timeout
+        elif now - self._last_reply < self.connect_timeout or any(
+                not call.internal for call in link.inflight.values()):
+            self._patience = now + self.connect_timeout
+        else:
             self._patience = 0
-        elif not link.on_trial:
-            self._patience = time.monotonic() + self.connect_timeout
+        self._ends = False
 
     def _without_link(self):
         window = self._window
@@ -400,14 +427,18 @@ class Engine:
         if link is None:
             if not window.queue:
                 return
+            early = self.next_attempt - time.monotonic()
+            if early > 0:
+                self._pause(early)
+                self._expire()
+                return
             nearest = window.next_deadline - time.monotonic()
             try:
                 sock = transport.connect(self.address, max(
-                    _RETRY, min(self.connect_timeout, nearest)))
+                    RETRY, min(self.connect_timeout, nearest)))
             except exceptions.ConnectError as exc:
                 if time.monotonic() < self._patience:
-                    self._pause(_RETRY)
-                    self._expire()
+                    self.next_attempt = time.monotonic() + RETRY
                     return
                 while window.queue:
                     self._finish(window.queue.popleft(), error=exc)
@@ -448,7 +479,7 @@ class Engine:
         if self.closing is not None or self.spare is not None:
             return
         window = self._window
-        window.fall_asleep(False)
+        timeout = min(timeout, window.fall_asleep(False))
         poll = polling.poller()
         poll.register(window.fd, polling.IN)
         window.wake_up(bool(poll.poll(timeout * 1000)))

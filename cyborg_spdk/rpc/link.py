@@ -43,7 +43,7 @@ class Link:
 
     :ivar inflight: calls that are with the target, by id.
     :ivar blocked: the socket takes no more at present.
-    :ivar heard: whether anything came in yet.
+    :ivar heard: whether anything came in yet that made sense.
     :ivar on_trial: only what changes nothing may be sent before that.
     :ivar highest_id: the highest id that was taken for it.
     :ivar notes: whether a call without an id was.
@@ -145,7 +145,6 @@ class Link:
             return ()
         if not data:
             return None
-        self.heard = True
         return self.frames.feed(data)
 
     def wait(self, timeout):

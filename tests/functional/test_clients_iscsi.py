@@ -74,7 +74,7 @@ class IscsiGroups(IscsiCase):
             [f'127.0.0.1:{fixture.free_port()}'], exist_ok=True)
         self.assertFails(exceptions.Busy, 'address',
                          self.tgt.iscsi_create_portal_group, next(_tags),
-                         ['192.0.2.77:3260'])
+                         [f'{fixture.foreign_address()}:3260'])
         for portals in ([], ['127.0.0.1:99999'], ['nohost:3260'],
                         ['127.0.0.1:13260', '127.0.0.1:13260']):
             self.assertFails(exceptions.InvalidValue, 'portal',

@@ -231,11 +231,11 @@ class NvmfAccess(NvmfCase):
                 exceptions.Busy, [str(port), 'in use'],
                 self.tgt.nvmf_subsystem_add_listener, nqn,
                 f'tcp://127.0.0.1:{port}')
-        where = fixture.on_localhost()
+        where, foreign = fixture.on_localhost(), fixture.foreign_address()
         for args, error, words in (
                 ((missing, where), exceptions.NotFound, missing),
-                ((nqn, 'tcp://192.0.2.77:4420'), exceptions.InvalidParams,
-                 ['192.0.2.77', 'no address of this host']),
+                ((nqn, f'tcp://{foreign}:4420'), exceptions.InvalidParams,
+                 [foreign, 'no address of this host']),
                 ((nqn, where.replace('tcp', 'rdma')), exceptions.NotFound,
                  ['RDMA', 'nvmf_create_transport']),
                 ((nqn, 'tcp://host:4420'), exceptions.InvalidValue, 'host'),

@@ -40,9 +40,10 @@ class FindTest(fixtures.TestWithFixtures):
             stderr=subprocess.DEVNULL, **kwargs)
         self.addCleanup(child.wait)
         self.addCleanup(child.kill)
-        # Until exec() its command line is ours.
-        host.wait_until(lambda: psutil.Process(child.pid).cmdline()
-                        != psutil.Process().cmdline())
+        # Until exec() its command line is ours, and during it empty. An
+        # interpreter is put before a script.
+        host.wait_until(lambda: psutil.Process(child.pid).cmdline()[
+            -len(argv):] == list(argv))
         return child
 
     def find(self, name='nvmf'):

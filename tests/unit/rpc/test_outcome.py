@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import fixtures
 
@@ -149,15 +150,79 @@ class OutcomeTest(fixtures.TestWithFixtures):
         self.peer.listen()
         self.assertEqual('bdev_get_bdevs', future.result(PATIENCE))
 
+    def own(self, connect_timeout, *talks):
+        """A client with a connect timeout of its own."""
+        self.peer = self.useFixture(peer.Peer(*talks))
+        client = rpc.Client(self.peer.path, connect_timeout)
+        self.addCleanup(client.close)
+        return client
+
+    def take(self, client, **kwargs):
+        """How long a call takes to be told that nobody is there."""
+        began = time.monotonic()
+        with self.assertRaises(exceptions.ConnectError) as caught:
+            client.call('bdev_get_bdevs', **kwargs)
+        self.assertIn('no such socket', str(caught.exception))
+        return time.monotonic() - began
+
     def test_a_target_that_does_not_come_back(self):
-        client = self.connect(self.once)
+        client = self.own(1.0, self.once)
         client.call('m')
         self.await_end()
         self.peer.hang_up()
-        for _ in range(2):
-            with self.assertRaises(exceptions.ConnectError) as caught:
+        self.assertGreaterEqual(self.take(client), 1.0)
+        # It has been quiet for as long by now.
+        self.assertLess(self.take(client), 1.0)
+
+    def test_a_target_that_is_restarted_between_two_calls(self):
+        # Nothing is on its way when it goes, but the last reply is young.
+        client = self.own(PATIENCE, self.once, self.echo)
+        client.call('m')
+        self.await_end()
+        self.peer.hang_up()
+        future = client.submit('bdev_null_create')
+        self.peer.listen()
+        self.assertEqual('bdev_null_create', future.result(PATIENCE))
+
+    def test_a_deadline_ends_the_wait_for_a_target(self):
+        client = self.own(PATIENCE, self.once)
+        client.call('m')
+        self.await_end()
+        self.peer.hang_up()
+        with self.assertRaises(exceptions.RpcTimeout) as caught:
+            client.call('bdev_null_create', _timeout=0.2)
+        self.assertIn('it was not sent', str(caught.exception))
+
+    def test_a_target_that_was_told_to_end(self):
+        client = self.own(PATIENCE, self.once)
+        client.call('spdk_kill_instance', sig_name='SIGTERM')
+        self.await_end()
+        self.peer.hang_up()
+        self.assertLess(self.take(client), PATIENCE / 2)
+
+    def test_a_peer_that_accepts_and_hangs_up(self):
+        # A forwarder whose target is down: 50 connections a second.
+        client = self.own(1.0, lambda conversation: None)
+        began = time.monotonic()
+        with self.assertRaises(exceptions.ConnectionLost):
+            client.call('bdev_get_bdevs')
+        while time.monotonic() < began + 2.0:
+            with self.assertRaises(exceptions.SpdkError):
+                client.open()
+                client.call('bdev_null_create', _timeout=0.1)
+        self.assertLess(self.peer.accepted,
+                        10 + 50 * (time.monotonic() - began))
+        self.assertGreater(self.peer.accepted, 10)
+
+    def test_a_peer_that_speaks_something_else(self):
+        client = self.own(1.0, lambda conversation: conversation.send(
+            b'220 mail.example ESMTP\r\n'))
+        began = time.monotonic()
+        while time.monotonic() < began + 1.0:
+            with self.assertRaises(exceptions.SpdkError):
                 client.call('bdev_get_bdevs')
-            self.assertIn('no such socket', str(caught.exception))
+        self.assertLess(self.peer.accepted,
+                        10 + 50 * (time.monotonic() - began))
 
     def test_connect_checks_a_connection_that_was_kept(self):
         client = self.connect(self.once, self.echo)
