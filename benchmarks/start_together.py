@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """How much faster several targets start together than one after the other.
 
@@ -33,8 +23,8 @@ import time
 from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
-from cyborg_spdk.host import hugepages
-from cyborg_spdk.host import launcher
+from cyborg_spdk.host.machine import hugepages
+from cyborg_spdk.host.target import lifecycle
 from cyborg_spdk import tasks
 
 
@@ -45,7 +35,7 @@ def configuration(directory, spdk_dir):
     spdk_conf.register(conf)
     if spdk_dir is None:
         spdk_dir = os.path.join(directory, 'spdk')
-        subprocess.run([sys.executable, '-m', 'cyborg_spdk.simulator',
+        subprocess.run([sys.executable, '-m', 'spdk_simulator',
                         'install', spdk_dir], check=True,
                        stdout=subprocess.DEVNULL)
     for name, value in (('spdk_dir', spdk_dir), ('iscsi_targets', []),
@@ -68,11 +58,11 @@ def start(conf, parallel):
     targets = spdk_conf.targets(conf)
     began = time.perf_counter()
     for target in targets:
-        runner.run(target.name, launcher.ensure, conf, target, force=True)
+        runner.run(target.name, lifecycle.ensure, conf, target, force=True)
     runner.wait(*(target.name for target in targets))
     seconds = time.perf_counter() - began
     for target in targets:
-        launcher.stop(conf, target, kill=True)
+        lifecycle.stop(conf, target, kill=True)
     return seconds, runner.summary()
 
 

@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """The cliff application: global options, logging, errors in one line."""
 
@@ -21,7 +11,8 @@ from cliff import command
 from cliff import commandmanager
 from oslo_config import cfg
 
-from cyborg_spdk.cli import configuration
+from cyborg_spdk.cli import conf_files
+from cyborg_spdk.cli import programs
 
 LOG = logging.getLogger(__name__)
 
@@ -60,7 +51,7 @@ class App(app.App):
         parser.add_argument(
             '--config-file', action='append', default=[], metavar='PATH',
             help='Configuration file; can be given several times. Default: '
-                 + ' and '.join(configuration.DEFAULT_FILES)
+                 + ' and '.join(conf_files.DEFAULT_FILES)
                  + ', where they exist.')
         parser.add_argument(
             '--config-dir', action='append', default=[], metavar='DIR',
@@ -93,7 +84,7 @@ class App(app.App):
             return
         if argv[0] in ('help', 'complete'):
             return
-        for message in configuration.load(
+        for message in conf_files.load(
                 self.conf, self.options.config_file,
                 self.options.config_dir, self.options.settings):
             LOG.warning(message)
@@ -107,7 +98,7 @@ class _Verbatim(argparse.ArgumentParser):
 
 
 class _HandOver(command.Command):
-    """A command that is a program of its own (see ``main``)."""
+    """A command that is a program of its own (see ``programs``)."""
 
     #: Its full name; cliff takes abbreviations too.
     program = None
@@ -119,8 +110,7 @@ class _HandOver(command.Command):
             epilog=f'"{App.NAME} {self.program} --help" tells more.')
 
     def take_action(self, parsed_args):
-        from cyborg_spdk.cli import main
-        return main.main([self.program, *parsed_args.arguments])
+        return programs.run(self.program, parsed_args.arguments)
 
 
 class Rpc(_HandOver):

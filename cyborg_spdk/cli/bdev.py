@@ -1,18 +1,8 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """``cyborg-spdk bdev``: the block devices of a target."""
 
-from cyborg_spdk.cli import managing
+from cyborg_spdk.cli import commands
 from cyborg_spdk import clients
 
 NAME = (('name',), {'metavar': 'NAME',
@@ -26,7 +16,7 @@ BLOCK_SIZE = (('--block-size',), {
 UUID = (('--uuid',), {'metavar': 'UUID', 'help': 'UUID of the new bdev.'})
 
 
-class List(managing.Listing):
+class List(commands.Listing):
     """List the block devices of the targets."""
 
     client_class = clients.BdevClient
@@ -43,11 +33,11 @@ class List(managing.Listing):
     @staticmethod
     def _row(target, bdev):
         alias = next((one for one in bdev.aliases if '/' in one), bdev.name)
-        return (target, alias, bdev.kind.name, managing.Size(bdev.size),
-                bdev.block_size, bdev.claimed, managing.Words(bdev.bases))
+        return (target, alias, bdev.kind.name, commands.Size(bdev.size),
+                bdev.block_size, bdev.claimed, commands.Words(bdev.bases))
 
 
-class _Create(managing.Managing):
+class _Create(commands.Managing):
 
     client_class = clients.BdevClient
 
@@ -63,7 +53,7 @@ class _Create(managing.Managing):
 class CreateMalloc(_Create):
     """Create a bdev in the memory of a target."""
 
-    arguments = (NEW, SIZE, BLOCK_SIZE, UUID, managing.EXIST_OK)
+    arguments = (NEW, SIZE, BLOCK_SIZE, UUID, commands.EXIST_OK)
 
     def create(self, tgt, parsed_args):
         return tgt.bdev_malloc_create(
@@ -74,7 +64,7 @@ class CreateMalloc(_Create):
 class CreateNull(_Create):
     """Create a bdev that forgets what is written to it."""
 
-    arguments = (NEW, SIZE, BLOCK_SIZE, UUID, managing.EXIST_OK)
+    arguments = (NEW, SIZE, BLOCK_SIZE, UUID, commands.EXIST_OK)
 
     def create(self, tgt, parsed_args):
         return tgt.bdev_null_create(
@@ -94,7 +84,7 @@ class CreateAio(_Create):
             'Bytes of a block; a regular file needs it.'}),
         (('--readonly',), {'action': 'store_true', 'default': None,
                            'help': 'Refuse writes.'}),
-        managing.EXIST_OK)
+        commands.EXIST_OK)
 
     def create(self, tgt, parsed_args):
         return tgt.bdev_aio_create(
@@ -114,7 +104,7 @@ class CreateNvme(_Create):
                           'help': 'Port. Default: 4420.'}),
         (('--subnqn',), {'metavar': 'NQN',
                          'help': 'Subsystem, for TCP and RDMA.'}),
-        managing.EXIST_OK)
+        commands.EXIST_OK)
 
     def create(self, tgt, parsed_args):
         return ' '.join(tgt.bdev_nvme_attach_controller(
@@ -128,7 +118,7 @@ class CreatePassthru(_Create):
 
     arguments = (NEW, (('base',), {'metavar': 'BASE', 'help':
                                    'The bdev that it stands on.'}),
-                 managing.EXIST_OK)
+                 commands.EXIST_OK)
 
     def create(self, tgt, parsed_args):
         return tgt.bdev_passthru_create(parsed_args.name, parsed_args.base,
@@ -146,7 +136,7 @@ class CreateLvol(_Create):
         (('--on',), {'metavar': 'BDEV', 'help':
                      'Make the store of this bdev, whose data is lost, '
                      'unless it exists there.'}),
-        managing.EXIST_OK)
+        commands.EXIST_OK)
 
     def create(self, tgt, parsed_args):
         if parsed_args.on:
@@ -157,7 +147,7 @@ class CreateLvol(_Create):
             thin_provision=parsed_args.thin, exist_ok=parsed_args.exist_ok)
 
 
-class Delete(managing.Managing):
+class Delete(commands.Managing):
     """Delete a block device of any kind.
 
     What stands on it goes with it, namespaces and vhost devices too.
@@ -168,16 +158,16 @@ class Delete(managing.Managing):
         'action': 'store_true', 'help':
         'Delete all that can only go together with it: the other parts of '
         'its base, the other namespaces of its controller.'}),
-        managing.MISSING_OK)
+        commands.MISSING_OK)
 
     def take_action(self, parsed_args):
         done = self.client(parsed_args).bdev_delete(
             parsed_args.name, missing_ok=parsed_args.missing_ok,
             sisters=parsed_args.sisters)
-        self.say(managing.gone(f'bdev {parsed_args.name}', done))
+        self.say(commands.gone(f'bdev {parsed_args.name}', done))
 
 
-class Resize(managing.Managing):
+class Resize(commands.Managing):
     """Change the size of a null, aio or lvol bdev."""
 
     client_class = clients.BdevClient
@@ -190,4 +180,4 @@ class Resize(managing.Managing):
         size = self.client(parsed_args).bdev_resize(parsed_args.name,
                                                     parsed_args.size)
         self.say(f'bdev {parsed_args.name}: '
-                 f'{managing.Size(size).human_readable()}')
+                 f'{commands.Size(size).human_readable()}')

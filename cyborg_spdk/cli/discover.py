@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """``cyborg-spdk discover``: the accelerators that Cyborg would be told of."""
 
@@ -90,11 +80,11 @@ class Discover(lister.Lister):
         if not parsed_args.simulate:
             drivers = load(_names(self.app.conf, parsed_args.drivers))
             return _COLUMNS, self._rows(drivers)
-        from cyborg_spdk.cli import simulation
-        with simulation.simulation(self.app.conf):
+        from cyborg_spdk.cli import demo
+        with demo.simulation(self.app.conf):
             drivers = load(parsed_args.drivers or DEFAULT_DRIVERS)
             tasks.wait_all()
-            simulation.populate(self.app.conf)
+            demo.populate(self.app.conf)
             return _COLUMNS, self._rows(drivers)
 
     def _rows(self, drivers):

@@ -1,20 +1,10 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """``cyborg-spdk doctor``: could a target run here, and if not, why not?"""
 
 from cliff import lister
 
-from cyborg_spdk.host import doctor
+from cyborg_spdk.host.doctor import checks as doctor_checks
 
 
 class Doctor(lister.Lister):
@@ -38,11 +28,12 @@ class Doctor(lister.Lister):
         return super().run(parsed_args) or int(not self._could_run)
 
     def take_action(self, parsed_args):
-        findings = doctor.examine(self.app.conf)
-        self._could_run = doctor.could_run(self.app.conf, findings)
+        findings = doctor_checks.examine(self.app.conf)
+        self._could_run = doctor_checks.could_run(self.app.conf, findings)
         if parsed_args.problems:
             findings = [f for f in findings
-                        if f.level in (doctor.WARNING, doctor.FAILURE)]
+                        if f.level in (doctor_checks.WARNING,
+                                       doctor_checks.FAILURE)]
         return self.COLUMNS, [
             (f.check, f.level, f.target or '', f.text, f.remedy)
             for f in findings]

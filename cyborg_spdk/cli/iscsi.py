@@ -1,18 +1,8 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """``cyborg-spdk iscsi``: target nodes and their groups."""
 
-from cyborg_spdk.cli import managing
+from cyborg_spdk.cli import commands
 from cyborg_spdk import clients
 from cyborg_spdk import exceptions
 
@@ -22,13 +12,13 @@ TAG = (('tag',), {'type': int, 'metavar': 'TAG',
                   'help': 'Number of the group.'})
 
 
-class _Iscsi(managing.Managing):
+class _Iscsi(commands.Managing):
 
     kind = 'iscsi'
     client_class = clients.IscsiTgt
 
 
-class NodeList(_Iscsi, managing.Listing):
+class NodeList(_Iscsi, commands.Listing):
     """List the iSCSI target nodes."""
 
     arguments = ((('name',), {'nargs': '?', 'metavar': 'NAME',
@@ -46,9 +36,9 @@ class NodeList(_Iscsi, managing.Listing):
         chap = 'off' if one.disable_chap else \
             'required' if one.require_chap else 'optional'
         return (target, one.name, one.alias_name,
-                managing.Words([f'{lun.lun_id}:{lun.bdev_name}'
+                commands.Words([f'{lun.lun_id}:{lun.bdev_name}'
                                 for lun in one.luns]),
-                managing.Words([f'{pair.pg_tag}:{pair.ig_tag}'
+                commands.Words([f'{pair.pg_tag}:{pair.ig_tag}'
                                 for pair in one.pg_ig_maps]), chap)
 
 
@@ -78,7 +68,7 @@ class NodeCreate(_Iscsi):
                  (('--chap-group',), {'type': int, 'metavar': 'TAG', 'help':
                                       'Require CHAP with these secrets. '
                                       'Default: no CHAP.'}),
-                 managing.EXIST_OK)
+                 commands.EXIST_OK)
 
     def take_action(self, parsed_args):
         chap = {'disable_chap': True}
@@ -96,25 +86,25 @@ class NodeCreate(_Iscsi):
 class NodeDelete(_Iscsi):
     """Delete a target node; its sessions end."""
 
-    arguments = (NAME, managing.MISSING_OK)
+    arguments = (NAME, commands.MISSING_OK)
 
     def take_action(self, parsed_args):
         done = self.client(parsed_args).iscsi_delete_target_node(
             parsed_args.name, missing_ok=parsed_args.missing_ok)
-        self.say(managing.gone(f'target node {parsed_args.name}', done))
+        self.say(commands.gone(f'target node {parsed_args.name}', done))
 
 
-class GroupList(_Iscsi, managing.Listing):
+class GroupList(_Iscsi, commands.Listing):
     """List the portal groups and the initiator groups."""
 
     def take_action(self, parsed_args):
         rows = []
         for name, tgt in self.each(parsed_args):
-            rows += [(name, 'portal', one.tag, managing.Words(
+            rows += [(name, 'portal', one.tag, commands.Words(
                 [f'{where.host}:{where.port}' for where in one.portals]))
                 for one in tgt.iscsi_get_portal_groups()]
             rows += [(name, 'initiator', one.tag,
-                      managing.Words(one.initiators + one.netmasks))
+                      commands.Words(one.initiators + one.netmasks))
                      for one in tgt.iscsi_get_initiator_groups()]
         return ('Target', 'Kind', 'Tag', 'Members'), rows
 
@@ -124,7 +114,7 @@ class PortalGroupCreate(_Iscsi):
 
     arguments = (TAG, (('portals',), {
         'nargs': '+', 'metavar': 'ADDRESS:PORT', 'help': 'Where.'}),
-        managing.EXIST_OK)
+        commands.EXIST_OK)
 
     def take_action(self, parsed_args):
         self.client(parsed_args).iscsi_create_portal_group(
@@ -136,12 +126,12 @@ class PortalGroupCreate(_Iscsi):
 class PortalGroupDelete(_Iscsi):
     """Delete a portal group."""
 
-    arguments = (TAG, managing.MISSING_OK)
+    arguments = (TAG, commands.MISSING_OK)
 
     def take_action(self, parsed_args):
         done = self.client(parsed_args).iscsi_delete_portal_group(
             parsed_args.tag, missing_ok=parsed_args.missing_ok)
-        self.say(managing.gone(f'portal group {parsed_args.tag}', done))
+        self.say(commands.gone(f'portal group {parsed_args.tag}', done))
 
 
 class InitiatorGroupCreate(_Iscsi):
@@ -155,7 +145,7 @@ class InitiatorGroupCreate(_Iscsi):
                           'metavar': 'NETWORK', 'help':
                           'Where they may come from; can be given several '
                           'times. Default: ANY.'}),
-        managing.EXIST_OK)
+        commands.EXIST_OK)
 
     def take_action(self, parsed_args):
         self.client(parsed_args).iscsi_create_initiator_group(
@@ -167,19 +157,19 @@ class InitiatorGroupCreate(_Iscsi):
 class InitiatorGroupDelete(_Iscsi):
     """Delete an initiator group."""
 
-    arguments = (TAG, managing.MISSING_OK)
+    arguments = (TAG, commands.MISSING_OK)
 
     def take_action(self, parsed_args):
         done = self.client(parsed_args).iscsi_delete_initiator_group(
             parsed_args.tag, missing_ok=parsed_args.missing_ok)
-        self.say(managing.gone(f'initiator group {parsed_args.tag}', done))
+        self.say(commands.gone(f'initiator group {parsed_args.tag}', done))
 
 
-class ConnectionList(_Iscsi, managing.Listing):
+class ConnectionList(_Iscsi, commands.Listing):
     """List the connections of initiators."""
 
     def take_action(self, parsed_args):
-        rows = [(name, one.id, managing.Maybe(one.target_node_name),
+        rows = [(name, one.id, commands.Maybe(one.target_node_name),
                  one.initiator_addr, one.target_addr, one.state)
                 for name, tgt in self.each(parsed_args)
                 for one in tgt.iscsi_get_connections()]

@@ -1,18 +1,8 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """``cyborg-spdk nvmf``: NVMe over Fabrics."""
 
-from cyborg_spdk.cli import managing
+from cyborg_spdk.cli import commands
 from cyborg_spdk import clients
 
 LISTENER = (('listener',), {
@@ -22,13 +12,13 @@ LISTENER = (('listener',), {
 HOST = (('host',), {'metavar': 'HOST', 'help': 'NQN of the host.'})
 
 
-class _Nvmf(managing.Managing):
+class _Nvmf(commands.Managing):
 
     kind = 'nvmf'
     client_class = clients.NvmfTgt
 
 
-class SubsystemList(_Nvmf, managing.Listing):
+class SubsystemList(_Nvmf, commands.Listing):
     """List the subsystems of the NVMe-oF targets."""
 
     arguments = ((('nqn',), {'nargs': '?', 'metavar': 'NQN',
@@ -45,17 +35,17 @@ class SubsystemList(_Nvmf, managing.Listing):
     @staticmethod
     def _row(target, one):
         hosts = ['any'] if one.allow_any_host else one.hosts
-        return (target, one.nqn, managing.Maybe(one.serial_number),
-                managing.Words([f'{space.nsid}:{space.bdev_name}'
+        return (target, one.nqn, commands.Maybe(one.serial_number),
+                commands.Words([f'{space.nsid}:{space.bdev_name}'
                                 for space in one.namespaces]),
-                managing.Words(one.listen_addresses), managing.Words(hosts))
+                commands.Words(one.listen_addresses), commands.Words(hosts))
 
 
 class SubsystemCreate(_Nvmf):
     """Create a subsystem with all that belongs to it, or nothing."""
 
     arguments = (
-        managing.NQN,
+        commands.NQN,
         (('--namespace',), {
             'action': 'append', 'default': [], 'metavar': 'BDEV[:NSID]',
             'help': 'A bdev; can be given several times.'}),
@@ -91,22 +81,22 @@ class SubsystemCreate(_Nvmf):
 class SubsystemDelete(_Nvmf):
     """Delete a subsystem; its hosts are disconnected."""
 
-    arguments = (managing.NQN, managing.MISSING_OK)
+    arguments = (commands.NQN, commands.MISSING_OK)
 
     def take_action(self, parsed_args):
         done = self.client(parsed_args).nvmf_delete_subsystem(
             parsed_args.nqn, missing_ok=parsed_args.missing_ok)
-        self.say(managing.gone(f'subsystem {parsed_args.nqn}', done))
+        self.say(commands.gone(f'subsystem {parsed_args.nqn}', done))
 
 
 class NamespaceAdd(_Nvmf):
     """Give a subsystem a namespace."""
 
-    arguments = (managing.NQN,
+    arguments = (commands.NQN,
                  (('bdev',), {'metavar': 'BDEV', 'help': 'The bdev.'}),
                  (('--nsid',), {'type': int, 'metavar': 'N', 'help':
                                 'Its number. Default: the first free.'}),
-                 managing.EXIST_OK)
+                 commands.EXIST_OK)
 
     def take_action(self, parsed_args):
         nsid = self.client(parsed_args).nvmf_subsystem_add_ns(
@@ -118,23 +108,23 @@ class NamespaceAdd(_Nvmf):
 class NamespaceRemove(_Nvmf):
     """Take a namespace from a subsystem; its bdev stays."""
 
-    arguments = (managing.NQN,
+    arguments = (commands.NQN,
                  (('nsid',), {'type': int, 'metavar': 'NSID',
                               'help': 'Its number.'}),
-                 managing.MISSING_OK)
+                 commands.MISSING_OK)
 
     def take_action(self, parsed_args):
         done = self.client(parsed_args).nvmf_subsystem_remove_ns(
             parsed_args.nqn, parsed_args.nsid,
             missing_ok=parsed_args.missing_ok)
-        self.say(managing.gone(
+        self.say(commands.gone(
             f'namespace {parsed_args.nsid} of {parsed_args.nqn}', done))
 
 
 class ListenerAdd(_Nvmf):
     """Let a subsystem listen; a missing transport is created."""
 
-    arguments = (managing.NQN, LISTENER, managing.EXIST_OK)
+    arguments = (commands.NQN, LISTENER, commands.EXIST_OK)
 
     def take_action(self, parsed_args):
         tgt = self.client(parsed_args)
@@ -148,20 +138,20 @@ class ListenerAdd(_Nvmf):
 class ListenerRemove(_Nvmf):
     """Stop a subsystem from listening."""
 
-    arguments = (managing.NQN, LISTENER, managing.MISSING_OK)
+    arguments = (commands.NQN, LISTENER, commands.MISSING_OK)
 
     def take_action(self, parsed_args):
         done = self.client(parsed_args).nvmf_subsystem_remove_listener(
             parsed_args.nqn, parsed_args.listener,
             missing_ok=parsed_args.missing_ok)
-        self.say(managing.gone(
+        self.say(commands.gone(
             f'listener {parsed_args.listener} of {parsed_args.nqn}', done))
 
 
 class HostAdd(_Nvmf):
     """Allow a host to use a subsystem."""
 
-    arguments = (managing.NQN, HOST, managing.EXIST_OK)
+    arguments = (commands.NQN, HOST, commands.EXIST_OK)
 
     def take_action(self, parsed_args):
         self.client(parsed_args).nvmf_subsystem_add_host(
@@ -173,11 +163,11 @@ class HostAdd(_Nvmf):
 class HostRemove(_Nvmf):
     """Forbid a host to use a subsystem."""
 
-    arguments = (managing.NQN, HOST, managing.MISSING_OK)
+    arguments = (commands.NQN, HOST, commands.MISSING_OK)
 
     def take_action(self, parsed_args):
         done = self.client(parsed_args).nvmf_subsystem_remove_host(
             parsed_args.nqn, parsed_args.host,
             missing_ok=parsed_args.missing_ok)
-        self.say(managing.gone(
+        self.say(commands.gone(
             f'host {parsed_args.host} of {parsed_args.nqn}', done))

@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """Save what a target has, after a command has looked at it or changed it.
 
@@ -22,7 +12,7 @@ import os
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
-from cyborg_spdk.host import savedconfig
+from cyborg_spdk.host.saved import store as saved_store
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 
@@ -40,7 +30,7 @@ def save(conf, addresses, expected=()):
     :param addresses: RPC addresses; one that no configured target has is
         passed over.
     :param expected: names of what was changed; see
-        :func:`cyborg_spdk.host.savedconfig.save`.
+        :func:`cyborg_spdk.host.saved.store.save`.
     """
     if not _may_write(conf.spdk.state_path):
         LOG.debug('%s may not be written: configurations are not saved',
@@ -81,7 +71,7 @@ def _save(conf, target, expected):
     try:
         client = rpc.connect(target.rpc_address,
                              timeout=conf.spdk.connect_timeout)
-        savedconfig.save(conf, target, client, timeout=conf.spdk.rpc_timeout,
+        saved_store.save(conf, target, client, timeout=conf.spdk.rpc_timeout,
                          expected=expected)
     except exceptions.SpdkError as exc:
         LOG.warning('%s: its configuration was not saved: %s; if it ends now '

@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """``cyborg-spdk status``: what of the host's targets runs."""
 
@@ -18,7 +8,7 @@ from cliff import columns
 from cliff import lister
 
 from cyborg_spdk.cli import target as target_cli
-from cyborg_spdk.host import survey
+from cyborg_spdk.host.target import status as target_status
 from cyborg_spdk import tasks
 
 LOG = logging.getLogger(__name__)
@@ -66,11 +56,11 @@ class Status(lister.Lister):
         tasks.configure(conf)
         targets = target_cli.chosen(conf, parsed_args.targets)
         for target in targets:
-            tasks.run(target.name, survey.look, conf, target)
+            tasks.run(target.name, target_status.look, conf, target)
         states = tasks.wait(*(target.name for target in targets))
         LOG.debug('%s', tasks.summary())
         for target, state in zip(targets, states, strict=True):
-            if state.state != survey.READY and (
+            if state.state != target_status.READY and (
                     target.start or parsed_args.targets):
                 self._failed = True
             if state.problem:

@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """``cyborg-spdk target``: start and stop targets, save and load them."""
 
@@ -23,10 +13,10 @@ from cliff import lister
 from cyborg_spdk.cli import saving
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
-from cyborg_spdk.host import configuration
-from cyborg_spdk.host import launcher
-from cyborg_spdk.host import paths
-from cyborg_spdk.host import savedconfig
+from cyborg_spdk.host.saved import replay as saved_replay
+from cyborg_spdk.host.saved import store as saved_store
+from cyborg_spdk.host.target import lifecycle
+from cyborg_spdk.host import trusted_files
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 
@@ -113,7 +103,7 @@ class Start(_Targets):
     """Start targets that do not run, and wait until they answer."""
 
     def one(self, conf, target, parsed_args):
-        running = launcher.ensure(conf, target, force=True)
+        running = lifecycle.ensure(conf, target, force=True)
         if running.process is None:
             return 'not on this host', None
         return ('started' if running.started else 'was running',
@@ -148,8 +138,8 @@ class Stop(_Stopping):
         return parser
 
     def one(self, conf, target, parsed_args):
-        stopped = launcher.stop(conf, target, kill=parsed_args.kill,
-                                hold=parsed_args.hold)
+        stopped = lifecycle.stop(conf, target, kill=parsed_args.kill,
+                                 hold=parsed_args.hold)
         return 'stopped' if stopped else 'was not running', None
 
 
@@ -157,8 +147,8 @@ class Restart(_Stopping):
     """Stop targets, and start them with what they had."""
 
     def one(self, conf, target, parsed_args):
-        launcher.stop(conf, target, kill=parsed_args.kill)
-        return 'restarted', _pid(launcher.ensure(conf, target, force=True))
+        lifecycle.stop(conf, target, kill=parsed_args.kill)
+        return 'restarted', _pid(lifecycle.ensure(conf, target, force=True))
 
 
 class SaveConfig(command.Command):
@@ -183,16 +173,16 @@ class SaveConfig(command.Command):
         client = rpc.connect(target.rpc_address,
                              timeout=conf.spdk.connect_timeout)
         if parsed_args.file is None:
-            name = savedconfig.path(conf, target)
-            changed = savedconfig.save(conf, target, client, force=True)
+            name = saved_store.path(conf, target)
+            changed = saved_store.save(conf, target, client, force=True)
             self.app.stdout.write(
                 f"{name}: {'saved' if changed else 'unchanged'}\n")
             return
-        data = savedconfig.dump(savedconfig.read(client))
+        data = saved_store.dump(saved_store.read(client))
         if parsed_args.file == '-':
             self.app.stdout.write(data.decode())
         else:
-            paths.write_atomically(parsed_args.file, data)
+            trusted_files.write_atomically(parsed_args.file, data)
 
 
 class LoadConfig(command.Command):
@@ -224,21 +214,21 @@ class LoadConfig(command.Command):
     def take_action(self, parsed_args):
         conf = self.app.conf
         target, = chosen(conf, [parsed_args.target])
-        name = parsed_args.file or savedconfig.path(conf, target)
-        data = paths.read(name, follow=True)
+        name = parsed_args.file or saved_store.path(conf, target)
+        data = trusted_files.read(name, follow=True)
         if data is None:
             raise exceptions.StateError(
                 f"{name}: there is no such file; name one that save-config "
                 "wrote")
-        config = savedconfig.parse(data, name)
+        config = saved_store.parse(data, name)
         if parsed_args.restart:
             return self._restart(conf, target, config)
         return self._apply(conf, target, config, parsed_args.keep_going)
 
     def _restart(self, conf, target, config):
-        launcher.stop(conf, target)
-        savedconfig.replace(conf, target, config)
-        running = launcher.ensure(conf, target, force=True)
+        lifecycle.stop(conf, target)
+        saved_store.replace(conf, target, config)
+        running = lifecycle.ensure(conf, target, force=True)
         self.app.stdout.write(
             f"{target.name}: restarted as process "
             f"{_pid(running)}\n")
@@ -246,7 +236,7 @@ class LoadConfig(command.Command):
     def _apply(self, conf, target, config, keep_going):
         client = rpc.connect(target.rpc_address,
                              timeout=conf.spdk.connect_timeout)
-        done = configuration.apply(
+        done = saved_replay.apply(
             functools.partial(client.call,
                               _timeout=conf.spdk.rpc_timeout),
             config, keep_going=keep_going)

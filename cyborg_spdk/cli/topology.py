@@ -1,21 +1,11 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """``cyborg-spdk topology``: what stands on what, as a picture."""
 
 import json
 import xml.sax.saxutils
 
-from cyborg_spdk.cli import managing
+from cyborg_spdk.cli import commands
 from cyborg_spdk import clients
 from cyborg_spdk.clients import topology
 
@@ -119,7 +109,7 @@ def plain(graph, key=None):
             'on': [plain(graph, one) for one in graph.below[node.id]]}
 
 
-class Topology(managing.Reading):
+class Topology(commands.Reading):
     """Show what stands on what: target, subsystem, namespace, bdev, base."""
 
     client_class = clients.BdevClient

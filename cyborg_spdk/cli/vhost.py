@@ -1,18 +1,8 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """``cyborg-spdk vhost``: devices for virtual machines."""
 
-from cyborg_spdk.cli import managing
+from cyborg_spdk.cli import commands
 from cyborg_spdk import clients
 
 CTRLR = (('ctrlr',), {'metavar': 'CONTROLLER',
@@ -22,13 +12,13 @@ CPUMASK = (('--cpumask',), {
     'Cores of the target that it may use: 0x1. Default: all.'})
 
 
-class _Vhost(managing.Managing):
+class _Vhost(commands.Managing):
 
     kind = 'vhost'
     client_class = clients.VhostTgt
 
 
-class ControllerList(_Vhost, managing.Listing):
+class ControllerList(_Vhost, commands.Listing):
     """List the vhost controllers of the targets."""
 
     arguments = ((('ctrlr',), {'nargs': '?', 'metavar': 'CONTROLLER',
@@ -49,9 +39,9 @@ class ControllerList(_Vhost, managing.Listing):
                  for scsi in one.scsi_targets]
         if one.bdev:
             bdevs = [one.bdev + (' (read only)' if one.readonly else '')]
-        return (target, one.ctrlr, managing.Maybe(one.kind),
-                managing.Words(bdevs), managing.Maybe(one.cpumask),
-                managing.Maybe(one.socket))
+        return (target, one.ctrlr, commands.Maybe(one.kind),
+                commands.Words(bdevs), commands.Maybe(one.cpumask),
+                commands.Maybe(one.socket))
 
 
 class ControllerCreateBlk(_Vhost):
@@ -62,7 +52,7 @@ class ControllerCreateBlk(_Vhost):
                  CPUMASK,
                  (('--readonly',), {'action': 'store_true',
                                     'help': 'Refuse writes.'}),
-                 managing.EXIST_OK)
+                 commands.EXIST_OK)
 
     def take_action(self, parsed_args):
         made = self.client(parsed_args).vhost_create_blk_controller(
@@ -78,7 +68,7 @@ class ControllerCreateScsi(_Vhost):
     arguments = (CTRLR,
                  (('bdevs',), {'nargs': '*', 'metavar': 'BDEV', 'help':
                                'Bdevs: targets 0, 1, ... of it.'}),
-                 CPUMASK, managing.EXIST_OK)
+                 CPUMASK, commands.EXIST_OK)
 
     def take_action(self, parsed_args):
         tgt = self.client(parsed_args)
@@ -94,12 +84,12 @@ class ControllerCreateScsi(_Vhost):
 class ControllerDelete(_Vhost):
     """Delete a controller."""
 
-    arguments = (CTRLR, managing.MISSING_OK)
+    arguments = (CTRLR, commands.MISSING_OK)
 
     def take_action(self, parsed_args):
         done = self.client(parsed_args).vhost_delete_controller(
             parsed_args.ctrlr, missing_ok=parsed_args.missing_ok)
-        self.say(managing.gone(f'vhost controller {parsed_args.ctrlr}',
+        self.say(commands.gone(f'vhost controller {parsed_args.ctrlr}',
                                done))
 
 
@@ -110,7 +100,7 @@ class TargetAdd(_Vhost):
                  (('bdev',), {'metavar': 'BDEV', 'help': 'The bdev.'}),
                  (('--number',), {'type': int, 'metavar': 'N', 'help':
                                   '0 to 7. Default: the first free.'}),
-                 managing.EXIST_OK)
+                 commands.EXIST_OK)
 
     def take_action(self, parsed_args):
         number = self.client(parsed_args).vhost_scsi_controller_add_target(
@@ -125,12 +115,12 @@ class TargetRemove(_Vhost):
     arguments = (CTRLR,
                  (('number',), {'type': int, 'metavar': 'N',
                                 'help': 'Its number.'}),
-                 managing.MISSING_OK)
+                 commands.MISSING_OK)
 
     def take_action(self, parsed_args):
         done = self.client(
             parsed_args).vhost_scsi_controller_remove_target(
             parsed_args.ctrlr, parsed_args.number,
             missing_ok=parsed_args.missing_ok)
-        self.say(managing.gone(f'target {parsed_args.number} of vhost '
+        self.say(commands.gone(f'target {parsed_args.number} of vhost '
                                f'controller {parsed_args.ctrlr}', done))

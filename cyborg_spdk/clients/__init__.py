@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """What SPDK applications can do, in Python.
 
@@ -31,9 +21,9 @@ wrong is told by an error of :mod:`cyborg_spdk.exceptions` that names the
 operation, the object and the cause.
 """
 
-from cyborg_spdk.clients.bdev import BdevClient
-from cyborg_spdk.clients.iscsi import IscsiTgt
-from cyborg_spdk.clients.nvmf import NvmfTgt
+from cyborg_spdk.clients.bdev.client import BdevClient
+from cyborg_spdk.clients.iscsi.client import IscsiTgt
+from cyborg_spdk.clients.nvmf.client import NvmfTgt
 from cyborg_spdk.clients.vhost import VhostTgt
 
 __all__ = ['NvmfTgt', 'VhostTgt', 'IscsiTgt', 'BdevClient']

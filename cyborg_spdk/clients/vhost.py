@@ -1,26 +1,16 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """vhost-user controllers: block and SCSI devices for virtual machines."""
 
 from cyborg_spdk.clients import base
-from cyborg_spdk.clients import bdev
-from cyborg_spdk.clients import historic
+from cyborg_spdk.clients.bdev import client as bdev_client
+from cyborg_spdk.clients import pyspdk
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
 
 
-class VhostTgt(historic.HistoricVhost, bdev.BdevClient):
+class VhostTgt(pyspdk.HistoricVhost, bdev_client.BdevClient):
     """Client for ``vhost``, or any SPDK application that has vhost."""
 
     def vhost_get_controllers(self, name=None):

@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """Targets' configurations saved in the background, after a report."""
 
@@ -16,7 +6,7 @@ import itertools
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
-from cyborg_spdk.host import savedconfig
+from cyborg_spdk.host.saved import store as saved_store
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 
@@ -64,7 +54,7 @@ class Saver:
     def _save(self, target):
         client = rpc.connect(target.rpc_address,
                              timeout=self._conf.spdk.connect_timeout)
-        return savedconfig.save(self._conf, target, client)
+        return saved_store.save(self._conf, target, client)
 
     def _tell(self, target, error):
         self._conditions.tell(

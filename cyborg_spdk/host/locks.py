@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """Locks between the processes of this project on one host."""
 
@@ -19,7 +9,7 @@ import time
 from oslo_concurrency import lockutils
 
 from cyborg_spdk import exceptions
-from cyborg_spdk.host import paths
+from cyborg_spdk.host import trusted_files
 
 # fcntl locks are of a process: its threads need one of their own.
 _THREADS = lockutils.Semaphores()
@@ -72,6 +62,6 @@ def _make(path):
             f"{path}: cannot be made: {exc.strerror}; give the user "
             f"{os.geteuid()} access to the directory") from None
     try:
-        paths.give_to_directory_owner(fd, path)
+        trusted_files.give_to_directory_owner(fd, path)
     finally:
         os.close(fd)

@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """All that needs root, in one place, on oslo.privsep.
 
@@ -43,9 +33,10 @@ with warnings.catch_warnings():
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
-from cyborg_spdk.host import detach
-from cyborg_spdk.host import hugepages
-from cyborg_spdk.host import pci
+from cyborg_spdk.host.machine import hugepages
+from cyborg_spdk.host.machine import pci
+from cyborg_spdk.host.machine import proc
+from cyborg_spdk.host.machine import spawn
 from cyborg_spdk.host import process
 
 #: Group of oslo.privsep's own options for this helper.
@@ -148,7 +139,7 @@ def _check_number(what, *values):
 
 @context.entrypoint
 def add_hugepages(size_kb, wanted):
-    """Add huge pages; see :func:`cyborg_spdk.host.hugepages.add`."""
+    """Add huge pages; see :func:`cyborg_spdk.host.machine.hugepages.add`."""
     _check_number('number of huge pages', size_kb)
     for node, count in wanted:
         _check_number('number of huge pages', count,
@@ -164,8 +155,9 @@ def add_hugepages(size_kb, wanted):
 def mount_hugetlbfs(path, size_kb):
     """Mount hugetlbfs for one size of page.
 
-    :param path: as :func:`cyborg_spdk.host.hugepages.mount_point` says;
-        made if it is missing.
+    :param path: as
+        :func:`cyborg_spdk.host.machine.hugepages.mount_point` says; made
+        if it is missing.
     :param size_kb: size of its pages in KiB.
     """
     _check_number('size of huge pages', size_kb)
@@ -209,7 +201,7 @@ def make_directory(path, uid, gid):
 @context.entrypoint
 def bind_devices(setup_sh, addresses):
     """Take PCI devices from the kernel; see
-    :func:`cyborg_spdk.host.pci.bind`.
+    :func:`cyborg_spdk.host.machine.pci.bind`.
     """
     check_program(setup_sh, ['setup.sh'])
     return pci.bind(setup_sh, addresses)
@@ -273,7 +265,7 @@ def _check_user(uid, gid):
 
 @context.entrypoint
 def start_target(argv, log, cwd, gid, unit, uid=0):
-    """Start a target; see :func:`cyborg_spdk.host.detach.start`.
+    """Start a target; see :func:`cyborg_spdk.host.machine.spawn.start`.
 
     :returns: its pid (int), or why it could not be started (str).
     """
@@ -293,7 +285,7 @@ def start_target(argv, log, cwd, gid, unit, uid=0):
     if not log.endswith('.log'):
         raise exceptions.PrivilegeError(f"{log} is no log")
     try:
-        program = detach.start(list(argv), log, cwd, gid, unit, uid)
+        program = spawn.start(list(argv), log, cwd, gid, unit, uid)
     except exceptions.StartError as exc:
         return exc.reason
     except OSError as exc:
@@ -334,4 +326,4 @@ def signal_target(pid, ticks, number):
     if not application:
         raise exceptions.PrivilegeError(
             f"process {pid} is no target of SPDK and gets no signal")
-    process.send_signal(pid, ticks, number)
+    proc.send_signal(pid, ticks, number)

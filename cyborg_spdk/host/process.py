@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """Which process serves a target?
 
@@ -24,7 +14,6 @@ import dataclasses
 import errno
 import os
 import re
-import signal
 import socket
 import stat
 import struct
@@ -34,6 +23,7 @@ import psutil
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk.host.machine import proc
 from cyborg_spdk import rpc
 
 #: Where a target listens if it is not told (since v18.01).
@@ -79,66 +69,9 @@ class TargetProcess:
         """Whether this very process runs still (a zombie does not)."""
         if not self.pid:
             return True
-        found = stat_of(self.pid)
+        found = proc.stat_of(self.pid)
         return found is not None and found.ticks == self.ticks and \
             not found.dead
-
-
-@dataclasses.dataclass(frozen=True)
-class Stat:
-    """What ``/proc/PID/stat`` says.
-
-    :ivar state: one letter: R, S, D, Z, ...
-    :ivar ticks: clock ticks from boot to its start.
-    """
-
-    state: str
-    ticks: int
-
-    @property
-    def dead(self):
-        """Whether it has ended, and at most waits to be reaped."""
-        return self.state in 'ZXx'
-
-
-def stat_of(pid):
-    """Read ``/proc/PID/stat``; None if there is no such process."""
-    try:
-        with open(f'/proc/{pid}/stat', 'rb') as stream:
-            # The name in parentheses may itself hold spaces and ")".
-            fields = stream.read().rpartition(b')')[2].split()
-    except OSError:
-        return None
-    return Stat(fields[0].decode(), int(fields[19]))
-
-
-def send_signal(pid, ticks, number):
-    """Send a signal to a process, and to no other that has its pid.
-
-    :param pid: its process id.
-    :param ticks: its start, as in :class:`TargetProcess`.
-    :param number: the signal. A process that has ended gets none.
-    """
-    fd = None
-    try:
-        try:
-            fd = os.pidfd_open(pid)
-        except OSError as exc:
-            if exc.errno != errno.ENOSYS:  # Linux before 5.3.
-                raise
-        # With the file the pid cannot be given to another: is it still it?
-        found = stat_of(pid)
-        if found is None or found.ticks != ticks:
-            return
-        if fd is None:
-            os.kill(pid, number)
-        else:
-            signal.pidfd_send_signal(fd, number)
-    except ProcessLookupError:
-        pass
-    finally:
-        if fd is not None:
-            os.close(fd)
 
 
 def socket_path(target):
@@ -184,8 +117,8 @@ def find(target, installation=None):
 
     :param target: a :class:`cyborg_spdk.conf.Target`.
     :param installation: the programs of that
-        :class:`~cyborg_spdk.host.installation.Installation` are recognised
-        by their paths too; not needed otherwise.
+        :class:`~cyborg_spdk.host.machine.installation.Installation` are
+        recognised by their paths too; not needed otherwise.
     :returns: a :class:`TargetProcess`, or None. None too for a target that
         is not on a UNIX socket of this host.
     :raises ForeignProcess: if the socket is served by a process that is no
@@ -248,7 +181,7 @@ def _identify(target, path, installation, pid, uid):
     # Without a pid it is in a PID namespace that cannot be seen from here.
     exe, application, create_time, ticks = '', target.application, 0.0, 0
     if pid:
-        found = stat_of(pid)
+        found = proc.stat_of(pid)
         if found is None or found.dead:
             return None
         ticks = found.ticks
@@ -258,7 +191,7 @@ def _identify(target, path, installation, pid, uid):
             create_time = peer.create_time()
         except psutil.NoSuchProcess:
             return None
-        again = stat_of(pid)
+        again = proc.stat_of(pid)
         if again is None or again.ticks != ticks:
             return None
     known = installation is not None and \
@@ -371,7 +304,7 @@ def _candidate(process, target, path):
     exe, application = program(process)
     if target.kind not in spdk_conf.APPLICATIONS.get(application, ()):
         return None
-    found = stat_of(process.pid)
+    found = proc.stat_of(process.pid)
     uid = process.uids().effective
     if found is None or found.dead or not _trusted(uid, path) or \
             not _same_socket(process, rpc_socket(cmdline), path):

@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """What callers hold: one client for one address."""
 
@@ -17,10 +7,10 @@ import threading
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.rpc import address as addresses
-from cyborg_spdk.rpc import call as calls
-from cyborg_spdk.rpc import channel as channels
-from cyborg_spdk.rpc import many
-from cyborg_spdk.rpc import transport
+from cyborg_spdk.rpc.serving import bulk
+from cyborg_spdk.rpc.serving import call as calls
+from cyborg_spdk.rpc.serving import channel as channels
+from cyborg_spdk.rpc.transport import dial
 
 #: Seconds of wall-clock time to connect.
 DEFAULT_CONNECT_TIMEOUT = 5.0
@@ -31,8 +21,8 @@ class Client:
 
     Methods and parameters have the names of the newest SPDK release
     everywhere; what an older target calls them is looked up
-    (:mod:`cyborg_spdk.rpc.methods`). A client connects again by itself when
-    it is used after its connection was lost or closed.
+    (:mod:`cyborg_spdk.rpc.protocol.catalogue`). A client connects again by
+    itself when it is used after its connection was lost or closed.
 
     :param address: text or :class:`~cyborg_spdk.rpc.address.Address`.
     :param connect_timeout: seconds, for each time that it connects.
@@ -82,7 +72,7 @@ class Client:
         they were written and may change something.
         """
         self._channel.close("it was closed by this process")
-        transport.release(self._address)
+        dial.release(self._address)
         if self._closed is not None:
             self._closed(self)
 
@@ -143,7 +133,7 @@ class Client:
             for this address, so it must not wait for another call.
         :raises SpdkError: if it cannot be sent at all.
         """
-        from cyborg_spdk.rpc import futures
+        from cyborg_spdk.rpc.serving import futures
         sink = futures.Sink()
         call = calls.Call(method, _given(params), calls.seconds(_timeout),
                           sink)
@@ -183,7 +173,7 @@ class Client:
         :returns: list of results, in the order of the requests; where a
             call failed, its exception.
         """
-        called = many.Many(self._channel, self._address, requests, timeout)
+        called = bulk.Many(self._channel, self._address, requests, timeout)
         called.run()
         results = [call.result if call.error is None else call.error
                    for call in called.made]
@@ -258,7 +248,7 @@ class Client:
     def _book(self):
         book = self._channel.book
         if book is None or not self._channel.is_open:
-            book = many.learn(self._channel, calls.DEFAULT_TIMEOUT)
+            book = bulk.learn(self._channel, calls.DEFAULT_TIMEOUT)
         return book
 
 

@@ -1,20 +1,10 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """Block devices, lvol stores, RAID, keys."""
 
 import dataclasses
 
-from cyborg_spdk.clients import kinds
+from cyborg_spdk.clients.types import kinds
 from cyborg_spdk.clients.types import reported
 
 
@@ -58,7 +48,7 @@ class Bdev(reported.Reported):
 
     @property
     def kind(self):
-        """Its :class:`~cyborg_spdk.clients.kinds.Kind`."""
+        """Its :class:`~cyborg_spdk.clients.types.kinds.Kind`."""
         return kinds.of_bdev(self.product_name)
 
     @property

@@ -1,14 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 import os
 
@@ -16,7 +6,7 @@ import fixtures
 from oslo_config import cfg
 import testtools
 
-from cyborg_spdk.cli import configuration
+from cyborg_spdk.cli import conf_files
 from cyborg_spdk.cli import saving
 
 
@@ -25,7 +15,7 @@ class TargetsTest(testtools.TestCase):
 
     def names(self, *addresses, settings=()):
         conf = cfg.ConfigOpts()
-        configuration.load(conf, [], [], [
+        conf_files.load(conf, [], [], [
             'spdk.nvmf_targets=spdk_nvmf,far', 'spdk.run_path=/r',
             'far.rpc_address=tcp://192.0.2.1:5260', *settings])
         return [target.name for target in saving._targets(conf, addresses)]
@@ -65,7 +55,7 @@ class PermissionTest(testtools.TestCase):
     def test_a_fault_of_another_target_is_none_of_the_command(self):
         directory = self.useFixture(fixtures.TempDir()).path
         conf = cfg.ConfigOpts()
-        configuration.load(conf, [], [], [
+        conf_files.load(conf, [], [], [
             f'spdk.state_path={directory}', 'spdk_vhost.rpc_address=tcp://['])
         saving.save(conf, ['/r/spdk_nvmf.sock'])
         self.assertEqual([], os.listdir(directory))

@@ -1,22 +1,12 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
 
 """What is refused before it is sent, and what is let through."""
 
 import unittest
 
-from cyborg_spdk.clients import iscsi_values
-from cyborg_spdk.clients import nvmf_address
-from cyborg_spdk.clients import nvmf_construct
+from cyborg_spdk.clients import addresses
+from cyborg_spdk.clients.iscsi import values as iscsi_values
+from cyborg_spdk.clients.nvmf import construct as nvmf_construct
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
@@ -134,7 +124,7 @@ class AddressTests(Refusing):
                 {'trtype': 'Tcp', 'traddr': '127.0.0.1', 'trsvcid': 4420},
                 types.ListenAddress(trtype='TCP', traddr='127.0.0.1')):
             with self.subTest(value):
-                found = nvmf_address.parse(value)
+                found = addresses.parse(value)
                 self.assertEqual((*expected, 'IPv4'),
                                  (*found.place, found.adrfam))
                 self.assertEqual('TCP:127.0.0.1:4420', str(found))
@@ -142,20 +132,20 @@ class AddressTests(Refusing):
     def test_ipv6(self):
         for value in ('tcp://[::1]:4421',
                       'trtype:TCP adrfam:ipv6 traddr:::1 trsvcid:4421'):
-            found = nvmf_address.parse(value)
+            found = addresses.parse(value)
             self.assertEqual(('TCP', '::1', '4421', 'IPv6'),
                              (*found.place, found.adrfam))
             self.assertEqual('TCP:[::1]:4421', str(found))
-            self.assertEqual(found, nvmf_address.parse(
+            self.assertEqual(found, addresses.parse(
                 str(found).replace('TCP:', 'tcp://')))
-        self.assertEqual(nvmf_address.parse('tcp://[::1]').place,
-                         nvmf_address.parse('tcp://[0:0::1]').place)
+        self.assertEqual(addresses.parse('tcp://[::1]').place,
+                         addresses.parse('tcp://[0:0::1]').place)
 
     def test_vfio_user(self):
-        found = nvmf_address.parse({'trtype': 'vfiouser',
-                                    'traddr': '/var/run/x'})
+        found = addresses.parse({'trtype': 'vfiouser',
+                                 'traddr': '/var/run/x'})
         self.assertEqual({'trtype': 'VFIOUSER', 'traddr': '/var/run/x'},
-                         nvmf_address.params(found))
+                         addresses.params(found))
 
     def test_wrong(self):
         for value in (
@@ -167,7 +157,7 @@ class AddressTests(Refusing):
                 {'trtype': 'TCP', 'traddr': '127.0.0.1', 'adrfam': 'IPv6'},
                 {'trtype': 'TCP', 'traddr': '127.0.0.1', 'adrfam': 'x'}):
             with self.subTest(value):
-                self.assertRefused(nvmf_address.parse, value)
+                self.assertRefused(addresses.parse, value)
 
     def test_namespace(self):
         for value, expected in (

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The NVMe-oF target: subsystems, namespaces, listeners, hosts, transports."""

@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the drivers have in common: start, read, report."""
+
+import dataclasses
+import itertools
+import logging
+import os
+import time
+
+from cyborg.accelerator.drivers import driver
+from cyborg.conf import CONF
+from oslo_log import log
+
+from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk.drivers import background
+from cyborg_spdk.drivers import conditions
+from cyborg_spdk.drivers.report import cyborg_limits
+from cyborg_spdk.drivers.report import entries
+from cyborg_spdk.drivers.report import hostname
+from cyborg_spdk.drivers.report import inventory
+from cyborg_spdk.drivers.report import memory as report_memory
+from cyborg_spdk.drivers.report import placement
+from cyborg_spdk.drivers.report import reporter
+from cyborg_spdk.drivers import saving
+from cyborg_spdk import exceptions
+from cyborg_spdk.host import process
+from cyborg_spdk import rpc
+from cyborg_spdk import tasks
+from cyborg_spdk.units import firmware
+from cyborg_spdk.units import reading
+from cyborg_spdk.units import stats
+from cyborg_spdk.units import unit
+
+LOG = log.getLogger(__name__)
+
+#: Seconds that one discover() waits for targets that are being started. One
+#: that takes longer is in the next report.
+START_WAIT = 15.0
+#: Seconds that one discover() gives a target to answer, beside
+#: ``[spdk] rpc_timeout``. With START_WAIT it keeps three drivers' turns
+#: within the agent's patience.
+READ_WAIT = 10.0
+
+# Several drivers of one name may live in one process.
+_COUNT = itertools.count(1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """What was found at one target.
+
+    :ivar target: :class:`~cyborg_spdk.conf.Target`.
+    :ivar contents: :class:`~cyborg_spdk.units.unit.Contents`, or None.
+    :ivar error: None, or the :exc:`SpdkError` that came instead.
+    """
+
+    target: spdk_conf.Target
+    contents: unit.Contents | None = None
+    error: exceptions.SpdkError | None = None
+
+
+class SpdkDriver(driver.GenericDriver):
+    """A Cyborg driver for all targets of one kind on this host.
+
+    Making one starts its targets in the background where they do not run;
+    it does not wait and does not fail.
+
+    :cvar KIND: one of :data:`cyborg_spdk.conf.KINDS`.
+    :cvar NAME: name of the entry point.
+    """
+
+    KIND = None
+    NAME = None
+
+    def __init__(self):
+        self._number = next(_COUNT)
+        self._conditions = conditions.Conditions()
+        self._placement = placement.Placement()
+        self._hostname = hostname.HostName(self._placement)
+        self._reporter = reporter.Reporter(self._placement, self._conditions)
+        self._starter = background.Starter(CONF)
+        self._saver = saving.Saver(CONF, self._conditions)
+        good = [target for target in self._targets()
+                if isinstance(target, spdk_conf.Target)]
+        if good:
+            # Else [spdk] parallel itself may be what is wrong.
+            tasks.configure(CONF)
+        for target in good:
+            self._starter.start(target)
+
+    def discover(self):
+        """The devices of this host, for the agent's report.
+
+        Never raises. A target that could not be read is a stub, which
+        Cyborg leaves as it is.
+
+        :returns: list of ``DriverDevice``, one for each target.
+        """
+        surveys = self.survey()
+        for survey in surveys:
+            self._conditions.tell(
+                survey.target.name, 'not readable',
+                survey.error and f'{survey.error}; Cyborg keeps what it has '
+                                 'of this target', logging.ERROR)
+            if survey.error is None:
+                self._saver.save(survey.target)
+        directory = CONF.spdk.state_path
+        host = self._hostname.get(filter(None, (
+            self._reporter.remembered(directory, survey.target.name)
+            for survey in surveys)))
+        names, kinds = self._named()
+        # First: what they give up here may be in a device below next time.
+        former = self._former(directory, host, kinds, names)
+        # Two devices of one name would be one to Cyborg.
+        devices = [self._device(directory, host, survey, names)
+                   for survey in surveys
+                   if not self._namesake(survey.target.name)]
+        # What starting and reading at once has saved.
+        LOG.debug('%s: %s', self.NAME, tasks.summary())
+        return devices + former
+
+    def survey(self, start_wait=START_WAIT):
+        """Read all targets, starting those that do not run. Never raises.
+
+        :param start_wait: seconds to wait for targets that are being
+            started.
+        :returns: list of :class:`Survey`, in the order of the
+            configuration.
+        """
+        end = time.monotonic() + start_wait
+        targets = self._targets()
+        names = []
+        for place, target in enumerate(targets):
+            # The same names each time: tasks keeps the last result of each.
+            names.append(f'read {self.NAME} {self._number} {place}')
+            tasks.run(names[-1], self._survey, target, end)
+        return tasks.wait(*names)
+
+    def update(self, control_path, image_path):
+        """Give the NVMe controllers behind a target a firmware image.
+
+        Never raises; what stands in the way is logged.
+
+        :param control_path: which target: the device's control path.
+        :param image_path: path of the image, on the target's host.
+        :returns: bool: True if there are controllers behind the target that
+            take firmware, and all have taken it.
+        """
+        try:
+            spdk_conf.check(CONF)
+            name = firmware.target_name(control_path)
+            if name not in CONF.spdk[f'{self.KIND}_targets']:
+                raise exceptions.InvalidValue(
+                    'control path', name, 'no target of this kind has that '
+                                          'name')
+            target = spdk_conf.target(CONF, self.KIND, name)
+            if process.socket_path(target):
+                firmware.check_image(image_path)
+                image_path = os.path.abspath(image_path)
+            client = rpc.connect(target.rpc_address,
+                                 timeout=CONF.spdk.connect_timeout)
+            return firmware.apply(client, name, image_path)
+        except exceptions.SpdkError as exc:
+            LOG.error('firmware: %s', exc)
+            return False
+
+    def get_stats(self):
+        """What the targets have counted since they started. Never raises.
+
+        :returns: dict by control path (the device), each with the device's
+            own numbers and, under ``accelerators``, those of each
+            deployable by its attach handle; see
+            :func:`cyborg_spdk.units.stats.totals`. A target that could not
+            be read has ``{"error": reason}``.
+        """
+        found = {}
+        host = self._hostname.get()
+        for target, look in self.looks():
+            found[entries.control_path(host, target.name)] = \
+                {'error': str(look)} if isinstance(look, Exception) \
+                else stats.totals(look)
+        return found
+
+    def looks(self):
+        """A look at each target's statistics. Never raises.
+
+        Nothing is started.
+
+        :returns: list of pairs: :class:`~cyborg_spdk.conf.Target`, and
+            :class:`~cyborg_spdk.units.stats.Look` or :exc:`SpdkError`.
+        """
+        pairs = []
+        for target in self._targets():
+            if isinstance(target, Survey):
+                pairs.append((target.target, target.error))
+                continue
+            try:
+                client = rpc.connect(target.rpc_address,
+                                     timeout=CONF.spdk.connect_timeout)
+                pairs.append((target, stats.look(
+                    client, self.KIND, min(CONF.spdk.rpc_timeout,
+                                           READ_WAIT))))
+            except exceptions.SpdkError as exc:
+                pairs.append((target, exc))
+        return pairs
+
+    def _targets(self):
+        """The configured targets: Target, or Survey of what is wrong."""
+        try:
+            spdk_conf.check(CONF)
+            wrong = None
+        except exceptions.SpdkError as exc:
+            wrong = exc
+        found, addresses = [], {}
+        for name in dict.fromkeys(CONF.spdk[f'{self.KIND}_targets']):
+            try:
+                if wrong:
+                    raise wrong
+                found.append(self._target(name, addresses))
+            except exceptions.SpdkError as exc:
+                found.append(
+                    Survey(reporter.nobody(self.KIND, name), error=exc))
+        return found
+
+    def _namesake(self, name):
+        """The option that has this name before ours has, or None."""
+        for kind in spdk_conf.KINDS[:spdk_conf.KINDS.index(self.KIND)]:
+            if name in CONF.spdk[f'{kind}_targets']:
+                return f'[spdk] {kind}_targets'
+        return None
+
+    def _target(self, name, addresses):
+        other = self._namesake(name)
+        if other:
+            raise exceptions.ConfigurationError(
+                f'[spdk] {self.KIND}_targets', name,
+                f'{other} names it already; give each target a name of its '
+                'own')
+        target = spdk_conf.target(CONF, self.KIND, name)
+        # Else each unit would be refused, and what is free taken away.
+        cyborg_limits.symbol(f'[{name}] resource_class', target.resource_class)
+        other = addresses.setdefault(report_memory.address(target), name)
+        if other != name:
+            raise exceptions.ConfigurationError(
+                f'[{name}] rpc_address', target.rpc_address,
+                f'[{other}] has it too; what is there would be given away '
+                'twice')
+        return target
+
+    def _survey(self, target, end):
+        if isinstance(target, Survey):
+            return target
+        try:
+            self._starter.wait(target, end - time.monotonic())
+            return Survey(target, contents=self._read(target, end))
+        except exceptions.SpdkError as exc:
+            return Survey(target, error=exc)
+        except Exception as exc:
+            # A fault of ours, or a reply that no known release sends, must
+            # not keep the other devices of the host out of the report.
+            LOG.exception('%s: reading', target.name)
+            return Survey(target, error=exceptions.ProtocolError(
+                target.rpc_address, f'{type(exc).__name__}: {exc}'))
+
+    def _read(self, target, end):
+        try:
+            return self._ask(target)
+        except (exceptions.ConnectError, exceptions.ConnectionLost):
+            if not self._starter.start(target):
+                raise
+        self._starter.wait(target, end - time.monotonic())
+        return self._ask(target)
+
+    def _ask(self, target):
+        client = rpc.connect(target.rpc_address,
+                             timeout=CONF.spdk.connect_timeout)
+        return reading.read(client, self.KIND,
+                            min(CONF.spdk.rpc_timeout, READ_WAIT))
+
+    def _named(self):
+        """The targets that have a driver, and whose former ones are ours.
+
+        Cyborg takes away all devices of a driver that is disabled, and if
+        one is allocated, it fails, and so does the report of the whole
+        host. So the first of our drivers looks after what those that are
+        not enabled have left.
+
+        :returns: pair: set of names of targets, set of kinds.
+        """
+        enabled = getattr(CONF.agent, 'enabled_drivers', ())
+        ours = [kind for name in enabled for kind in spdk_conf.KINDS
+                if name == inventory.driver_name(kind)]
+        if self.KIND not in ours:
+            # Used by itself, not by the agent.
+            ours = list(spdk_conf.KINDS)
+        names = {name for kind in ours
+                 for name in CONF.spdk[f'{kind}_targets']}
+        kinds = {self.KIND}
+        if ours[0] == self.KIND:
+            kinds |= set(spdk_conf.KINDS) - set(ours)
+        return names, kinds
+
+    def _device(self, directory, host, survey, names):
+        if survey.error is None:
+            try:
+                return self._reporter.device(
+                    directory, CONF.spdk.max_new_units, host, survey.target,
+                    survey.contents, names)
+            except Exception:
+                LOG.exception('%s: Cyborg keeps what it has of this target',
+                              survey.target.name)
+        return inventory.stub(host, survey.target)
+
+    def _former(self, directory, host, kinds, names):
+        try:
+            return self._reporter.former(directory, host, kinds, names, [
+                reporter.nobody(kind, name)
+                for kind in sorted(kinds - {self.KIND})
+                for name in CONF.spdk[f'{kind}_targets']
+                if name not in names])
+        except Exception:
+            LOG.exception('targets that are configured no more')
+            return []

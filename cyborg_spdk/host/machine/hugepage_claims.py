@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Who is about to take huge pages, so that several starts do not count the
+same free pages twice.
+
+A target takes its pages some time after it was started. Until it has them
+all, what it still lacks is claimed: in a file in ``run_path``, which is
+changed only under the lock ``hugepages``.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+
+from cyborg_spdk.host import locks
+from cyborg_spdk.host.machine import proc
+from cyborg_spdk.host import trusted_files
+
+
+@dataclasses.dataclass
+class Claim:
+    """Memory that a target about to start will take.
+
+    :ivar mb: MiB in all.
+    :ivar starter: pid and ticks of the process that starts it.
+    :ivar target: pid and ticks of the target, or None before it runs.
+    """
+
+    mb: int
+    starter: list[int]
+    target: list[int] | None = None
+
+    def missing_mb(self):
+        """MiB that it has not taken yet; 0 if it never will."""
+        if self.target is not None:
+            return max(0, self.mb - proc.taken_mb(self.target[0])) \
+                if _alive(self.target) else 0
+        return self.mb if _alive(self.starter) else 0
+
+
+def _alive(who):
+    pid, ticks = who
+    found = proc.stat_of(pid)
+    return found is not None and found.ticks == ticks and not found.dead
+
+
+def _who(pid):
+    return [pid, getattr(proc.stat_of(pid), 'ticks', 0)]
+
+
+def _path(run_path):
+    return os.path.join(run_path, 'hugepages.claims')
+
+
+def _read(run_path):
+    try:
+        found = json.loads(trusted_files.read(_path(run_path)) or b'{}')
+        claims = {name: Claim(**claim) for name, claim in found.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+    return {name: claim for name, claim in claims.items()
+            if claim.missing_mb() > 0}
+
+
+def _write(run_path, claims):
+    trusted_files.write_atomically(_path(run_path), json.dumps(
+        {name: dataclasses.asdict(claim)
+         for name, claim in claims.items()}).encode(), durable=False)
+
+
+@contextlib.contextmanager
+def claiming(run_path, target, timeout):
+    """Claim the memory of a target while its pages are prepared.
+
+    The lock is held inside; leave it as soon as the target runs.
+
+    :param run_path: the trusted directory.
+    :param target: a :class:`cyborg_spdk.conf.Target`.
+    :param timeout: seconds to wait for the lock.
+    :returns: (function that tells how many MiB all starts together will
+        still take, by now; function to be told the pid of the target).
+    """
+    with locks.hold(run_path, 'hugepages', timeout,
+                    doing=f'{target.name}: huge pages'):
+        claims = _read(run_path)
+        claims.pop(target.name, None)
+        others = list(claims.values())
+        mine = claims[target.name] = Claim(target.memory_mb,
+                                           _who(os.getpid()))
+        _write(run_path, claims)
+
+        def need_mb():
+            return target.memory_mb + sum(
+                claim.missing_mb() for claim in others)
+
+        def started(pid):
+            mine.target = _who(pid)
+            _write(run_path, claims)
+
+        try:
+            yield need_mb, started
+        except BaseException:
+            del claims[target.name]
+            _write(run_path, claims)
+            raise

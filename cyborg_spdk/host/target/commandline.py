@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The command line of a target, from its options."""
+
+import os
+import re
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.host.machine import cores as cpu
+from cyborg_spdk.host import process
+
+#: First release in which ``-c`` takes JSON; ``--json`` does since v19.01.
+_JSON_BY_C = (20, 10)
+#: Releases that have --huge-unlink and leave it out by themselves. Without
+#: it a target's pages stay taken after its end, until the next one starts.
+_UNLINK_BY_OPTION = ((18, 7), (22, 5))
+#: Those that share the memory of a target with other processes; SPDK leaves
+#: the option out for them, too (env_dpdk/init.c, v22.05).
+_SHARE = ('-i', '--shm-id', '-g', '--single-file-segments')
+
+#: Options that the launcher itself sets.
+_OURS = {
+    'r': 'rpc_address', 'rpc-socket': 'rpc_address',
+    'm': 'core_mask', 'cpumask': 'core_mask',
+    's': 'memory_mb', 'mem-size': 'memory_mb',
+    'c': 'config_file', 'config': 'config_file', 'json': 'config_file',
+    'no-huge': 'no_huge', 'interrupt-mode': 'interrupt_mode',
+    'huge-dir': '[spdk] hugepage_size_kb',
+}
+
+
+def check_extra_args(target):
+    """Refuse extra arguments that contradict the options of the target.
+
+    :param target: a :class:`cyborg_spdk.conf.Target`.
+    :raises ConfigurationError: it names the argument and the option.
+    """
+    for argument in target.extra_args:
+        match = re.match(r'--([^=]+)|-([a-zA-Z])', argument)
+        name = match and (match[1] or match[2])
+        if name in _OURS:
+            raise exceptions.ConfigurationError(
+                f'[{target.name}] extra_args', argument,
+                f'set the option {_OURS[name]} instead')
+        if '\0' in argument or '\n' in argument:
+            raise exceptions.ConfigurationError(
+                f'[{target.name}] extra_args', argument,
+                'an argument holds no NUL and no line feed')
+
+
+def build(target, installation, *, cores=None, config=None, huge_dir=None,
+          vhost_dir=None):
+    """Build the command line that starts a target.
+
+    :param target: a :class:`cyborg_spdk.conf.Target`.
+    :param installation: the
+        :class:`~cyborg_spdk.host.machine.installation.Installation` to use.
+    :param cores: the cores (see :mod:`cyborg_spdk.host.machine.cores`); None
+        leaves ``-m`` out.
+    :param config: path of a JSON configuration to start with, or None.
+    :param huge_dir: the hugetlbfs to use, or None for SPDK's choice.
+    :param vhost_dir: directory of the sockets of vhost's controllers,
+        unless ``-S`` in ``extra_args`` names one. None leaves it to SPDK,
+        which takes the working directory.
+    :returns: list of str; the first is the absolute path of the program.
+    :raises NotInstalled: if the program is not there.
+    :raises ConfigurationError: for arguments that cannot be.
+    """
+    check_extra_args(target)
+    argv = [os.path.abspath(installation.path(target.application)),
+            '-r', process.socket_path(target)]
+    if cores:
+        argv += ['-m', cpu.mask(cores)]
+    argv += ['-s', str(target.memory_mb)]
+    if target.no_huge:
+        argv += ['--no-huge']
+    elif huge_dir:
+        argv += ['--huge-dir', huge_dir]
+    if not target.no_huge and _is_to_unlink(target, installation.release):
+        argv += ['--huge-unlink']
+    if target.interrupt_mode:
+        argv += ['--interrupt-mode']
+    if config:
+        old = installation.release and installation.release < _JSON_BY_C
+        argv += ['--json' if old else '-c', config]
+    if vhost_dir and target.application == 'vhost' and not any(
+            argument.startswith('-S') for argument in target.extra_args):
+        argv += ['-S', vhost_dir]
+    return argv + list(target.extra_args)
+
+
+def _is_to_unlink(target, release):
+    first, end = _UNLINK_BY_OPTION
+    return bool(release) and first <= release < end and not any(
+        argument.startswith(_SHARE) for argument in target.extra_args)

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Keep the targets of this host: find them, start them, stop them."""
+
+import dataclasses
+import hashlib
+import logging
+import os
+import pwd
+import signal
+import time
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.host import locks
+from cyborg_spdk.host.machine import installation as spdk
+from cyborg_spdk.host import process
+from cyborg_spdk.host.saved import store as saved_store
+from cyborg_spdk.host.target import logs
+from cyborg_spdk.host.target import ready as target_ready
+from cyborg_spdk.host.target import restarts
+from cyborg_spdk.host.target import start as target_start
+from cyborg_spdk.host import trusted_files
+from cyborg_spdk import rpc
+
+LOG = logging.getLogger(__name__)
+
+# Seconds in which a target that has lost something must not go down by
+# itself, for that to be believed before it is stopped.
+_CONFIRM_BEFORE_STOP = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Running:
+    """A target that runs and answers.
+
+    :ivar process: its :class:`~cyborg_spdk.host.process.TargetProcess`;
+        None for a target that is not on a UNIX socket of this host.
+    :ivar started: whether it was started just now.
+    """
+
+    process: process.TargetProcess | None
+    started: bool
+
+
+def ensure(conf, target, *, force=False):
+    """Make sure that a target runs and answers; start it if it does not.
+
+    :param conf: the configuration (``oslo_config.cfg.ConfigOpts``).
+    :param target: a :class:`cyborg_spdk.conf.Target` of it.
+    :param force: start it although ``start`` is false, and without the
+        pause after several deaths: the operator says so.
+    :returns: :class:`Running`.
+    :raises NotRunning: if it does not run and must not be started.
+    :raises StartError: if it ended, or did not answer in time.
+    :raises HostError: its other subclasses, for what is in the way.
+    :raises ConfigurationError: for options that cannot be used.
+
+    Blocks for ``[spdk] start_timeout`` at most, and as long again if
+    another process is starting it, or if it refuses its configuration.
+    """
+    if process.socket_path(target) is None:
+        return Running(None, False)
+    found = process.find(target)
+    if found is not None:
+        return _await(conf, target, found)
+    if not (target.start or force):
+        raise exceptions.NotRunning(
+            f"{target.name}: it does not run, and [{target.name}] start is "
+            f"false; start it with cyborg-spdk target start {target.name}, "
+            "or set start")
+    # Without a program nothing else is worth trying, or telling.
+    installation = spdk.find(conf.spdk.spdk_dir)
+    installation.path(target.application)
+    run_path = _run_path(conf)
+    with _lock(conf, target, run_path, 'start'):
+        found = process.find(target)
+        if found is not None:
+            return _await(conf, target, found)
+        if force:
+            restarts.forget(run_path, process.name(conf, target))
+        _check_pause(conf, target, run_path)
+        deadline = time.monotonic() + conf.spdk.start_timeout
+        return Running(target_start.start(
+            conf, target, installation, run_path, deadline), True)
+
+
+def _run_path(conf):
+    """The directory of logs and locks; both directories are made."""
+    for option in ('state_path', 'run_path'):
+        path = conf.spdk[option]
+        what = f'[spdk] {option}'
+        if os.path.isdir(path):
+            path = trusted_files.check_directory(path, what=what)
+        elif os.geteuid() == 0:
+            path = trusted_files.ensure_directory(path, what=what)
+            os.chown(path, *_agent(conf))
+        else:
+            _make_directory(conf, path)
+            path = trusted_files.ensure_directory(path, what=what)
+    return path
+
+
+def _agent(conf):
+    """User and group of the agent, as far as root can know them.
+
+    If the command line is used before the agent has run, the directories
+    that it makes are to be the agent's.
+    """
+    gid = target_start.socket_gid(conf)
+    try:
+        user = pwd.getpwnam(conf.spdk.socket_group or 'root')
+    except KeyError:
+        return 0, gid
+    return (user.pw_uid if user.pw_gid == gid else 0), gid
+
+
+def _make_directory(conf, path):
+    """Have the helper make a directory that we are not allowed to make."""
+    parent = os.path.dirname(path)
+    if os.access(parent, os.W_OK):
+        return
+    from cyborg_spdk.host import privileged
+    if parent in privileged.PARENTS:
+        privileged.call(conf, 'make_directory', path, os.geteuid(),
+                        os.getegid())
+
+
+def _lock(conf, target, run_path, doing):
+    # By its socket: two names may share one process.
+    path = process.socket_path(target)
+    digest = hashlib.sha256(path.encode()).hexdigest()[:8]
+    return locks.hold(
+        run_path, f'{os.path.basename(path)}.{digest}',
+        conf.spdk.start_timeout + conf.spdk.stop_timeout,
+        doing=f'{target.name}: {doing}')
+
+
+def _check_pause(conf, target, run_path):
+    """Refuse a start that is not due, or that nobody wants."""
+    history = restarts.read(run_path, process.name(conf, target))
+    if history.held:
+        raise exceptions.NotRunning(
+            f"{target.name}: it was stopped and is kept down; start it "
+            f"with cyborg-spdk target start {target.name}")
+    pause = history.pause()
+    if pause:
+        raise exceptions.NotRunning(
+            f"{target.name}: it has died {history.starts} times soon after "
+            f"it was started; the next start is due in {pause:.0f} s. Look "
+            f"at its log, or start it now with cyborg-spdk target start "
+            f"{target.name}")
+
+
+def _await(conf, target, found):
+    """Wait for a target that runs already, or is starting."""
+    def ended(seconds):
+        time.sleep(seconds)
+        return not found.alive()
+
+    logs.trim(logs.path(conf, target))
+    patience = conf.spdk.start_timeout
+    if process.age(found) > patience:
+        # It is not starting: it answers at once, or not at all.
+        patience = min(patience, conf.spdk.connect_timeout)
+    deadline = time.monotonic() + patience
+    try:
+        if target_ready.wait(target, deadline, ended):
+            if found.listening:
+                return Running(found, False)
+            return Running(process.find(target) or found, False)
+    except exceptions.RpcTimeout as exc:
+        raise exceptions.StartError(
+            target.name, f'process {found.pid} runs, but '
+            f'{target_start.unready(exc)} within {patience:g} s; look at its '
+            'log, or stop it') from None
+    raise exceptions.StartError(
+        target.name, f'process {found.pid} ended while it was waited for',
+        log_tail=logs.tail(logs.path(conf, target)))
+
+
+def stop(conf, target, *, kill=False, hold=False):
+    """Stop a target: SIGTERM, and wait for its end.
+
+    Its configuration is saved before, if that can be done.
+
+    :param conf: the configuration: ``[spdk] stop_timeout``.
+    :param target: a :class:`cyborg_spdk.conf.Target`.
+    :param kill: send SIGKILL if it has not ended in time.
+    :param hold: keep it down: :func:`ensure` does not start it again
+        unless it is forced to.
+    :returns: True if it was stopped, False if it did not run.
+    :raises StopError: if it has not ended in time.
+    :raises ForeignProcess: if it is not ours to stop.
+    """
+    if process.socket_path(target) is None:
+        raise exceptions.ForeignProcess(
+            f"{target.name}: {target.rpc_address} is not on a UNIX socket "
+            "of this host; stop it where it runs")
+    run_path = _run_path(conf)
+    with _lock(conf, target, run_path, 'stop'):
+        if hold:
+            restarts.hold(run_path, process.name(conf, target))
+        found = process.find(target)
+        if found is None:
+            return False
+        if not (found.application and found.pid):
+            raise exceptions.ForeignProcess(
+                f"{target.name}: process {found.pid} "
+                f"({found.exe or 'in a container'}) is no program of SPDK "
+                "that can be stopped from here; stop it yourself")
+        _save_before_stop(conf, target)
+        for number in (signal.SIGTERM,
+                       *([signal.SIGKILL] if kill else [])):
+            target_start.send_signal(conf, found.pid, found.ticks, number)
+            deadline = time.monotonic() + conf.spdk.stop_timeout
+            while found.alive() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            if not found.alive():
+                rpc.disconnect(target.rpc_address)
+                if not hold:
+                    restarts.forget(run_path,
+                                    process.name(conf, target))
+                return True
+    raise exceptions.StopError(
+        f"{target.name}: process {found.pid} has not ended within [spdk] "
+        f"stop_timeout ({conf.spdk.stop_timeout:g} s)"
+        + ('' if kill else '; wait, or end it with --kill'))
+
+
+def _save_before_stop(conf, target):
+    if not target.save_config:
+        return
+    try:
+        client = rpc.connect(target.rpc_address,
+                             timeout=conf.spdk.connect_timeout)
+        saved_store.save(conf, target, client,
+                         timeout=conf.spdk.connect_timeout,
+                         confirm=_CONFIRM_BEFORE_STOP)
+    except exceptions.SpdkError as exc:
+        LOG.warning('%s: its configuration was not saved before the stop: '
+                    '%s', target.name, exc)
+
+
+def status(conf, target):
+    """What runs of a target, without changing anything.
+
+    :param conf: the configuration.
+    :param target: a :class:`cyborg_spdk.conf.Target`.
+    :returns: :class:`~cyborg_spdk.host.process.TargetProcess`, or None if
+        it does not run.
+    :raises HostError: as :func:`cyborg_spdk.host.process.find`.
+    """
+    return process.find(target)

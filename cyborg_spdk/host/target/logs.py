@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The log of a target: where it is, how long, and what its end says."""
+
+import os
+import re
+
+from cyborg_spdk.host import process
+from cyborg_spdk.host import trusted_files
+
+#: Bytes at which the log of a target that runs is begun anew, and how many
+#: of them are kept.
+LIMIT = 32 << 20
+KEPT = 4 << 20
+
+#: How many lines of its log are told when a target fails to start.
+LINES = 8
+
+# What getopt_long() says.
+_BAD_OPTION = re.compile(
+    r": (unrecognized option|invalid option|option '\S+' (is ambiguous|"
+    r"requires an argument|doesn't allow an argument))")
+
+# What DPDK says at every start.
+_HARMLESS = re.compile(r'No (available|free) \d+ kB hugepages reported|'
+                       r'Detected |Multi-process socket|Selected IOVA|'
+                       r'VFIO support|Probe PCI|Using memfd')
+
+# What SPDK says of a cause, and what to do about it (v22.01 to v26.05 say
+# the same).
+_REMEDIES = (
+    (r'claim_cpu_cores.*core (\d+)',
+     'core {0} belongs to another SPDK process: set core_mask to a free '
+     'one, or stop that process'),
+    (r'socket path (\S+) in use',
+     'another SPDK process holds {0}.lock: stop it, or set rpc_address to '
+     'another path'),
+    (r'Not enough memory available|No free \S+ kB hugepages',
+     'there are too few free huge pages: set [spdk] manage_hugepages, or '
+     'lower memory_mb'),
+    (r'no mounted hugetlbfs',
+     'hugetlbfs is not mounted: set [spdk] manage_hugepages'),
+    (r'bdev_io pool|fsdev_io pool|iobuf .*pool|pools?(\(\))? failed|'
+     r'Cannot allocate memory',
+     'memory_mb is too small: raise it (448 is the least for nvmf_tgt and '
+     'vhost, 1024 for iscsi_tgt and spdk_tgt)'),
+    (r'Could not open (\S+cpu_lock\S+) .Permission denied',
+     'a target of another user has left {0}: remove it if none runs on that '
+     'core, or add --disable-cpumask-locks to extra_args'),
+    (r'Permission denied',
+     'it lacks a permission: run as root, or set no_huge'),
+    (r'unrecognized option|invalid option',
+     'this release of SPDK does not know an option: correct extra_args'),
+    (r'No such file or directory.*lock|Cannot open lock file',
+     'make the directory of rpc_address'),
+    (r'(\S+) already in use|in use by another',
+     'something else listens there: stop it, or change the listener'),
+)
+
+
+def path(conf, target):
+    """Path of the log of a target that is started here."""
+    return os.path.join(os.path.realpath(conf.spdk.run_path),
+                        f'{process.name(conf, target)}.log')
+
+
+def trim(path):
+    """Keep the log of a target that runs from filling the disk.
+
+    If it is longer than :data:`LIMIT`, its end becomes the log before
+    (PATH.1) and it begins anew; targets write at its end, wherever that is.
+
+    :param path: the log; nothing happens if it is not ours to change.
+    """
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return
+    with open(fd, 'r+b') as stream:
+        length = os.fstat(fd).st_size
+        if length <= LIMIT:
+            return
+        stream.seek(length - KEPT)
+        trusted_files.write_atomically(path + '.1', stream.read(KEPT), 0o640,
+                                       durable=False)
+        stream.truncate(0)
+
+
+def remedy(said):
+    """What to do about what a target said last; ``""`` if not known.
+
+    :param said: list of str, as :func:`tail` returns it.
+    """
+    text = '\n'.join(said)
+    for pattern, advice in _REMEDIES:
+        match = re.search(pattern, text)
+        if match:
+            return ': ' + advice.format(*match.groups())
+    return ''
+
+
+def tail(path, lines=LINES):
+    """The last lines of a log, without SPDK's time stamps.
+
+    :param path: the log.
+    :param lines: how many.
+    :returns: list of str; empty if there is none. If SPDK marked a line as
+        an error, that and what follows; what follows is often the cause.
+    """
+    try:
+        with open(path, 'rb') as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - 65536))
+            text = stream.read().decode(errors='replace')
+    except OSError:
+        return []
+    found = [re.sub(r'^\[\d{4}-[^]]*\] ', '', line.strip())
+             for line in text.splitlines() if line.strip()]
+    for line in found:
+        if _BAD_OPTION.search(line):
+            return [line]  # What follows is the usage.
+    first = next((n for n, line in enumerate(found) if '*ERROR*' in line),
+                 None)
+    if first is None:
+        return found[-lines:]
+    # DPDK's own complaints come before SPDK's.
+    cause = [line for line in found[:first]
+             if line.startswith('EAL: ') and not _HARMLESS.search(line)]
+    return (cause[-2:] + found[first:])[:lines]

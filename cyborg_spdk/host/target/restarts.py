@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""A target that keeps dying is started again with growing pauses.
+
+What is remembered lies in ``run_path``, so that every process knows it, and
+is counted in time since the boot, so that a clock set back changes nothing.
+"""
+
+import dataclasses
+import json
+import os
+import time
+
+from cyborg_spdk.host import trusted_files
+
+#: Starts that need no pause: an accident may happen twice.
+FREE = 3
+
+#: The first pause, in seconds; each next one is twice as long.
+FIRST_PAUSE = 5.0
+
+#: The longest pause, in seconds.
+LONGEST_PAUSE = 600.0
+
+#: A target that has run for so long, in seconds, is well again.
+WELL_AFTER = 600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """How often a target was started of late.
+
+    :ivar starts: starts of which none lasted for :data:`WELL_AFTER`.
+    :ivar last: the last of them, in seconds since the boot.
+    :ivar boot: of which boot.
+    :ivar held: whether the operator has stopped it to stay down.
+    """
+
+    starts: int = 0
+    last: float = 0.0
+    boot: str = ''
+    held: bool = False
+
+    def pause(self, now=None):
+        """Seconds until the next start is due; 0 if it is now."""
+        now = _now() if now is None else now
+        since = now - self.last
+        if self.starts < FREE or since >= WELL_AFTER:
+            return 0.0
+        length = min(LONGEST_PAUSE,
+                     FIRST_PAUSE * 2 ** (self.starts - FREE))
+        return max(0.0, length - since)
+
+
+def _now():
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _boot():
+    with open('/proc/sys/kernel/random/boot_id') as stream:
+        return stream.read().strip()
+
+
+def _path(run_path, name):
+    return os.path.join(run_path, f'{name}.starts')
+
+
+def read(run_path, name):
+    """The :class:`History` of a target; an empty one if there is none."""
+    try:
+        history = History(**json.loads(
+            trusted_files.read(_path(run_path, name)) or b'{}'))
+        if history.held:
+            return history
+        if history.boot == _boot() and 0 <= history.last <= _now() and \
+                isinstance(history.starts, int):
+            return history
+    except (ValueError, TypeError):
+        pass
+    return History()
+
+
+def started(run_path, name):
+    """Remember that a target is started now.
+
+    :returns: the new :class:`History`.
+    """
+    before = read(run_path, name)
+    now = _now()
+    starts = before.starts if now - before.last < WELL_AFTER else 0
+    history = History(starts + 1, now, _boot())
+    _write(run_path, name, history)
+    return history
+
+
+def hold(run_path, name):
+    """Remember that the operator wants it to stay down."""
+    _write(run_path, name, History(held=True))
+
+
+def _write(run_path, name, history):
+    trusted_files.write_atomically(
+        _path(run_path, name),
+        json.dumps(dataclasses.asdict(history)).encode(), durable=False)
+
+
+def forget(run_path, name):
+    """Forget it all: the operator has stopped or started the target."""
+    try:
+        os.unlink(_path(run_path, name))
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""One start of one target: everything between the options and a process
+that answers."""
+
+import contextlib
+import grp
+import logging
+import os
+import signal
+import stat
+import time
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.host.machine import cores as cpu
+from cyborg_spdk.host.machine import hugepage_claims
+from cyborg_spdk.host.machine import hugepages
+from cyborg_spdk.host.machine import pci
+from cyborg_spdk.host.machine import proc
+from cyborg_spdk.host.machine import spawn
+from cyborg_spdk.host import process
+from cyborg_spdk.host.saved import store as saved_store
+from cyborg_spdk.host.target import commandline
+from cyborg_spdk.host.target import logs
+from cyborg_spdk.host.target import ready as target_ready
+from cyborg_spdk.host.target import restarts
+from cyborg_spdk.host import trusted_files
+
+LOG = logging.getLogger(__name__)
+
+
+def start(conf, target, installation, run_path, deadline):
+    """Start a target, with its configuration, and wait until it is ready.
+
+    :param conf: the configuration.
+    :param target: a :class:`cyborg_spdk.conf.Target` that does not run.
+    :param installation: the
+        :class:`~cyborg_spdk.host.machine.installation.Installation` to use.
+    :param run_path: the trusted directory of logs and locks.
+    :param deadline: point of ``time.monotonic()`` at which to give up.
+    :returns: its :class:`~cyborg_spdk.host.process.TargetProcess`.
+    :raises StartError: if it ended, or did not answer in time.
+    :raises HostError: its other subclasses, for what is in the way.
+    :raises ConfigurationError: for options that cannot be used.
+    """
+    check_socket_path(target, process.socket_path(target))
+    if conf.spdk.pci_devices and not installation.simulated:
+        _bind_devices(conf, target, installation)
+    config, saved = saved_store.for_start(conf, target)
+    try:
+        return _attempt(conf, target, installation, run_path, deadline,
+                        config)
+    except exceptions.StartError as exc:
+        if not saved or not saved_store.refused(exc.log_tail):
+            raise
+        said = exc.log_tail
+    deadline = time.monotonic() + conf.spdk.start_timeout
+    if saved_store.port_taken(said) and \
+            saved_store.IGNORE_ERRORS not in target.extra_args:
+        LOG.error(
+            '%s: a port of its saved configuration is taken; it is started '
+            'with the rest, and %s is kept. Free the port, then: '
+            'cyborg-spdk target restart %s. The target said: %s',
+            target.name, config, target.name, ' | '.join(said))
+        return _attempt(conf, target, installation, run_path, deadline,
+                        config, saved_store.IGNORE_ERRORS)
+    aside = saved_store.set_aside(conf, target)
+    LOG.error(
+        '%s: it refuses its saved configuration, which is now %s; it is '
+        'started without. Correct that file and give it back with: '
+        'cyborg-spdk target load-config %s %s. The target said: %s',
+        target.name, aside, target.name, aside, ' | '.join(said))
+    config, _ = saved_store.for_start(conf, target)
+    return _attempt(conf, target, installation, run_path, deadline, config)
+
+
+def _attempt(conf, target, installation, run_path, deadline, config,
+             *further):
+    log = logs.path(conf, target)
+    cores = None
+    if not installation.simulated:
+        cores = cpu.of_target(conf, target)
+    elif target.core_mask:
+        cores = cpu.parse(target.core_mask, f'[{target.name}] core_mask')
+    with contextlib.ExitStack() as stack:
+        started, huge_dir = None, None
+        if not (installation.simulated or target.no_huge):
+            # Held until the target runs: its pid then stands for what it
+            # has not taken yet.
+            need_mb, started = stack.enter_context(hugepage_claims.claiming(
+                run_path, target, conf.spdk.start_timeout))
+            huge_dir = _prepare_hugepages(conf, target, need_mb)
+        argv = commandline.build(
+            target, installation, cores=cores, config=config,
+            huge_dir=huge_dir, vhost_dir=_vhost_dir(target, run_path))
+        argv += further
+        starts = restarts.started(run_path,
+                                  process.name(conf, target)).starts
+        if starts > 1:
+            LOG.warning('%s: start number %d within %d s of each other',
+                        target.name, starts, restarts.WELL_AFTER)
+        LOG.info('%s: starting %s', target.name, ' '.join(argv))
+        program = _program(conf, target, installation, argv, log)
+        if started:
+            started(program.pid)
+    try:
+        _until_ready(conf, target, program, log, deadline)
+    finally:
+        program.release()
+    found = process.find(target, installation)
+    if found is None:
+        raise exceptions.StartError(
+            target.name, 'it ended as soon as it was ready',
+            log_tail=logs.tail(log))
+    _share_socket(conf, found)
+    LOG.info('%s: process %d is ready', target.name, found.pid)
+    return found
+
+
+def _vhost_dir(target, run_path):
+    """The directory of the sockets of vhost's controllers."""
+    if target.application != 'vhost':
+        return None
+    # One of its own: the name of a controller is that of its socket.
+    path = os.path.join(run_path, 'vhost')
+    trusted_files.ensure_directory(path, what='[spdk] run_path')
+    trusted_files.give_to_directory_owner(path, path)
+    return path
+
+
+def check_socket_path(target, path):
+    """Nothing but a stale socket may be where the socket is to be.
+
+    SPDK removes whatever it finds there.
+
+    :raises StateError: with what is in the way.
+    """
+    directory = os.path.dirname(path)
+    if not os.path.isdir(directory):
+        raise exceptions.StateError(
+            f"{target.name}: {directory}, the directory of rpc_address, "
+            "does not exist; make it, or correct the path")
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise exceptions.StateError(
+                f"{target.name}: {path} is there and is no socket; remove "
+                "it, or correct rpc_address")
+
+
+def _privileged(conf):
+    # Imported when it is needed: oslo.privsep takes half a second.
+    from cyborg_spdk.host import privileged
+
+    return lambda name, *args: privileged.call(conf, name, *args)
+
+
+def _bind_devices(conf, target, installation):
+    missing = pci.check(conf.spdk.pci_devices)
+    if not missing:
+        return
+    if installation.setup_sh is None:
+        raise exceptions.NotInstalled(
+            "SPDK's setup.sh", installation.places,
+            'it binds [spdk] pci_devices; install it, or bind them to '
+            'vfio-pci yourself')
+    bound = _privileged(conf)('bind_devices', installation.setup_sh,
+                              missing)
+    LOG.info('%s: bound %s to a user-space driver', target.name,
+             ', '.join(bound))
+
+
+def _prepare_hugepages(conf, target, need_mb):
+    try:
+        for done in hugepages.prepare(conf, need_mb, _privileged(conf)):
+            LOG.info('%s: %s', target.name, done)
+    except exceptions.HugepageError as exc:
+        raise exceptions.HugepageError(f"{target.name}: {exc}") from None
+    if not conf.spdk.hugepage_size_kb:
+        return None
+    return next(mount.path for mount in hugepages.mounts()
+                if mount.size_kb == conf.spdk.hugepage_size_kb)
+
+
+class _AsRoot:
+    """A program that the privileged helper has started."""
+
+    def __init__(self, call, name, *args):
+        self._call = call
+        self.pid = call('start_target', *args)
+        if not isinstance(self.pid, int):
+            raise exceptions.StartError(name, self.pid)
+
+    def poll(self, timeout=0):
+        return self._call('poll_target', self.pid, timeout)
+
+    def release(self):
+        self._call('release_target', self.pid)
+
+
+def _program(conf, target, installation, argv, log):
+    """Start the program, as root if it needs to be.
+
+    A target in huge pages does, and the simulator does not. One without
+    huge pages runs as who starts it; where systemd runs the machine, the
+    helper makes it a unit of its own too, if there is a helper.
+    """
+    uid, gid = os.geteuid(), socket_gid(conf)
+    as_root = uid == 0 or not (installation.simulated or target.no_huge)
+    arguments = (argv, log, os.path.realpath(conf.spdk.state_path),
+                 gid if as_root else -1,
+                 f'{spawn.UNIT_PREFIX}{target.name}',
+                 0 if as_root else uid)
+    by_helper = uid != 0 and (as_root or helper_makes_units(conf))
+    if uid == 0 or by_helper:
+        spawn.begin_log(log)
+    if by_helper:
+        return _AsRoot(_privileged(conf), target.name, *arguments)
+    try:
+        return spawn.start(*arguments)
+    except exceptions.StartError as exc:
+        raise exceptions.StartError(target.name, exc.reason) from None
+
+
+def helper_makes_units(conf):
+    """Whether an unprivileged user can have units of systemd (bool)."""
+    return spawn.systemd_runs() and bool(conf.spdk.privsep_helper_command)
+
+
+def socket_gid(conf):
+    """Group of the sockets of targets (int).
+
+    :raises ConfigurationError: if ``[spdk] socket_group`` is none.
+    """
+    name = conf.spdk.socket_group
+    if not name:
+        return os.getegid()
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise exceptions.ConfigurationError(
+            '[spdk] socket_group', name, 'there is no such group; make it, '
+            'or correct the name') from None
+
+
+def _share_socket(conf, found):
+    """Give the socket of a target that is ours to its group."""
+    if found.uid != os.geteuid():
+        return  # Started by the helper, with that group.
+    gid = socket_gid(conf)
+    try:
+        if os.lstat(found.rpc_address).st_gid != gid:
+            os.chown(found.rpc_address, -1, gid, follow_symlinks=False)
+    except OSError as exc:
+        raise exceptions.ConfigurationError(
+            '[spdk] socket_group', conf.spdk.socket_group,
+            f"{found.rpc_address} cannot be given to it: {exc.strerror}; "
+            "make this user a member of it") from None
+
+
+def _until_ready(conf, target, program, log, deadline):
+    try:
+        if target_ready.wait(target, deadline, lambda seconds:
+                             program.poll(seconds) is not None):
+            return
+    except exceptions.RpcTimeout as exc:
+        _stop_again(conf, program)
+        raise exceptions.StartError(
+            target.name, f'it {unready(exc)} within [spdk] start_timeout '
+            f'({conf.spdk.start_timeout:g} s), and was stopped again',
+            log_tail=logs.tail(log)) from None
+    code = program.poll()
+    tail = logs.tail(log)
+    raise exceptions.StartError(
+        target.name, 'it ended before it was ready'
+        + (f', killed by {_signal_name(code)}' if code and code < 0 else '')
+        + logs.remedy(tail), exit_code=code, log_tail=tail)
+
+
+def unready(exc):
+    """What a target did not do in time.
+
+    :param exc: the ``RpcTimeout`` of :func:`.readiness.wait`.
+    """
+    if exc.method == 'framework_wait_init':
+        return ('is not initialised (--wait-for-rpc needs '
+                'framework_start_init)')
+    return f'does not answer at {exc.address}'
+
+
+def _stop_again(conf, program):
+    """End a target that did not become ready; it serves nobody yet."""
+    found = proc.stat_of(program.pid)
+    if found is None:
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if program.poll() is not None:
+            return
+        send_signal(conf, program.pid, found.ticks, number)
+        program.poll(conf.spdk.stop_timeout)
+
+
+def send_signal(conf, pid, ticks, number):
+    """Send a signal to a target, through the helper if that is needed."""
+    try:
+        proc.send_signal(pid, ticks, number)
+    except PermissionError:
+        _privileged(conf)('signal_target', pid, ticks, int(number))
+
+
+def _signal_name(code):
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f'signal {-code}'

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""From an address to a connected socket: UNIX, TCP, OpenSSH."""

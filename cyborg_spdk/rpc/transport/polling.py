@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Wait for file descriptors: ``select.poll``, or what stands in for it.
+
+A service that runs on eventlet (the Cyborg agent before 2025.2 does) takes
+``select.poll`` away, since it would stop all green threads; its
+``select.select`` lets the others run.
+"""
+
+import select
+
+#: Data can be read, or the peer is gone.
+IN = 1
+#: Data can be written.
+OUT = 4
+
+
+class _Select:
+    """As much of ``select.poll`` as is needed here."""
+
+    def __init__(self):
+        self._events = {}
+
+    def register(self, fd, events):
+        """Watch a file descriptor; see ``select.poll``."""
+        self._events[fd if isinstance(fd, int) else fd.fileno()] = events
+
+    modify = register
+
+    def poll(self, timeout=None):
+        """Wait.
+
+        :param timeout: milliseconds; None means for ever.
+        :returns: list of ``(fd, events)``.
+        """
+        wanted = [[fd for fd, events in self._events.items()
+                   if events & event] for event in (IN, OUT)]
+        readable, writable, _ = select.select(
+            *wanted, [], None if timeout is None else timeout / 1000)
+        found = dict.fromkeys(readable, IN)
+        for fd in writable:
+            found[fd] = found.get(fd, 0) | OUT
+        return list(found.items())
+
+
+def poller():
+    """Make an object with ``register``, ``modify`` and ``poll``."""
+    return select.poll() if hasattr(select, 'poll') else _Select()

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a target has done and does: counters, and rates between two looks.
+
+Of a unit: operations, bytes, latency and queue depth of the bdev behind it,
+and how many hosts are connected. Of a target: load of its reactors, memory,
+queue pairs, work of the accel framework. Nothing is switched on for it, so
+looking costs the target four or five calls.
+"""
+
+import dataclasses
+import time
+
+import psutil
+
+from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
+from cyborg_spdk.units import reading
+
+#: Calls that every target is asked, where it has them.
+_COMMON = ('bdev_get_iostat', 'framework_get_reactors', 'thread_get_stats',
+           'accel_get_stats', 'iobuf_get_stats')
+_BY_KIND = {'nvmf': ('nvmf_get_stats',), 'vhost': ('vhost_get_controllers',),
+            'iscsi': ('iscsi_get_connections',)}
+_CONTROLLERS = 'nvmf_subsystem_get_controllers'
+
+#: Counters of ``bdev_get_iostat`` that are told.
+COUNTERS = ('num_read_ops', 'bytes_read', 'read_latency_ticks',
+            'num_write_ops', 'bytes_written', 'write_latency_ticks',
+            'num_unmap_ops', 'bytes_unmapped', 'unmap_latency_ticks')
+_LATENCIES = tuple(name for name in COUNTERS if name.endswith('_ticks'))
+
+_MICROSECONDS = 1e6
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """One look at a target.
+
+    :ivar contents: its :class:`~cyborg_spdk.units.unit.Contents`.
+    :ivar replies: replies by method; a method that the target lacks is
+        missing.
+    :ivar hosts: how many are connected, by NQN, socket or IQN.
+    :ivar memory: dict: ``resident`` and ``huge`` bytes of the process; empty
+        if it is not on this host.
+    :ivar when: seconds, on ``time.monotonic()``.
+    """
+
+    contents: object
+    replies: dict
+    hosts: dict
+    memory: dict
+    when: float
+
+
+def look(client, kind, timeout):
+    """Look at a target. Blocks.
+
+    :param client: ``rpc.Client`` of the target.
+    :param kind: ``"nvmf"``, ``"vhost"`` or ``"iscsi"``.
+    :param timeout: seconds for each round of calls.
+    :returns: :class:`Look`.
+    :raises SpdkError: if what is needed could not be read.
+    """
+    contents = reading.read(client, kind, timeout)
+    methods = [name for name in _COMMON + _BY_KIND[kind] if client.has(name)]
+    replies = dict(zip(methods, client.call_many(
+        [rpc.Request(name) for name in methods], timeout=timeout),
+        strict=True))
+    when = time.monotonic()
+    if isinstance(replies.get('bdev_get_iostat'), Exception):
+        raise replies['bdev_get_iostat']
+    replies = {name: reply for name, reply in replies.items()
+               if not isinstance(reply, Exception)}
+    return Look(contents=contents, replies=replies,
+                hosts=_hosts(client, kind, contents, replies, timeout),
+                memory=_memory(client), when=when)
+
+
+def _hosts(client, kind, contents, replies, timeout):
+    if kind == 'vhost':
+        return {one.get('socket'): len(one['sessions'])
+                for one in replies.get('vhost_get_controllers', ())
+                if 'sessions' in one}
+    if kind == 'iscsi':
+        found = {}
+        for one in replies.get('iscsi_get_connections', ()):
+            # The name is without its IQN prefix, and empty in a discovery.
+            name = one.get('target_node_name')
+            if name:
+                found[name] = found.get(name, 0) + 1
+        return found
+    if not client.has(_CONTROLLERS):
+        return {}
+    names = list(contents.facts['listeners'])
+    answers = client.call_many(
+        [rpc.Request(_CONTROLLERS, {'nqn': name}) for name in names],
+        timeout=timeout)
+    return {name: len({one.get('hostnqn') for one in answer})
+            for name, answer in zip(names, answers, strict=True)
+            if not isinstance(answer, Exception)}
+
+
+def _memory(client):
+    try:
+        peer = client.peer()
+        if peer is None:
+            return {}
+        found = {'resident': psutil.Process(peer[0]).memory_info().rss}
+        with open(f'/proc/{peer[0]}/status') as status:
+            for line in status:
+                if line.startswith('HugetlbPages:'):
+                    found['huge'] = int(line.split()[1]) * 1024
+        return found
+    except (OSError, psutil.Error, exceptions.SpdkError):
+        return {}
+
+
+def bdev_counters(found):
+    """Counters by bdev.
+
+    :param found: :class:`Look`.
+    :returns: pair: dict by name; and dict with ``ticks`` and ``tick_rate``.
+    """
+    reply = found.replies.get('bdev_get_iostat') or {}
+    if isinstance(reply, list):
+        # v18.07 to v19.04: an array, the rate first.
+        clock = next((one for one in reply if 'tick_rate' in one), {})
+        bdevs = [one for one in reply if 'name' in one]
+    else:
+        clock, bdevs = reply, reply.get('bdevs') or []
+    return {one['name']: one for one in bdevs}, {
+        'ticks': clock.get('ticks', 0),
+        'tick_rate': clock.get('tick_rate', 1) or 1}
+
+
+def unit_rates(before, after):
+    """What the units did between two looks.
+
+    :param before: the earlier :class:`Look`.
+    :param after: the later one, of the same target.
+    :returns: list of dicts, one for each unit of the later look, in its
+        order: ``unit`` (title), ``handle``, ``hosts`` (int or None),
+        ``read_iops``, ``write_iops``, ``read_bytes``, ``write_bytes`` (per
+        second), ``read_latency_us``, ``write_latency_us`` (mean of the
+        operations that ended meanwhile; None if none did), ``queue_depth``
+        (mean number of operations under way).
+    """
+    old, _clock = bdev_counters(before)
+    new, clock = bdev_counters(after)
+    seconds = _seconds(before, after)
+    found = []
+    for unit in after.contents.units:
+        delta = _delta(old.get(unit.bdev), new.get(unit.bdev))
+        found.append({'unit': unit.title, 'handle': unit.handle,
+                      'hosts': hosts_of(after, unit.handle),
+                      **_rates(delta, seconds, clock['tick_rate'])})
+    return found
+
+
+def _seconds(before, after):
+    """Seconds between two looks, by the target's own clock if it tells."""
+    old, new = bdev_counters(before)[1], bdev_counters(after)[1]
+    if not new['ticks']:
+        # Before v20.01 it only tells its rate.
+        return after.when - before.when
+    return (new['ticks'] - old['ticks']) / new['tick_rate']
+
+
+def _delta(old, new):
+    if not new:
+        return None
+    delta = {name: new.get(name, 0) - (old or {}).get(name, 0)
+             for name in COUNTERS}
+    if any(value < 0 for value in delta.values()):
+        # The target, or the bdev, is another one since.
+        delta = {name: new.get(name, 0) for name in COUNTERS}
+    return delta
+
+
+def _rates(delta, seconds, tick_rate):
+    if delta is None or seconds <= 0:
+        return dict.fromkeys((
+            'read_iops', 'write_iops', 'read_bytes', 'write_bytes',
+            'read_latency_us', 'write_latency_us', 'queue_depth'))
+
+    def latency(kind):
+        count = delta[f'num_{kind}_ops']
+        return delta[f'{kind}_latency_ticks'] / count / tick_rate \
+            * _MICROSECONDS if count else None
+
+    return {
+        'read_iops': delta['num_read_ops'] / seconds,
+        'write_iops': delta['num_write_ops'] / seconds,
+        'read_bytes': delta['bytes_read'] / seconds,
+        'write_bytes': delta['bytes_written'] / seconds,
+        'read_latency_us': latency('read'),
+        'write_latency_us': latency('write'),
+        # Little's law: the time that all operations spent, by the time.
+        'queue_depth': sum(delta[name] for name in _LATENCIES)
+        / tick_rate / seconds}
+
+
+def hosts_of(found, handle):
+    """How many hosts are connected to what a handle is part of.
+
+    :returns: int, or None if the target does not tell.
+    """
+    for key, number in found.hosts.items():
+        if f'"{key}"' in handle or handle.startswith('{"iqn"') \
+                and f':{key}"' in handle:
+            return number
+    if handle.startswith('{"iqn"') \
+            and 'iscsi_get_connections' in found.replies:
+        return 0
+    return None
+
+
+def target_rates(before, after):
+    """What a target as a whole did between two looks.
+
+    :returns: dict: ``reactors``: list of (core, share of its time that it
+        was busy); ``queue_pairs`` (int or None), ``pending`` (I/O that waits
+        for memory), ``memory`` (see :class:`Look`), ``accel`` (operations
+        per second by name), ``retries`` (of the small and large pools).
+    """
+    old = _reactors(before)
+    busy = []
+    for core, (work, idle) in _reactors(after).items():
+        work_before, idle_before = old.get(core, (0, 0))
+        work, idle = work - work_before, idle - idle_before
+        if work < 0 or idle < 0:
+            work, idle = _reactors(after)[core]
+        busy.append((core, work / (work + idle) if work + idle else 0.0))
+    groups = (after.replies.get('nvmf_get_stats') or {}).get('poll_groups')
+    seconds = _seconds(before, after)
+    return {
+        'reactors': busy,
+        'queue_pairs': None if groups is None else sum(
+            one.get('current_admin_qpairs', 0)
+            + one.get('current_io_qpairs', 0) for one in groups),
+        'pending': None if groups is None else sum(
+            one.get('pending_bdev_io', 0) for one in groups),
+        'memory': after.memory,
+        'accel': {
+            name: max(0, count - _accel(before).get(name, 0)) / seconds
+            for name, count in _accel(after).items()} if seconds > 0 else {},
+        'retries': sum(
+            pool.get('retry', 0)
+            for one in after.replies.get('iobuf_get_stats') or ()
+            for pool in (one.get('small_pool', {}),
+                         one.get('large_pool', {})))}
+
+
+def _reactors(found):
+    reply = found.replies.get('framework_get_reactors') or {}
+    return {one['lcore']: (one.get('busy', 0), one.get('idle', 0))
+            for one in reply.get('reactors') or ()}
+
+
+def _accel(found):
+    reply = found.replies.get('accel_get_stats') or {}
+    return {one['opcode']: one.get('executed', 0)
+            for one in reply.get('operations') or () if 'opcode' in one}
+
+
+def totals(found):
+    """All that a target has counted since it started, for ``get_stats()``.
+
+    :param found: :class:`Look`.
+    :returns: dict, fit for JSON, in the shape device, deployables,
+        accelerators: ``memory``, ``reactors``, ``queue_pairs``; and
+        ``accelerators``: by attach handle, dicts of counters, ``hosts`` and
+        ``size``.
+    """
+    counters, clock = bdev_counters(found)
+    whole = target_rates(found, found)
+    return {
+        'tick_rate': clock['tick_rate'], 'memory': found.memory,
+        'reactors': {str(core): {'busy': busy, 'idle': idle}
+                     for core, (busy, idle) in _reactors(found).items()},
+        'queue_pairs': whole['queue_pairs'],
+        'accelerators': {
+            unit.handle: {
+                'hosts': hosts_of(found, unit.handle), 'size': unit.size,
+                **{name: counters.get(unit.bdev, {}).get(name, 0)
+                   for name in COUNTERS}}
+            for unit in found.contents.units}}

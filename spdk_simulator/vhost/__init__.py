@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""vhost-user controllers; as lib/vhost of SPDK."""

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Traffic recorded from real SPDK targets, and how to play it again."""
