@@ -12,9 +12,9 @@ from cyborg.accelerator.drivers import driver
 from cyborg.conf import CONF
 from oslo_log import log
 
+from cyborg_spdk import conditions
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.drivers import background
-from cyborg_spdk.drivers import conditions
 from cyborg_spdk.drivers.report import cyborg_limits
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk.drivers.report import hostname

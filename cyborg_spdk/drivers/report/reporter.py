@@ -59,7 +59,7 @@ class Reporter:
     """Makes devices, and remembers what it said.
 
     :param service: :class:`~cyborg_spdk.drivers.report.placement.Placement`.
-    :param conditions: :class:`~cyborg_spdk.drivers.conditions.Conditions`.
+    :param conditions: :class:`~cyborg_spdk.conditions.Conditions`.
     """
 
     def __init__(self, service, conditions):
