@@ -37,6 +37,8 @@
     |   +-- HugepageError         not enough huge pages, or not mounted
     |   +-- PrivilegeError        this needs root and there is no way to it
     |   +-- StateError            a state file cannot be read or written
+    +-- PlacementError            Placement gave no answer, or refused
+    |   +-- PlacementNotConfigured  nothing says how to reach it
     +-- TaskError                 a named background task failed
 
 One class for each thing that a caller may want to handle. ``str()`` of each
@@ -361,6 +363,21 @@ class PrivilegeError(HostError):
 
 class StateError(HostError):
     """A state file cannot be read or written."""
+
+
+class PlacementError(SpdkError):
+    """Placement gave no answer, or refused a change; nothing is known.
+
+    :ivar status: HTTP status of the answer; None if there was none.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class PlacementNotConfigured(PlacementError):
+    """There is nothing in ``[placement]`` to reach it by."""
 
 
 class TaskError(SpdkError):

@@ -20,7 +20,6 @@ from cyborg_spdk.drivers.report import entries
 from cyborg_spdk.drivers.report import hostname
 from cyborg_spdk.drivers.report import inventory
 from cyborg_spdk.drivers.report import memory as report_memory
-from cyborg_spdk.drivers.report import placement
 from cyborg_spdk.drivers.report import reporter
 from cyborg_spdk.drivers import saving
 from cyborg_spdk import exceptions
@@ -28,6 +27,7 @@ from cyborg_spdk.host import process
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 from cyborg_spdk.units import firmware
+from cyborg_spdk.units import placement
 from cyborg_spdk.units import reading
 from cyborg_spdk.units import stats
 from cyborg_spdk.units import unit
