@@ -12,14 +12,20 @@ what the task raised, as :class:`~cyborg_spdk.exceptions.TaskError` with the
 task's name. What nobody waits for is told at the end of the process. The
 threads do not keep a process alive: a target whose start hangs must not
 keep the agent from ending.
+
+A task belongs to the process that ran it: after a fork its thread is not in
+the child, and its result would be waited for without end. So a child knows
+no task of its parent.
 """
 
 import atexit
 import concurrent.futures
 import dataclasses
 import logging
+import os
 import threading
 import time
+import weakref
 
 from cyborg_spdk import exceptions
 
@@ -56,6 +62,10 @@ class Summary:
                 f'{self.speedup:.2f}')
 
 
+#: Every set of tasks, to begin anew in a child.
+_ALL = weakref.WeakSet()
+
+
 class _Task:
     def __init__(self, name):
         self.name = name
@@ -87,6 +97,10 @@ class Tasks:
 
     def __init__(self, parallel=True):
         self.parallel = parallel
+        self._begin()
+        _ALL.add(self)
+
+    def _begin(self):
         self._lock = threading.Lock()
         self._tasks = {}
         self._waited = 0.0
@@ -117,6 +131,22 @@ class Tasks:
                              name=f'task {name}', daemon=True).start()
         else:
             task.execute(fn, args, kwargs)
+
+    def known(self, name):
+        """Whether a task of that name was ever run in this process.
+
+        :returns: bool.
+        """
+        with self._lock:
+            return name in self._tasks
+
+    def pending(self, name):
+        """Whether there is a task whose outcome nobody has had yet.
+
+        :returns: bool; it may run still.
+        """
+        with self._lock:
+            return name in self._tasks and not self._tasks[name].collected
 
     def wait(self, *names, timeout=None):
         """Wait for some tasks.
@@ -190,6 +220,10 @@ class Tasks:
                                               else elapsed)
         return Summary(seconds, background, elapsed, elapsed + background)
 
+    def after_fork(self):
+        """In a child process: forget what the parent runs."""
+        self._begin()
+
     def report_unwaited(self):
         """Log each task that nobody has waited for."""
         with self._lock:
@@ -222,6 +256,8 @@ _TASKS = Tasks()
 atexit.register(_TASKS.report_unwaited)
 
 run = _TASKS.run
+known = _TASKS.known
+pending = _TASKS.pending
 wait = _TASKS.wait
 wait_all = _TASKS.wait_all
 summary = _TASKS.summary
@@ -230,3 +266,11 @@ summary = _TASKS.summary
 def configure(conf):
     """Take ``[spdk] parallel`` from the configuration."""
     _TASKS.parallel = conf.spdk.parallel
+
+
+def _after_fork():
+    for tasks in _ALL:
+        tasks.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -83,12 +83,16 @@ class Discover(lister.Lister):
         from cyborg_spdk.cli import demo
         with demo.simulation(self.app.conf):
             drivers = load(parsed_args.drivers or DEFAULT_DRIVERS)
+            for one in drivers:
+                one.start()
             tasks.wait_all()
             demo.populate(self.app.conf)
             return _COLUMNS, self._rows(drivers)
 
     def _rows(self, drivers):
         wait = self.app.conf.spdk.start_timeout
+        for one in drivers:
+            one.start()
         surveys = [survey for one in drivers for survey in one.survey(wait)]
         LOG.debug('%s', tasks.summary())
         errors = [survey.error for survey in surveys if survey.error]

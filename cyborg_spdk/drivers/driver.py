@@ -12,22 +12,24 @@ from cyborg.accelerator.drivers import driver
 from cyborg.conf import CONF
 from oslo_log import log
 
-from cyborg_spdk import conditions
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.drivers import background
+from cyborg_spdk.drivers import conditions
 from cyborg_spdk.drivers.report import cyborg_limits
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk.drivers.report import hostname
 from cyborg_spdk.drivers.report import inventory
 from cyborg_spdk.drivers.report import memory as report_memory
+from cyborg_spdk.drivers.report import placement
 from cyborg_spdk.drivers.report import reporter
 from cyborg_spdk.drivers import saving
 from cyborg_spdk import exceptions
+# An import that a fork cuts in two is never finished: not in a thread.
+from cyborg_spdk.host import privileged  # noqa: F401
 from cyborg_spdk.host import process
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 from cyborg_spdk.units import firmware
-from cyborg_spdk.units import placement
 from cyborg_spdk.units import reading
 from cyborg_spdk.units import stats
 from cyborg_spdk.units import unit
@@ -35,7 +37,9 @@ from cyborg_spdk.units import unit
 LOG = log.getLogger(__name__)
 
 #: Seconds that one discover() waits for targets that are being started. One
-#: that takes longer is in the next report.
+#: that takes longer is in the next report. The first one of a process waits
+#: for ``[spdk] start_timeout``: all targets come up then, and a report
+#: without them would leave the host without its devices for a minute.
 START_WAIT = 15.0
 #: Seconds that one discover() gives a target to answer, beside
 #: ``[spdk] rpc_timeout``. With START_WAIT it keeps three drivers' turns
@@ -63,8 +67,9 @@ class Survey:
 class SpdkDriver(driver.GenericDriver):
     """A Cyborg driver for all targets of one kind on this host.
 
-    Making one starts its targets in the background where they do not run;
-    it does not wait and does not fail.
+    Making one starts nothing and holds nothing: the agent makes its drivers
+    in one process and reports from a fork of it. The first report in a
+    process starts the targets.
 
     :cvar KIND: one of :data:`cyborg_spdk.conf.KINDS`.
     :cvar NAME: name of the entry point.
@@ -75,19 +80,29 @@ class SpdkDriver(driver.GenericDriver):
 
     def __init__(self):
         self._number = next(_COUNT)
+        # The one that has reported; a fork of it has not.
+        self._process = None
         self._conditions = conditions.Conditions()
         self._placement = placement.Placement()
         self._hostname = hostname.HostName(self._placement)
         self._reporter = reporter.Reporter(self._placement, self._conditions)
-        self._starter = background.Starter(CONF)
         self._saver = saving.Saver(CONF, self._conditions)
-        good = [target for target in self._targets()
+
+    def start(self, *kinds):
+        """Begin to start targets that this process has not looked at yet.
+
+        Does not wait, unless ``[spdk] parallel`` is false; never raises.
+
+        :param kinds: kinds of the targets; none means this driver's own.
+        """
+        good = [target for kind in kinds or (self.KIND,)
+                for target in self._targets(kind)
                 if isinstance(target, spdk_conf.Target)]
         if good:
             # Else [spdk] parallel itself may be what is wrong.
             tasks.configure(CONF)
         for target in good:
-            self._starter.start(target)
+            background.start_first(CONF, target)
 
     def discover(self):
         """The devices of this host, for the agent's report.
@@ -97,7 +112,10 @@ class SpdkDriver(driver.GenericDriver):
 
         :returns: list of ``DriverDevice``, one for each target.
         """
-        surveys = self.survey()
+        # The agent asks its drivers one after the other; the targets of all
+        # of them come up meanwhile.
+        self.start(*self._enabled())
+        surveys = self.survey(self._patience())
         for survey in surveys:
             self._conditions.tell(
                 survey.target.name, 'not readable',
@@ -115,10 +133,21 @@ class SpdkDriver(driver.GenericDriver):
         # Two devices of one name would be one to Cyborg.
         devices = [self._device(directory, host, survey, names)
                    for survey in surveys
-                   if not self._namesake(survey.target.name)]
+                   if not self._namesake(self.KIND, survey.target.name)]
         # What starting and reading at once has saved.
         LOG.debug('%s: %s', self.NAME, tasks.summary())
         return devices + former
+
+    def _patience(self):
+        """Seconds that this report waits for targets."""
+        if self._process == os.getpid():
+            return START_WAIT
+        self._process = os.getpid()
+        try:
+            spdk_conf.check(CONF)
+        except exceptions.SpdkError:
+            return START_WAIT
+        return max(START_WAIT, CONF.spdk.start_timeout)
 
     def survey(self, start_wait=START_WAIT):
         """Read all targets, starting those that do not run. Never raises.
@@ -129,7 +158,8 @@ class SpdkDriver(driver.GenericDriver):
             configuration.
         """
         end = time.monotonic() + start_wait
-        targets = self._targets()
+        self.start()
+        targets = self._targets(self.KIND)
         names = []
         for place, target in enumerate(targets):
             # The same names each time: tasks keeps the last result of each.
@@ -191,7 +221,7 @@ class SpdkDriver(driver.GenericDriver):
             :class:`~cyborg_spdk.units.stats.Look` or :exc:`SpdkError`.
         """
         pairs = []
-        for target in self._targets():
+        for target in self._targets(self.KIND):
             if isinstance(target, Survey):
                 pairs.append((target.target, target.error))
                 continue
@@ -205,39 +235,40 @@ class SpdkDriver(driver.GenericDriver):
                 pairs.append((target, exc))
         return pairs
 
-    def _targets(self):
-        """The configured targets: Target, or Survey of what is wrong."""
+    def _targets(self, kind):
+        """The targets of a kind: Target, or Survey of what is wrong."""
         try:
             spdk_conf.check(CONF)
             wrong = None
         except exceptions.SpdkError as exc:
             wrong = exc
         found, addresses = [], {}
-        for name in dict.fromkeys(CONF.spdk[f'{self.KIND}_targets']):
+        for name in dict.fromkeys(CONF.spdk[f'{kind}_targets']):
             try:
                 if wrong:
                     raise wrong
-                found.append(self._target(name, addresses))
+                found.append(self._target(kind, name, addresses))
             except exceptions.SpdkError as exc:
                 found.append(
-                    Survey(reporter.nobody(self.KIND, name), error=exc))
+                    Survey(reporter.nobody(kind, name), error=exc))
         return found
 
-    def _namesake(self, name):
-        """The option that has this name before ours has, or None."""
-        for kind in spdk_conf.KINDS[:spdk_conf.KINDS.index(self.KIND)]:
-            if name in CONF.spdk[f'{kind}_targets']:
-                return f'[spdk] {kind}_targets'
+    @staticmethod
+    def _namesake(kind, name):
+        """The option that has a name before that of its kind, or None."""
+        for other in spdk_conf.KINDS[:spdk_conf.KINDS.index(kind)]:
+            if name in CONF.spdk[f'{other}_targets']:
+                return f'[spdk] {other}_targets'
         return None
 
-    def _target(self, name, addresses):
-        other = self._namesake(name)
+    def _target(self, kind, name, addresses):
+        other = self._namesake(kind, name)
         if other:
             raise exceptions.ConfigurationError(
-                f'[spdk] {self.KIND}_targets', name,
+                f'[spdk] {kind}_targets', name,
                 f'{other} names it already; give each target a name of its '
                 'own')
-        target = spdk_conf.target(CONF, self.KIND, name)
+        target = spdk_conf.target(CONF, kind, name)
         # Else each unit would be refused, and what is free taken away.
         cyborg_limits.symbol(f'[{name}] resource_class', target.resource_class)
         other = addresses.setdefault(report_memory.address(target), name)
@@ -252,7 +283,7 @@ class SpdkDriver(driver.GenericDriver):
         if isinstance(target, Survey):
             return target
         try:
-            self._starter.wait(target, end - time.monotonic())
+            background.wait(target, end - time.monotonic())
             return Survey(target, contents=self._read(target, end))
         except exceptions.SpdkError as exc:
             return Survey(target, error=exc)
@@ -267,9 +298,9 @@ class SpdkDriver(driver.GenericDriver):
         try:
             return self._ask(target)
         except (exceptions.ConnectError, exceptions.ConnectionLost):
-            if not self._starter.start(target):
+            if not background.start(CONF, target):
                 raise
-        self._starter.wait(target, end - time.monotonic())
+        background.wait(target, end - time.monotonic())
         return self._ask(target)
 
     def _ask(self, target):
@@ -277,6 +308,13 @@ class SpdkDriver(driver.GenericDriver):
                              timeout=CONF.spdk.connect_timeout)
         return reading.read(client, self.KIND,
                             min(CONF.spdk.rpc_timeout, READ_WAIT))
+
+    def _enabled(self):
+        """Kinds of our drivers that the agent has; none if not this one."""
+        ours = [kind for name in getattr(CONF.agent, 'enabled_drivers', ())
+                for kind in spdk_conf.KINDS
+                if name == inventory.driver_name(kind)]
+        return ours if self.KIND in ours else []
 
     def _named(self):
         """The targets that have a driver, and whose former ones are ours.
@@ -288,12 +326,8 @@ class SpdkDriver(driver.GenericDriver):
 
         :returns: pair: set of names of targets, set of kinds.
         """
-        enabled = getattr(CONF.agent, 'enabled_drivers', ())
-        ours = [kind for name in enabled for kind in spdk_conf.KINDS
-                if name == inventory.driver_name(kind)]
-        if self.KIND not in ours:
-            # Used by itself, not by the agent.
-            ours = list(spdk_conf.KINDS)
+        # All, if it is used by itself and not by the agent.
+        ours = self._enabled() or list(spdk_conf.KINDS)
         names = {name for kind in ours
                  for name in CONF.spdk[f'{kind}_targets']}
         kinds = {self.KIND}

@@ -17,14 +17,13 @@ class Saver:
     """Saves the configurations of one driver's targets.
 
     :param conf: the ``oslo_config.cfg.ConfigOpts``.
-    :param conditions: :class:`~cyborg_spdk.conditions.Conditions`.
+    :param conditions: :class:`~cyborg_spdk.drivers.conditions.Conditions`.
     """
 
     def __init__(self, conf, conditions):
         self._conf = conf
         self._conditions = conditions
         self._number = next(_COUNT)
-        self._running = {}
 
     def save(self, target):
         """Begin to save what a target has, if it has changed.
@@ -39,7 +38,7 @@ class Saver:
                 and process.socket_path(target)):
             return
         name = f'save {target.name} {self._number}'
-        if target.name in self._running:
+        if tasks.pending(name):
             try:
                 tasks.wait(name, timeout=0)
             except exceptions.TaskError as exc:
@@ -48,7 +47,6 @@ class Saver:
                 self._tell(target, exc.__cause__)
             else:
                 self._tell(target, None)
-        self._running[target.name] = name
         tasks.run(name, self._save, target)
 
     def _save(self, target):

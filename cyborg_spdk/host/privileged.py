@@ -14,12 +14,11 @@ being a shorter way.
 """
 
 import ctypes
-import logging
 import os
 import re
 import signal
 import stat
-import threading
+import time
 import warnings
 
 import psutil
@@ -28,11 +27,11 @@ with warnings.catch_warnings():
     # oslo.privsep imports eventlet if it is there, which warns of itself.
     warnings.simplefilter('ignore')
     from oslo_privsep import capabilities
-    from oslo_privsep import daemon
     from oslo_privsep import priv_context
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk.host import helper
 from cyborg_spdk.host.machine import hugepages
 from cyborg_spdk.host.machine import pci
 from cyborg_spdk.host.machine import proc
@@ -71,7 +70,14 @@ context = priv_context.PrivContext(
     ])
 
 
-_starting = threading.Lock()
+# Several targets may be starting, and be waited for, at once.
+priv_context.cfg.CONF.set_default('thread_pool_size', 16, group=GROUP)
+
+# Seconds for the reply of a function; those of systemd are three commands of
+# half a minute at most.
+_LIMIT = 40.0
+_LIMITS = {'add_hugepages': 60.0, 'bind_devices': 150.0,
+           'start_target': 100.0}
 
 
 def call(conf, name, *args):
@@ -81,53 +87,20 @@ def call(conf, name, *args):
     :param name: the function.
     :param args: plain values.
     :returns: what it returns.
-    :raises PrivilegeError: if there is no way to root.
+    :raises PrivilegeError: if there is no way to root, or the helper ends
+        or hangs meanwhile.
     """
     if os.geteuid() == 0:
         context.set_client_mode(False)
-    try:
-        _start_helper(conf)
-        return globals()[name](*args)
-    except (daemon.FailedToDropPrivileges, FileNotFoundError,
-            PermissionError) as exc:
-        if os.geteuid() == 0:
-            raise
-        raise exceptions.PrivilegeError(
-            f"user {os.geteuid()} has no way to root for "
-            f"{name.replace('_', ' ')}: {exc}; allow privsep-helper in "
-            "sudoers and set [spdk] privsep_helper_command, or run as "
-            "root") from None
-
-
-def _start_helper(conf):
-    """Start the helper, once for all threads."""
-    if not context.client_mode or context.channel is not None:
-        return
-    with _starting:
-        if context.channel is not None:
-            return
-        if conf.spdk.privsep_helper_command:
-            priv_context.cfg.CONF.set_default(
-                'helper_command', conf.spdk.privsep_helper_command,
-                group=GROUP)
-        daemon.LOG.logger.addFilter(_Quiet())
-        context.start()
-
-
-class _Quiet(logging.Filter):
-    """Drops what eventlet says of itself in the helper; it is not used."""
-
-    def __init__(self):
-        super().__init__()
-        self._talking = False
-
-    def filter(self, record):
-        text = record.getMessage()
-        self._talking = self._talking or 'EventletDeprecation' in text
-        dropped = self._talking
-        if text.rstrip().endswith('import eventlet'):
-            self._talking = False
-        return not dropped
+    function = globals()[name]
+    if not context.client_mode:
+        return function(*args)
+    if conf.spdk.privsep_helper_command:
+        priv_context.cfg.CONF.set_default(
+            'helper_command', conf.spdk.privsep_helper_command, group=GROUP)
+    # What the entry point wraps.
+    return helper.call(context, function.args[0],
+                       _LIMITS.get(name, _LIMIT), *args)
 
 
 def _check_number(what, *values):
@@ -296,14 +269,29 @@ def start_target(argv, log, cwd, gid, unit, uid=0):
 
 @context.entrypoint
 def poll_target(pid, timeout):
-    """Exit status of a target started here, or None while it runs."""
-    return _started[pid].poll(timeout)
+    """Exit status of a target started here, or None while it runs.
+
+    :raises PrivilegeError: if it was started by a helper that is gone, and
+        has ended, too.
+    """
+    if pid in _started:
+        return _started[pid].poll(timeout)
+    deadline = time.monotonic() + timeout
+    while psutil.pid_exists(pid):
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.02)
+    raise exceptions.PrivilegeError(
+        f"process {pid} has ended before it was ready, and so has the helper "
+        "that would know why; look at the target's log")
 
 
 @context.entrypoint
 def release_target(pid):
-    """Let go of a target started here."""
-    _started.pop(pid).release()
+    """Let go of a target started here; another helper has none of it."""
+    program = _started.pop(pid, None)
+    if program is not None:
+        program.release()
 
 
 @context.entrypoint

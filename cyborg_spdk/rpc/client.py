@@ -2,11 +2,8 @@
 
 """What callers hold: one client for one address."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
-import time
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.rpc import address as addresses
@@ -14,21 +11,6 @@ from cyborg_spdk.rpc.serving import bulk
 from cyborg_spdk.rpc.serving import call as calls
 from cyborg_spdk.rpc.serving import channel as channels
 from cyborg_spdk.rpc.transport import dial
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import concurrent.futures
-    import os
-    import types
-    from collections.abc import Callable
-    from collections.abc import Iterable
-    from typing import Any
-
-    from cyborg_spdk.rpc.protocol import catalogue
-    from cyborg_spdk.rpc.protocol import version as versions
-
-    #: An address as callers may give it.
-    AddressLike = str | os.PathLike[str] | addresses.Address
 
 #: Seconds of wall-clock time to connect.
 DEFAULT_CONNECT_TIMEOUT = 5.0
@@ -46,37 +28,33 @@ class Client:
     :param connect_timeout: seconds, for each time that it connects.
     """
 
-    def __init__(self, address: AddressLike,
-                 connect_timeout: float | None = DEFAULT_CONNECT_TIMEOUT
-                 ) -> None:
+    def __init__(self, address, connect_timeout=DEFAULT_CONNECT_TIMEOUT):
         self._address = addresses.parse_address(address)
         self._channel = channels.Channel(self._address,
                                          calls.seconds(connect_timeout))
         self._opening = threading.Lock()
-        self._closed: Callable[[Client], None] | None = None
+        self._closed = None
 
-    def __repr__(self) -> str:
+    def __repr__(self):
         return f"<rpc.Client {self._address}>"
 
-    def __enter__(self) -> Client:
+    def __enter__(self):
         return self
 
-    def __exit__(self, exc_type: type[BaseException] | None,
-                 exc: BaseException | None,
-                 traceback: types.TracebackType | None) -> None:
+    def __exit__(self, *exc):
         """Leave the connection as it is, for the next use."""
 
     @property
-    def address(self) -> str:
+    def address(self):
         """The address, in its canonical form (str)."""
         return str(self._address)
 
     @property
-    def is_open(self) -> bool:
+    def is_open(self):
         """Whether there is a connection at present."""
         return self._channel.is_open
 
-    def open(self, timeout: float | None = None) -> None:
+    def open(self, timeout=None):
         """Connect, unless there is a connection whose peer is there.
 
         :param timeout: seconds; None means the client's own.
@@ -87,7 +65,7 @@ class Client:
                                if timeout is None
                                else calls.seconds(timeout))
 
-    def close(self) -> None:
+    def close(self):
         """Close the connection.
 
         Calls that are on their way fail: with :class:`OutcomeUnknown` if
@@ -98,17 +76,16 @@ class Client:
         if self._closed is not None:
             self._closed(self)
 
-    def after_fork(self) -> None:
+    def after_fork(self):
         """In a child process: leave the parent's connection alone."""
         self._opening = threading.Lock()
         self._channel.after_fork()
 
-    def on_close(self, function: Callable[[Client], None]) -> None:
+    def on_close(self, function):
         """Have a function called with this client when it was closed."""
         self._closed = function
 
-    def call(self, method: str, /, *, _timeout: float | None = None,
-             **params: Any) -> Any:
+    def call(self, method, /, *, _timeout=None, **params):
         """Call a method and wait for its result.
 
         :param method: its name in the newest SPDK release.
@@ -124,25 +101,29 @@ class Client:
             was written, and it may have changed something.
         :raises SpdkError: see :mod:`cyborg_spdk.exceptions` for the rest.
         """
-        waiter, timeout = calls.Waiter(), calls.seconds(_timeout)
-        call = calls.Call(method, _given(params), timeout,
-                          time.monotonic() + timeout, waiter)
+        waiter = calls.Waiter()
+        call = calls.Call(method, _given(params), calls.seconds(_timeout),
+                          waiter)
+        self._channel.prepare(call)
         return self._result(call, waiter)
 
-    def _result(self, call: calls.Call, waiter: calls.Waiter) -> Any:
-        call.encode(self._channel.target)
-        if not self._channel.submit_and_wait(call, waiter):
+    def _send(self, call):
+        if self._channel.submit((call,)):
+            raise self._timed_out(call)
+
+    def _timed_out(self, call):
+        return exceptions.RpcTimeout(self._address, call.method,
+                                     call.timeout)
+
+    def _result(self, call, waiter):
+        if not self._channel.submit_and_wait(call, waiter,
+                                             call.deadline + calls.GRACE):
             raise self._timed_out(call)
         if call.error is not None:
             raise call.error
         return call.result
 
-    def _timed_out(self, call: calls.Call) -> exceptions.RpcTimeout:
-        return exceptions.RpcTimeout(self._address, call.method,
-                                     call.timeout)
-
-    def submit(self, method: str, /, *, _timeout: float | None = None,
-               **params: Any) -> concurrent.futures.Future[Any]:
+    def submit(self, method, /, *, _timeout=None, **params):
         """Call a method and do not wait.
 
         It blocks only while the window of the connection is full.
@@ -153,16 +134,14 @@ class Client:
         :raises SpdkError: if it cannot be sent at all.
         """
         from cyborg_spdk.rpc.serving import futures
-        receiver, timeout = futures.Receiver(), calls.seconds(_timeout)
-        call = calls.Call(method, _given(params), timeout,
-                          time.monotonic() + timeout, receiver)
-        call.encode(self._channel.target)
-        if self._channel.submit((call,)):
-            raise self._timed_out(call)
-        return receiver.future
+        sink = futures.Sink()
+        call = calls.Call(method, _given(params), calls.seconds(_timeout),
+                          sink)
+        self._channel.prepare(call)
+        self._send(call)
+        return sink.future
 
-    def exchange(self, method: str, params: Any = None,
-                 timeout: float | None = None) -> dict[str, Any]:
+    def exchange(self, method, params=None, timeout=None):
         """Send a request as it is and return the reply as it is.
 
         No name is looked up and no error is made of an ``error`` member:
@@ -174,15 +153,13 @@ class Client:
         :returns: the reply (dict).
         :raises SpdkError: if there is none; see :meth:`call`.
         """
-        waiter, timeout = calls.Waiter(), calls.seconds(timeout)
-        call = calls.Call(method, params, timeout,
-                          time.monotonic() + timeout, waiter, verbatim=True)
-        reply: dict[str, Any] = self._result(call, waiter)
-        return reply
+        waiter = calls.Waiter()
+        call = calls.Call(method, params, calls.seconds(timeout), waiter)
+        call.verbatim = True
+        self._channel.prepare(call)
+        return self._result(call, waiter)
 
-    def call_many(self, requests: Iterable[calls.Request], *,
-                  timeout: float | None = None, raise_errors: bool = False
-                  ) -> list[Any]:
+    def call_many(self, requests, *, timeout=None, raise_errors=False):
         """Make many calls that do not depend on each other.
 
         All are in flight together, as far as the window goes, and may be
@@ -196,14 +173,17 @@ class Client:
         :returns: list of results, in the order of the requests; where a
             call failed, its exception.
         """
-        results = bulk.Bulk(self._channel, requests, timeout).run()
+        called = bulk.Many(self._channel, self._address, requests, timeout)
+        called.run()
+        results = [call.result if call.error is None else call.error
+                   for call in called.made]
         if raise_errors:
-            for result in results:
-                if isinstance(result, exceptions.SpdkError):
-                    raise result
+            for call in called.made:
+                if call.error is not None:
+                    raise call.error
         return results
 
-    def notify(self, method: str, /, **params: Any) -> None:
+    def notify(self, method, /, **params):
         """Send a notification: a call without a reply.
 
         It returns when the request is written. Whether it was executed is
@@ -216,17 +196,17 @@ class Client:
         :raises ConnectError: nobody could be reached.
         :raises RpcTimeout: it could not be written in time.
         """
-        if not self._target().has_batches:
+        if not self._book().has_batches:
             with contextlib.suppress(exceptions.RpcError):
                 self.call(method, **params)
             return
-        waiter, timeout = calls.Waiter(), calls.DEFAULT_TIMEOUT
-        call = calls.Call(method, _given(params), timeout,
-                          time.monotonic() + timeout, waiter,
-                          notification=True)
+        waiter = calls.Waiter()
+        call = calls.Call(method, _given(params), calls.DEFAULT_TIMEOUT,
+                          waiter, note=True)
+        self._channel.prepare(call)
         self._result(call, waiter)
 
-    def peer(self) -> tuple[int, int, int] | None:
+    def peer(self):
         """Which process listens at the other end of a UNIX socket.
 
         :returns: ``(pid, uid, gid)``, or None if it is no UNIX socket of
@@ -237,42 +217,42 @@ class Client:
         return self._channel.peer()
 
     @property
-    def methods(self) -> frozenset[str]:
+    def methods(self):
         """The methods that the target serves (frozenset of str).
 
         Asked for once per connection; empty if the target cannot tell
         (before v17.10).
         """
-        return self._target().methods or frozenset()
+        return self._book().methods or frozenset()
 
     @property
-    def version(self) -> versions.Version | None:
+    def version(self):
         """The target's :class:`Version`, or None if it cannot be told."""
-        return self._target().version
+        return self._book().version
 
-    def has(self, method: str) -> bool:
+    def has(self, method):
         """Whether the target serves a method, under whatever name.
 
         :param method: its name in the newest SPDK release, or any other.
         """
-        return self._target().has(method)
+        return self._book().has(method)
 
-    def supports(self, method: str, param: str) -> bool:
+    def supports(self, method, param):
         """Whether the target's method takes a parameter.
 
         :param method: the method's name in the newest SPDK release.
         :param param: the parameter's name there.
         """
-        return self._target().supports(method, param)
+        return self._book().supports(method, param)
 
-    def _target(self) -> catalogue.TargetMethods:
-        target = self._channel.target
-        if target is None or not self._channel.is_open:
-            target = self._channel.learn(calls.DEFAULT_TIMEOUT)
-        return target
+    def _book(self):
+        book = self._channel.book
+        if book is None or not self._channel.is_open:
+            book = bulk.learn(self._channel, calls.DEFAULT_TIMEOUT)
+        return book
 
 
-def _given(params: dict[str, Any]) -> dict[str, Any] | None:
+def _given(params):
     if None in params.values():
         params = {name: value for name, value in params.items()
                   if value is not None}

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+import weakref
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import spawn_helper
@@ -72,6 +73,19 @@ def start(argv, log, cwd, gid, unit=None, uid=0):
     return Detached(argv, log, cwd, gid)
 
 
+# Those whose pipes a fork would copy.
+_watched = weakref.WeakSet()
+
+
+def _after_fork():
+    # The parent's pipe has to end when the parent lets go, or dies.
+    for program in list(_watched):
+        program.release()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 class Detached:
     """A program started by a double fork.
 
@@ -90,6 +104,7 @@ class Detached:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, env=environ, close_fds=True,
             cwd='/', start_new_session=True, bufsize=0)
+        _watched.add(self)
         try:
             # It forks and ends at once.
             self._helper.wait(_START_TIMEOUT)

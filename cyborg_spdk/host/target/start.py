@@ -124,6 +124,7 @@ def _vhost_dir(target, run_path):
     # One of its own: the name of a controller is that of its socket.
     path = os.path.join(run_path, 'vhost')
     trusted_files.ensure_directory(path, what='[spdk] run_path')
+    trusted_files.give_to_directory_owner(path, path)
     return path
 
 
@@ -193,18 +194,19 @@ class _AsRoot:
         return self._call('poll_target', self.pid, timeout)
 
     def release(self):
-        self._call('release_target', self.pid)
+        # A helper that has ended has let go of it.
+        with contextlib.suppress(exceptions.PrivilegeError):
+            self._call('release_target', self.pid)
 
 
 def _program(conf, target, installation, argv, log):
     """Start the program, as root if it needs to be.
 
-    A target in huge pages does, and the simulator does not. One without
-    huge pages runs as who starts it; where systemd runs the machine, the
-    helper makes it a unit of its own too, if there is a helper.
+    One that needs no root runs as who starts it; where systemd runs the
+    machine, the helper makes it a unit of its own too, if there is a helper.
     """
     uid, gid = os.geteuid(), socket_gid(conf)
-    as_root = uid == 0 or not (installation.simulated or target.no_huge)
+    as_root = uid == 0 or _needs_root(conf, target, installation, argv[0])
     arguments = (argv, log, os.path.realpath(conf.spdk.state_path),
                  gid if as_root else -1,
                  f'{spawn.UNIT_PREFIX}{target.name}',
@@ -218,6 +220,18 @@ def _program(conf, target, installation, argv, log):
         return spawn.start(*arguments)
     except exceptions.StartError as exc:
         raise exceptions.StartError(target.name, exc.reason) from None
+
+
+def _needs_root(conf, target, installation, program):
+    """Whether a target has to be root's: one in huge pages has to.
+
+    The simulator needs no root. But if root has installed it and there is a
+    helper, it is started as a real SPDK would be.
+    """
+    if target.no_huge or not installation.simulated:
+        return not target.no_huge
+    return bool(conf.spdk.privsep_helper_command) and \
+        os.stat(program).st_uid == 0
 
 
 def helper_makes_units(conf):

@@ -2,18 +2,10 @@
 
 """JSON-RPC messages to and from bytes; no I/O."""
 
-from __future__ import annotations
-
 import json
 import re
 
 from cyborg_spdk import exceptions
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Sequence
-    from typing import Any
 
 # Non-ASCII characters are sent as they are: shorter, and what is not
 # Unicode (a lone surrogate) is found here instead of by the target, which
@@ -21,11 +13,10 @@ if TYPE_CHECKING:
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False,
                             separators=(",", ":"))
 _DECODER = json.JSONDecoder()
-_BLANKS = " \t\r\n"
+_BLANKS = re.compile(r"[ \t\r\n]*")
 
 
-def encode(method: str, params: Any = None, call_id: int | None = None
-           ) -> bytes:
+def encode(method, params=None, call_id=None):
     """One request, or a notification.
 
     :param method: name of the method.
@@ -61,7 +52,7 @@ def encode(method: str, params: Any = None, call_id: int | None = None
     return data
 
 
-def batch(messages: Sequence[bytes]) -> bytes:
+def batch(messages):
     """Several requests as one JSON-RPC batch (SPDK v26.05 and later).
 
     :param messages: list of what :func:`encode` returned.
@@ -70,7 +61,7 @@ def batch(messages: Sequence[bytes]) -> bytes:
     return b"[" + b",".join(messages) + b"]"
 
 
-def nesting(data: bytes) -> int:
+def nesting(data):
     """How deep objects and arrays lie inside of each other.
 
     :param data: bytes of a valid JSON text.
@@ -87,7 +78,7 @@ def nesting(data: bytes) -> int:
     return deepest
 
 
-def value_count(data: bytes) -> int:
+def value_count(data):
     """How many JSON values SPDK's parser counts in a text.
 
     It counts names, scalars, and both ends of objects and arrays.
@@ -99,16 +90,12 @@ def value_count(data: bytes) -> int:
         rb'"(?:[^"\\]|\\.)*"|[{}\[\]]|[^\s{}\[\]",:]+', data))
 
 
-class NotJson(ValueError):
-    """What came is not JSON, or nothing that can be worked with."""
-
-
-def decode(piece: bytes | bytearray) -> Iterator[Any]:
+def decode(piece):
     """The JSON values in a piece of the stream, one after the other.
 
-    :param piece: one or more JSON texts; a bytearray is empty afterwards.
+    :param piece: bytes or bytearray with one or more JSON texts.
     :returns: iterator over them.
-    :raises NotJson: at the point where it is none.
+    :raises ValueError: at the point where it is no JSON.
     """
     try:
         text = str(piece, "utf-8")
@@ -120,21 +107,16 @@ def decode(piece: bytes | bytearray) -> Iterator[Any]:
         piece.clear()
     at, end = 0, len(text)
     while at < end:
-        try:
-            value, at = _DECODER.raw_decode(text, at)
-        except RecursionError:
-            raise NotJson("it is nested too deep") from None
-        except ValueError:
-            raise NotJson("what it sends is not JSON") from None
+        value, at = _DECODER.raw_decode(text, at)
         yield value
-        while at < end and text[at] in _BLANKS:
-            at += 1
+        if at < end:
+            at = _BLANKS.match(text, at).end()
 
 
 _ID = re.compile(rb'\s*\{"jsonrpc":"2.0","id":(\d+),')
 
 
-def id_of_cut(data: bytes | bytearray) -> int | None:
+def id_of_cut(data):
     """The id of a reply that was cut.
 
     :param data: its first bytes.
@@ -144,7 +126,7 @@ def id_of_cut(data: bytes | bytearray) -> int | None:
     return int(match.group(1)) if match else None
 
 
-def error_of(error: Any, method: str, params: Any) -> exceptions.RpcError:
+def error_of(error, method, params):
     """The exception for the ``error`` member of a reply.
 
     :param error: the member as it came.
@@ -152,12 +134,10 @@ def error_of(error: Any, method: str, params: Any) -> exceptions.RpcError:
     :param params: its parameters.
     :returns: :class:`~cyborg_spdk.exceptions.RpcError`.
     """
-    code, text = 0, error
-    if isinstance(error, dict):
-        code, text = error.get("code"), error.get("message", "")
-    if not isinstance(text, str):
-        # It may be nested deeper than str() goes.
-        import reprlib
-        text = reprlib.repr(text)
-    return exceptions.rpc_error(code if isinstance(code, int) else 0, text,
-                                method, params)
+    if not isinstance(error, dict):
+        return exceptions.rpc_error(0, str(error), method, params)
+    code = error.get("code")
+    if not isinstance(code, int):
+        code = 0
+    return exceptions.rpc_error(code, str(error.get("message", "")), method,
+                                params)

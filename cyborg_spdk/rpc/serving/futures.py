@@ -2,22 +2,17 @@
 
 """Futures for calls; apart, since their module costs time to import."""
 
-from __future__ import annotations
-
 import concurrent.futures
 import threading
-from typing import Any
-
-from cyborg_spdk.rpc.serving import call as calls
 
 
-class CallFuture(concurrent.futures.Future[Any]):
-    """The outcome of one call: a future that cannot be cancelled.
+class CallFuture(concurrent.futures.Future):
+    """Sink for one call: a future that cannot be cancelled.
 
     A call that is on its way may be executed, so :meth:`cancel` is false.
     """
 
-    def cancel(self) -> bool:
+    def cancel(self):
         """A call cannot be taken back.
 
         :returns: False.
@@ -25,22 +20,22 @@ class CallFuture(concurrent.futures.Future[Any]):
         return False
 
 
-class Receiver:
+class Sink:
     """Hands a call's outcome to its future."""
 
     __slots__ = ("future",)
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.future = CallFuture()
         self.future.set_running_or_notify_cancel()
 
-    def done(self, operation: calls.Operation) -> None:
+    def done(self, call):
         """The call has its result or error."""
-        if operation.error is not None:
-            self.future.set_exception(operation.error)
+        if call.error is not None:
+            self.future.set_exception(call.error)
         else:
-            self.future.set_result(operation.result)
+            self.future.set_result(call.result)
 
-    def renew(self) -> None:
+    def renew(self):
         """After a fork: a thread that is not here may hold its lock."""
         self.future._condition = threading.Condition()

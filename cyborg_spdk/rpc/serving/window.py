@@ -7,18 +7,10 @@ call's deadline. A call takes its place until it has a result or an error,
 so the bound holds for what is queued and what is unanswered together.
 """
 
-from __future__ import annotations
-
 import collections
 import os
 import threading
 import time
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from cyborg_spdk.rpc.serving import call as calls
 
 #: Calls and bytes of requests that may be queued or unanswered at a time.
 MAX_CALLS = 8192
@@ -40,45 +32,44 @@ class Window:
     :ivar next_deadline: no call ends before this (``time.monotonic()``).
     """
 
-    def __init__(self) -> None:
-        self.queue: collections.deque[calls.Operation] = collections.deque()
+    def __init__(self):
+        self.queue = collections.deque()
         self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.next_deadline = FOREVER
         self.lock = threading.Lock()
         self._room = threading.Condition(self.lock)
         self._changed = threading.Condition(self.lock)
-        self.leader: int | None = None
+        self.leader = None
         self._waiting = 0
         self._calls = self._bytes = 0
         self._awake = True
 
-    def put(self, operations: Iterable[calls.Operation], lead: bool = False
-            ) -> tuple[list[calls.Operation], bool]:
+    def put(self, calls, lead=False):
         """Queue calls; waits for room if there is none.
 
         The thread that leads does not wait, since only it can make room:
         a callback of a future may put a call.
 
-        :param operations: operations that have their size.
+        :param calls: list of calls that have their size.
         :param lead: take the lead if nobody has it.
         :returns: ``(late, leads)``: the calls whose deadline came before
             there was room (they are not queued), and whether the lead was
             taken.
         """
-        late: list[calls.Operation] = []
+        late = []
         me = threading.get_ident()
         with self.lock:
-            for operation in operations:
+            for call in calls:
                 if (self._calls >= MAX_CALLS or self._bytes >= MAX_BYTES) \
                         and self.leader != me \
-                        and not self._wait_for_room(operation.deadline):
-                    late.append(operation)
+                        and not self._wait_for_room(call):
+                    late.append(call)
                     continue
-                self.queue.append(operation)
+                self.queue.append(call)
                 self._calls += 1
-                self._bytes += operation.size
-                if operation.deadline < self.next_deadline:
-                    self.next_deadline = operation.deadline
+                self._bytes += call.size
+                if call.deadline < self.next_deadline:
+                    self.next_deadline = call.deadline
             if self.leader is not None:
                 self._wake()
             elif lead and not late:
@@ -86,11 +77,11 @@ class Window:
                 return late, True
         return late, False
 
-    def has_room(self) -> bool:
+    def has_room(self):
         """Whether a call would not have to wait."""
         return self._calls < MAX_CALLS and self._bytes < MAX_BYTES
 
-    def take_lead(self) -> bool:
+    def take_lead(self):
         """Lead, if nobody does.
 
         :returns: whether this thread leads from now on.
@@ -101,28 +92,28 @@ class Window:
             self.leader = threading.get_ident()
             return True
 
-    def resign(self) -> None:
+    def resign(self):
         """Lead no longer."""
         with self.lock:
             self.leader = None
             self._changed.notify_all()
 
-    def is_mine(self) -> bool:
+    def is_mine(self):
         """Whether this thread leads."""
         return self.leader == threading.get_ident()
 
-    def wait_for_leader(self) -> None:
+    def wait_for_leader(self):
         """Wait until nobody leads, for a moment."""
         with self.lock:
             if self.leader is not None:
                 self._changed.wait(_MOMENT)
 
-    def _wait_for_room(self, deadline: float) -> bool:
+    def _wait_for_room(self, call):
         self._wake()
         self._waiting += 1
         try:
             while self._calls >= MAX_CALLS or self._bytes >= MAX_BYTES:
-                left = deadline - time.monotonic()
+                left = call.deadline - time.monotonic()
                 if left <= 0:
                     return False
                 self._room.wait(left)
@@ -130,30 +121,30 @@ class Window:
         finally:
             self._waiting -= 1
 
-    def release(self, count: int, size: int) -> None:
+    def release(self, calls, size):
         """Give room back.
 
-        :param count: how many operations have ended.
+        :param calls: how many calls have ended.
         :param size: the bytes that they took.
         """
         with self.lock:
-            self._calls -= count
+            self._calls -= calls
             self._bytes -= size
             if self._waiting and self._calls <= _LOW_CALLS \
                     and self._bytes <= _LOW_BYTES:
                 self._room.notify_all()
 
-    def wake(self) -> None:
+    def wake(self):
         """Make the thread look at its state."""
         with self.lock:
             self._wake()
 
-    def _wake(self) -> None:
+    def _wake(self):
         if not self._awake:
             self._awake = True
             os.eventfd_write(self.fd, 1)
 
-    def fall_asleep(self, may_take: bool) -> float:
+    def fall_asleep(self, may_take):
         """The thread is about to wait; ask for how long it may.
 
         :param may_take: whether it would take from the queue.
@@ -168,7 +159,7 @@ class Window:
                 return FOREVER
             return max(0, self.next_deadline - time.monotonic())
 
-    def wake_up(self, woken: bool) -> None:
+    def wake_up(self, woken):
         """The thread is awake again.
 
         :param woken: whether :attr:`fd` was readable.
@@ -178,21 +169,11 @@ class Window:
             if woken:
                 os.eventfd_read(self.fd)
 
-    def waiting(self) -> list[calls.Operation]:
-        """The operations in the queue, as they are now."""
+    def waiting(self):
+        """The calls in the queue, as they are now (list)."""
         with self.lock:
             return list(self.queue)
 
-    def set_deadline(self, nearest: float) -> None:
-        """Note the next deadline.
-
-        :param nearest: of what is not in the queue.
-        """
-        with self.lock:
-            self.next_deadline = min(
-                [nearest, *(operation.deadline for operation in self.queue
-                            if not operation.finished)])
-
-    def close(self) -> None:
+    def close(self):
         """Free the descriptor."""
         os.close(self.fd)

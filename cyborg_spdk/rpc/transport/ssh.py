@@ -13,8 +13,8 @@ with options, for example ``ssh -F /etc/cyborg/ssh_config``; it is split as a
 shell would and never given to one.
 """
 
-import atexit
 import errno
+import multiprocessing.util
 import os
 import shlex
 import shutil
@@ -97,7 +97,8 @@ def _master(address):
     with _lock:
         if not _prepared:
             _prepared = True
-            atexit.register(_stop_all)
+            # Unlike atexit, at the end of a worker process, too.
+            multiprocessing.util.Finalize(None, _stop_all, exitpriority=1)
             ssh_directory.remove(_base_directory(), _command())
         return _masters.setdefault(_key(address), Master(_key(address)))
 
@@ -112,8 +113,9 @@ def _stop_all():
 
 def _after_fork():
     # What is here belongs to the parent.
-    global _lock
+    global _lock, _prepared
     _lock = threading.Lock()
+    _prepared = False
     _masters.clear()
 
 

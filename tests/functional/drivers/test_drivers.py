@@ -45,7 +45,7 @@ class AgentCase(testtools.TestCase):
             self.host.config))
         # By the installed entry points, as the agent does.
         self.tracker = self.cloud.tracker(self.host.name)
-        tasks.wait_all()
+        self.targets.start()
         self.populate()
 
     def populate(self):
@@ -190,7 +190,7 @@ class IscsiTest(testtools.TestCase):
         self.targets = self.useFixture(targets.Targets(
             {'iscsi': ['spdk_iscsi']}, host.config))
         tracker = host.cloud.tracker(host.name)
-        tasks.wait_all()
+        self.targets.start()
         client = iscsi_client.IscsiTgt(self.targets.client('spdk_iscsi'))
         for name in ('Malloc0', 'Malloc1'):
             client.bdev_malloc_create(name, 16 * _MIB, 512)

@@ -31,7 +31,7 @@ class SharedTest(testtools.TestCase):
             {'nvmf': ['spdk_nvmf'], 'vhost': ['spdk_vhost']},
             self.host.config, application='spdk_tgt'))
         self.tracker = self.host.cloud.tracker(self.host.name)
-        tasks.wait_all()
+        self.targets.start()
         client = self.targets.client('spdk_nvmf')
         target = nvmf_client.NvmfTgt(client)
         for name in ('Malloc0', 'Malloc1'):

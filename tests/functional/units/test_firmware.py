@@ -43,7 +43,7 @@ class FirmwareCase(testtools.TestCase):
         self.targets = self.useFixture(targets.Targets(
             {'nvmf': ['spdk_nvmf']}))
         self.driver = nvmf.NvmfDriver()
-        tasks.wait_all()
+        self.targets.start()
         self.target = nvmf_client.NvmfTgt(self.targets.client('spdk_nvmf'))
         self.log = self.useFixture(logs.Log())
         self.image = self.targets.path('image')
