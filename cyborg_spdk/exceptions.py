@@ -37,6 +37,8 @@
     |   +-- HugepageError         not enough huge pages, or not mounted
     |   +-- PrivilegeError        this needs root and there is no way to it
     |   +-- StateError            a state file cannot be read or written
+    +-- PlacementError            Placement gave no answer, or refused
+    |   +-- PlacementNotConfigured  nothing says how to reach it
     +-- TaskError                 a named background task failed
 
 One class for each thing that a caller may want to handle. ``str()`` of each
@@ -46,9 +48,22 @@ is one line that names the value and the remedy, fit for an operator.
 import errno
 import os
 
+from cyborg_spdk import text
+
 
 class SpdkError(Exception):
-    """Base of all errors that this project raises on purpose."""
+    """Base of all errors that this project raises on purpose.
+
+    ``args`` are what it was made with, so that it can be made again: by
+    ``pickle``, and by oslo.privsep for an error in the privileged helper.
+    """
+
+    def __str__(self) -> str:
+        # A name that a target told, or an operator has typed, may be in it.
+        return text.printable(self._text())
+
+    def _text(self) -> str:
+        return super().__str__()
 
 
 class InvalidValue(SpdkError, ValueError):
@@ -62,7 +77,10 @@ class InvalidValue(SpdkError, ValueError):
         self.name = name
         self.value = value
         self.reason = reason
-        super().__init__(f"{name} {value!r}: {reason}")
+        super().__init__(name, value, reason)
+
+    def _text(self) -> str:
+        return f"{self.name} {self.value!r}: {self.reason}"
 
 
 class InvalidAddress(InvalidValue):
@@ -70,6 +88,7 @@ class InvalidAddress(InvalidValue):
 
     def __init__(self, value, reason):
         super().__init__("RPC address", value, reason)
+        self.args = (value, reason)
 
 
 class ConfigurationError(InvalidValue):
@@ -91,7 +110,10 @@ class ConnectError(SpdkError):
         self.address = str(address)
         self.reason = reason
         self.errno = errno
-        super().__init__(f"cannot connect to {address}: {reason}")
+        super().__init__(self.address, reason, errno)
+
+    def _text(self) -> str:
+        return f"cannot connect to {self.address}: {self.reason}"
 
 
 class ConnectionLost(SpdkError):
@@ -105,8 +127,11 @@ class ConnectionLost(SpdkError):
         self.address = str(address)
         self.method = method
         self.reason = reason
-        call = f" during {method}" if method else ""
-        super().__init__(f"connection to {address} lost{call}: {reason}")
+        super().__init__(self.address, method, reason)
+
+    def _text(self) -> str:
+        call = f" during {self.method}" if self.method else ""
+        return f"connection to {self.address} lost{call}: {self.reason}"
 
 
 class OutcomeUnknown(ConnectionLost):
@@ -118,6 +143,7 @@ class OutcomeUnknown(ConnectionLost):
     def __init__(self, address, method, reason="the target closed it"):
         super().__init__(address, method, f"{reason}; it may or may not have "
                          "been applied: read the target's state")
+        self.args = (self.address, method, reason)
 
 
 class RpcTimeout(SpdkError):
@@ -131,8 +157,12 @@ class RpcTimeout(SpdkError):
         self.address = str(address)
         self.method = method
         self.timeout = timeout
-        super().__init__(f"{method} on {address}: no reply within "
-                         f"{timeout:g} s; {hint}")
+        self.hint = hint
+        super().__init__(self.address, method, timeout, hint)
+
+    def _text(self) -> str:
+        return (f"{self.method} on {self.address}: no reply within "
+                f"{self.timeout:g} s; {self.hint}")
 
 
 class ProtocolError(SpdkError):
@@ -145,8 +175,11 @@ class ProtocolError(SpdkError):
         self.address = str(address)
         self.reason = reason
         self.data = bytes(data[:200])
-        super().__init__(f"{address} does not speak SPDK's JSON-RPC: {reason}"
-                         + (f": {self.data!r}" if self.data else ""))
+        super().__init__(self.address, reason, self.data)
+
+    def _text(self) -> str:
+        return (f"{self.address} does not speak SPDK's JSON-RPC: "
+                f"{self.reason}" + (f": {self.data!r}" if self.data else ""))
 
 
 class RequestTooLarge(SpdkError):
@@ -162,8 +195,11 @@ class RequestTooLarge(SpdkError):
         self.size = size
         self.limit = limit
         self.unit = unit
-        super().__init__(f"{method}: the request has {size} {unit}, the "
-                         f"target takes {limit}; it was not sent")
+        super().__init__(method, size, limit, unit)
+
+    def _text(self) -> str:
+        return (f"{self.method}: the request has {self.size} {self.unit}, "
+                f"the target takes {self.limit}; it was not sent")
 
 
 class ReplyTooLarge(SpdkError):
@@ -172,8 +208,11 @@ class ReplyTooLarge(SpdkError):
     def __init__(self, method, size):
         self.method = method
         self.size = size
-        super().__init__(f"{method}: the target cut its reply at {size} "
-                         "bytes; ask for single objects by name instead")
+        super().__init__(method, size)
+
+    def _text(self) -> str:
+        return (f"{self.method}: the target cut its reply at {self.size} "
+                "bytes; ask for single objects by name instead")
 
 
 class RpcError(SpdkError):
@@ -194,10 +233,10 @@ class RpcError(SpdkError):
         self.detail = detail
         super().__init__(code, message, method, params, detail)
 
-    def __str__(self):
-        text = f"{self.method or 'request'}: {self.message.strip()} " \
+    def _text(self) -> str:
+        said = f"{self.method or 'request'}: {self.message.strip()} " \
                f"(code {self.code})"
-        return f"{text}: {self.detail}" if self.detail else text
+        return f"{said}: {self.detail}" if self.detail else said
 
 
 class MethodNotFound(RpcError):
@@ -311,8 +350,12 @@ class NotInstalled(HostError):
     def __init__(self, what, places, remedy):
         self.what = what
         self.places = list(places)
-        super().__init__(f"{what} not found; looked at: "
-                         f"{', '.join(self.places)}; {remedy}")
+        self.remedy = remedy
+        super().__init__(what, self.places, remedy)
+
+    def _text(self) -> str:
+        return (f"{self.what} not found; looked at: "
+                f"{', '.join(self.places)}; {self.remedy}")
 
 
 class NotRunning(HostError):
@@ -339,12 +382,15 @@ class StartError(HostError):
         self.reason = reason
         self.exit_code = exit_code
         self.log_tail = list(log_tail)
-        text = f"{target}: could not be started: {reason}"
-        if exit_code is not None:
-            text += f" (exit code {exit_code})"
+        super().__init__(target, reason, exit_code, self.log_tail)
+
+    def _text(self) -> str:
+        said = f"{self.target}: could not be started: {self.reason}"
+        if self.exit_code is not None:
+            said += f" (exit code {self.exit_code})"
         if self.log_tail:
-            text += "; it last said: " + " | ".join(self.log_tail)
-        super().__init__(text)
+            said += "; it last said: " + " | ".join(self.log_tail)
+        return said
 
 
 class StopError(HostError):
@@ -363,6 +409,21 @@ class StateError(HostError):
     """A state file cannot be read or written."""
 
 
+class PlacementError(SpdkError):
+    """Placement gave no answer, or refused a change; nothing is known.
+
+    :ivar status: HTTP status of the answer; None if there was none.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class PlacementNotConfigured(PlacementError):
+    """There is nothing in ``[placement]`` to reach it by."""
+
+
 class TaskError(SpdkError):
     """A named background task failed; ``__cause__`` is its exception.
 
@@ -371,4 +432,7 @@ class TaskError(SpdkError):
 
     def __init__(self, name, cause):
         self.name = name
-        super().__init__(f"task {name}: {cause}")
+        super().__init__(name, cause)
+
+    def _text(self) -> str:
+        return f"task {self.name}: {self.args[1]}"

@@ -12,15 +12,14 @@ from cyborg.accelerator.drivers import driver
 from cyborg.conf import CONF
 from oslo_log import log
 
+from cyborg_spdk import conditions
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.drivers import background
-from cyborg_spdk.drivers import conditions
 from cyborg_spdk.drivers.report import cyborg_limits
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk.drivers.report import hostname
 from cyborg_spdk.drivers.report import inventory
 from cyborg_spdk.drivers.report import memory as report_memory
-from cyborg_spdk.drivers.report import placement
 from cyborg_spdk.drivers.report import reporter
 from cyborg_spdk.drivers import saving
 from cyborg_spdk import exceptions
@@ -30,6 +29,7 @@ from cyborg_spdk.host import process
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 from cyborg_spdk.units import firmware
+from cyborg_spdk.units import placement
 from cyborg_spdk.units import reading
 from cyborg_spdk.units import stats
 from cyborg_spdk.units import unit

@@ -17,7 +17,7 @@ class Saver:
     """Saves the configurations of one driver's targets.
 
     :param conf: the ``oslo_config.cfg.ConfigOpts``.
-    :param conditions: :class:`~cyborg_spdk.drivers.conditions.Conditions`.
+    :param conditions: :class:`~cyborg_spdk.conditions.Conditions`.
     """
 
     def __init__(self, conf, conditions):

@@ -1,18 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Locks between the processes of this project on one host."""
+"""Locks between the processes of this project on one host.
+
+The file of a lock is opened in a directory of the agent's by root too, so it
+is opened there without following a link; oslo.concurrency opens it by its
+path and would follow one. It excludes the same processes: the lock is the
+same (fcntl).
+"""
 
 import contextlib
+import errno
+import fcntl
 import os
+import stat
 import time
+from collections.abc import Iterator
 
 from oslo_concurrency import lockutils
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.host import directories
 from cyborg_spdk.host import trusted_files
 
 # fcntl locks are of a process: its threads need one of their own.
 _THREADS = lockutils.Semaphores()
+
+# Seconds between two looks whether a lock is free: the first and the most.
+_FIRST, _MOST = 0.005, 0.05
 
 
 def _after_fork():
@@ -25,7 +39,8 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 @contextlib.contextmanager
-def hold(directory, name, timeout, *, doing):
+def hold(directory: str, name: str, timeout: float, *,
+         doing: str) -> Iterator[None]:
     """Hold a lock that all processes of this host share.
 
     :param directory: a trusted directory for its file.
@@ -36,41 +51,70 @@ def hold(directory, name, timeout, *, doing):
         process that holds it, so that one does not wait for the dead.
     """
     path = os.path.join(directory, f'{name}.lock-file')
-    _make(path)
     deadline = time.monotonic() + timeout
-    inner = _THREADS.get(path)
-    outer = lockutils.external_lock(f'{name}.lock-file',
-                                    lock_path=directory)
     late = exceptions.StateError(
         f"{doing}: another process or thread has been at it for "
         f"{timeout:g} s (lock {path}); wait for it, or end it")
+    inner = _THREADS.get(path)
     if not inner.acquire(timeout=timeout):
         raise late
     try:
-        if not outer.acquire(timeout=max(0.01,
-                                         deadline - time.monotonic()),
-                             delay=0.005, max_delay=0.05):
-            raise late
+        fd = _open(path)
         try:
+            if not _acquire(fd, deadline):
+                raise late
+            # Closing the file lets go of it.
             yield
         finally:
-            outer.release()
+            os.close(fd)
     finally:
         inner.release()
 
 
-def _make(path):
-    """Make the lock's file so that root and the agent can both use it."""
+def _acquire(fd: int, deadline: float) -> bool:
+    pause = _FIRST
+    while True:
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError as exc:
+            if exc.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(pause, left))
+        pause = min(_MOST, pause * 2)
+
+
+def _open(path: str) -> int:
+    """Open the lock's file, made so that root and the agent can use it."""
+    where, name = os.path.split(path)
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL
-                     | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
-    except FileExistsError:
-        return
+        with directories.opened(where) as directory:
+            fd = _open_at(directory, name)
     except OSError as exc:
         raise exceptions.StateError(
-            f"{path}: cannot be made: {exc.strerror}; give the user "
-            f"{os.geteuid()} access to the directory") from None
-    try:
-        trusted_files.give_to_directory_owner(fd, path)
-    finally:
-        os.close(fd)
+            f"{path}: cannot be used as a lock: {exc.strerror}; give the "
+            f"user {os.geteuid()} access to it, or remove it") from None
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise exceptions.StateError(
+        f"{path}: it is not a regular file and is not used as a lock; "
+        "remove it")
+
+
+def _open_at(directory: int, name: str) -> int:
+    flags = os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        try:
+            fd = os.open(name, flags | os.O_CREAT | os.O_EXCL, 0o600,
+                         dir_fd=directory)
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):
+                return os.open(name, flags, dir_fd=directory)
+            continue
+        trusted_files.give_to_owner(fd, directory)
+        os.fchmod(fd, 0o660)
+        return fd

@@ -2,8 +2,11 @@
 
 """What callers hold: one client for one address."""
 
+from __future__ import annotations
+
 import contextlib
 import threading
+import time
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.rpc import address as addresses
@@ -11,6 +14,21 @@ from cyborg_spdk.rpc.serving import bulk
 from cyborg_spdk.rpc.serving import call as calls
 from cyborg_spdk.rpc.serving import channel as channels
 from cyborg_spdk.rpc.transport import dial
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import concurrent.futures
+    import os
+    import types
+    from collections.abc import Callable
+    from collections.abc import Iterable
+    from typing import Any
+
+    from cyborg_spdk.rpc.protocol import catalogue
+    from cyborg_spdk.rpc.protocol import version as versions
+
+    #: An address as callers may give it.
+    AddressLike = str | os.PathLike[str] | addresses.Address
 
 #: Seconds of wall-clock time to connect.
 DEFAULT_CONNECT_TIMEOUT = 5.0
@@ -28,33 +46,37 @@ class Client:
     :param connect_timeout: seconds, for each time that it connects.
     """
 
-    def __init__(self, address, connect_timeout=DEFAULT_CONNECT_TIMEOUT):
+    def __init__(self, address: AddressLike,
+                 connect_timeout: float | None = DEFAULT_CONNECT_TIMEOUT
+                 ) -> None:
         self._address = addresses.parse_address(address)
         self._channel = channels.Channel(self._address,
                                          calls.seconds(connect_timeout))
         self._opening = threading.Lock()
-        self._closed = None
+        self._closed: Callable[[Client], None] | None = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<rpc.Client {self._address}>"
 
-    def __enter__(self):
+    def __enter__(self) -> Client:
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, exc_type: type[BaseException] | None,
+                 exc: BaseException | None,
+                 traceback: types.TracebackType | None) -> None:
         """Leave the connection as it is, for the next use."""
 
     @property
-    def address(self):
+    def address(self) -> str:
         """The address, in its canonical form (str)."""
         return str(self._address)
 
     @property
-    def is_open(self):
+    def is_open(self) -> bool:
         """Whether there is a connection at present."""
         return self._channel.is_open
 
-    def open(self, timeout=None):
+    def open(self, timeout: float | None = None) -> None:
         """Connect, unless there is a connection whose peer is there.
 
         :param timeout: seconds; None means the client's own.
@@ -65,7 +87,7 @@ class Client:
                                if timeout is None
                                else calls.seconds(timeout))
 
-    def close(self):
+    def close(self) -> None:
         """Close the connection.
 
         Calls that are on their way fail: with :class:`OutcomeUnknown` if
@@ -76,16 +98,17 @@ class Client:
         if self._closed is not None:
             self._closed(self)
 
-    def after_fork(self):
+    def after_fork(self) -> None:
         """In a child process: leave the parent's connection alone."""
         self._opening = threading.Lock()
         self._channel.after_fork()
 
-    def on_close(self, function):
+    def on_close(self, function: Callable[[Client], None]) -> None:
         """Have a function called with this client when it was closed."""
         self._closed = function
 
-    def call(self, method, /, *, _timeout=None, **params):
+    def call(self, method: str, /, *, _timeout: float | None = None,
+             **params: Any) -> Any:
         """Call a method and wait for its result.
 
         :param method: its name in the newest SPDK release.
@@ -101,29 +124,25 @@ class Client:
             was written, and it may have changed something.
         :raises SpdkError: see :mod:`cyborg_spdk.exceptions` for the rest.
         """
-        waiter = calls.Waiter()
-        call = calls.Call(method, _given(params), calls.seconds(_timeout),
-                          waiter)
-        self._channel.prepare(call)
+        waiter, timeout = calls.Waiter(), calls.seconds(_timeout)
+        call = calls.Call(method, _given(params), timeout,
+                          time.monotonic() + timeout, waiter)
         return self._result(call, waiter)
 
-    def _send(self, call):
-        if self._channel.submit((call,)):
-            raise self._timed_out(call)
-
-    def _timed_out(self, call):
-        return exceptions.RpcTimeout(self._address, call.method,
-                                     call.timeout)
-
-    def _result(self, call, waiter):
-        if not self._channel.submit_and_wait(call, waiter,
-                                             call.deadline + calls.GRACE):
+    def _result(self, call: calls.Call, waiter: calls.Waiter) -> Any:
+        call.encode(self._channel.target)
+        if not self._channel.submit_and_wait(call, waiter):
             raise self._timed_out(call)
         if call.error is not None:
             raise call.error
         return call.result
 
-    def submit(self, method, /, *, _timeout=None, **params):
+    def _timed_out(self, call: calls.Call) -> exceptions.RpcTimeout:
+        return exceptions.RpcTimeout(self._address, call.method,
+                                     call.timeout)
+
+    def submit(self, method: str, /, *, _timeout: float | None = None,
+               **params: Any) -> concurrent.futures.Future[Any]:
         """Call a method and do not wait.
 
         It blocks only while the window of the connection is full.
@@ -134,14 +153,16 @@ class Client:
         :raises SpdkError: if it cannot be sent at all.
         """
         from cyborg_spdk.rpc.serving import futures
-        sink = futures.Sink()
-        call = calls.Call(method, _given(params), calls.seconds(_timeout),
-                          sink)
-        self._channel.prepare(call)
-        self._send(call)
-        return sink.future
+        receiver, timeout = futures.Receiver(), calls.seconds(_timeout)
+        call = calls.Call(method, _given(params), timeout,
+                          time.monotonic() + timeout, receiver)
+        call.encode(self._channel.target)
+        if self._channel.submit((call,)):
+            raise self._timed_out(call)
+        return receiver.future
 
-    def exchange(self, method, params=None, timeout=None):
+    def exchange(self, method: str, params: Any = None,
+                 timeout: float | None = None) -> dict[str, Any]:
         """Send a request as it is and return the reply as it is.
 
         No name is looked up and no error is made of an ``error`` member:
@@ -153,13 +174,15 @@ class Client:
         :returns: the reply (dict).
         :raises SpdkError: if there is none; see :meth:`call`.
         """
-        waiter = calls.Waiter()
-        call = calls.Call(method, params, calls.seconds(timeout), waiter)
-        call.verbatim = True
-        self._channel.prepare(call)
-        return self._result(call, waiter)
+        waiter, timeout = calls.Waiter(), calls.seconds(timeout)
+        call = calls.Call(method, params, timeout,
+                          time.monotonic() + timeout, waiter, verbatim=True)
+        reply: dict[str, Any] = self._result(call, waiter)
+        return reply
 
-    def call_many(self, requests, *, timeout=None, raise_errors=False):
+    def call_many(self, requests: Iterable[calls.Request], *,
+                  timeout: float | None = None, raise_errors: bool = False
+                  ) -> list[Any]:
         """Make many calls that do not depend on each other.
 
         All are in flight together, as far as the window goes, and may be
@@ -173,17 +196,14 @@ class Client:
         :returns: list of results, in the order of the requests; where a
             call failed, its exception.
         """
-        called = bulk.Many(self._channel, self._address, requests, timeout)
-        called.run()
-        results = [call.result if call.error is None else call.error
-                   for call in called.made]
+        results = bulk.Bulk(self._channel, requests, timeout).run()
         if raise_errors:
-            for call in called.made:
-                if call.error is not None:
-                    raise call.error
+            for result in results:
+                if isinstance(result, exceptions.SpdkError):
+                    raise result
         return results
 
-    def notify(self, method, /, **params):
+    def notify(self, method: str, /, **params: Any) -> None:
         """Send a notification: a call without a reply.
 
         It returns when the request is written. Whether it was executed is
@@ -196,17 +216,17 @@ class Client:
         :raises ConnectError: nobody could be reached.
         :raises RpcTimeout: it could not be written in time.
         """
-        if not self._book().has_batches:
+        if not self._target().has_batches:
             with contextlib.suppress(exceptions.RpcError):
                 self.call(method, **params)
             return
-        waiter = calls.Waiter()
-        call = calls.Call(method, _given(params), calls.DEFAULT_TIMEOUT,
-                          waiter, note=True)
-        self._channel.prepare(call)
+        waiter, timeout = calls.Waiter(), calls.DEFAULT_TIMEOUT
+        call = calls.Call(method, _given(params), timeout,
+                          time.monotonic() + timeout, waiter,
+                          notification=True)
         self._result(call, waiter)
 
-    def peer(self):
+    def peer(self) -> tuple[int, int, int] | None:
         """Which process listens at the other end of a UNIX socket.
 
         :returns: ``(pid, uid, gid)``, or None if it is no UNIX socket of
@@ -217,42 +237,42 @@ class Client:
         return self._channel.peer()
 
     @property
-    def methods(self):
+    def methods(self) -> frozenset[str]:
         """The methods that the target serves (frozenset of str).
 
         Asked for once per connection; empty if the target cannot tell
         (before v17.10).
         """
-        return self._book().methods or frozenset()
+        return self._target().methods or frozenset()
 
     @property
-    def version(self):
+    def version(self) -> versions.Version | None:
         """The target's :class:`Version`, or None if it cannot be told."""
-        return self._book().version
+        return self._target().version
 
-    def has(self, method):
+    def has(self, method: str) -> bool:
         """Whether the target serves a method, under whatever name.
 
         :param method: its name in the newest SPDK release, or any other.
         """
-        return self._book().has(method)
+        return self._target().has(method)
 
-    def supports(self, method, param):
+    def supports(self, method: str, param: str) -> bool:
         """Whether the target's method takes a parameter.
 
         :param method: the method's name in the newest SPDK release.
         :param param: the parameter's name there.
         """
-        return self._book().supports(method, param)
+        return self._target().supports(method, param)
 
-    def _book(self):
-        book = self._channel.book
-        if book is None or not self._channel.is_open:
-            book = bulk.learn(self._channel, calls.DEFAULT_TIMEOUT)
-        return book
+    def _target(self) -> catalogue.TargetMethods:
+        target = self._channel.target
+        if target is None or not self._channel.is_open:
+            target = self._channel.learn(calls.DEFAULT_TIMEOUT)
+        return target
 
 
-def _given(params):
+def _given(params: dict[str, Any]) -> dict[str, Any] | None:
     if None in params.values():
         params = {name: value for name, value in params.items()
                   if value is not None}

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import pickle
+
 import testtools
 
 from cyborg_spdk import exceptions
@@ -69,3 +71,33 @@ class TestTexts(testtools.TestCase):
         error = exceptions.ProtocolError('/x.sock', 'no JSON', b'\xff' * 999)
         self.assertEqual(200, len(error.data))
         self.assertNotIn('\n', str(error))
+
+
+class TestMadeAnew(testtools.TestCase):
+    """As oslo.privsep does with an error in the helper, and pickle."""
+
+    ERRORS = (
+        exceptions.InvalidValue('size', 7, 'too small'),
+        exceptions.InvalidAddress('x:', 'no port'),
+        exceptions.ConfigurationError('[spdk] x', 'y', 'correct it'),
+        exceptions.ConnectError('/x', 'refused', errno=111),
+        exceptions.ConnectionLost('/x', 'm', 'gone'),
+        exceptions.OutcomeUnknown('/x', 'm', 'gone'),
+        exceptions.RpcTimeout('/x', 'm', 1.5),
+        exceptions.ProtocolError('/x', 'no JSON', b'<html>'),
+        exceptions.RequestTooLarge('m', 3, 2, unit='JSON values'),
+        exceptions.ReplyTooLarge('m', 3),
+        exceptions.rpc_error(-19, 'No such device', 'm', {'a': 1}, 'why'),
+        exceptions.NotInstalled('SPDK', ['/a', '/b'], 'install it'),
+        exceptions.StartError('t', 'r', exit_code=1, log_tail=['a', 'b']),
+        exceptions.PrivilegeError('no way'),
+        exceptions.TaskError('a', 'cause'),
+    )
+
+    def test_the_same_text_and_fields(self):
+        for error in self.ERRORS:
+            for again in (type(error)(*error.args),
+                          pickle.loads(pickle.dumps(error))):
+                self.assertIs(type(error), type(again))
+                self.assertEqual(str(error), str(again))
+                self.assertEqual(vars(error), vars(again))

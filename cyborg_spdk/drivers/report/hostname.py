@@ -6,16 +6,16 @@ Since openstack-cyborg 16.0.0 that is ``[agent] resource_provider_name``, or
 ``host`` if Placement knows no provider of the first name; before, ``host``.
 """
 
+from collections.abc import Iterable
+
 from oslo_config import cfg
 
-from cyborg_spdk.drivers.report import placement
+from cyborg_spdk import exceptions
+from cyborg_spdk.units import placement
 
 
-def candidates():
-    """The names that the agent would try, in its order.
-
-    :returns: list of one or two str.
-    """
+def candidates() -> list[str]:
+    """The one or two names that the agent would try, in its order."""
     conf = cfg.CONF
     names = [conf.host]
     if 'agent' in conf and 'resource_provider_name' in conf.agent:
@@ -24,23 +24,20 @@ def candidates():
 
 
 class HostName:
-    """The host's name, found out once."""
+    """The host's name, found out once.
 
-    def __init__(self, service):
-        """Remember whom to ask.
+    :param service: whom to ask.
+    """
 
-        :param service:
-            :class:`~cyborg_spdk.drivers.report.placement.Placement`.
-        """
+    def __init__(self, service: placement.Placement) -> None:
         self._placement = service
-        self._found = {}
+        self._found: dict[tuple[str, ...], str] = {}
 
-    def get(self, remembered=()):
+    def get(self, remembered: Iterable[str] = ()) -> str:
         """The host's name.
 
         :param remembered: names that earlier reports were made under; they
             decide if Placement cannot be asked.
-        :returns: str.
         """
         names = tuple(candidates())
         if len(names) == 1:
@@ -49,10 +46,10 @@ class HostName:
             return self._found[names]
         try:
             for name in names:
-                if self._placement.exists(name):
+                if self._placement.provider(name):
                     self._found[names] = name
                     return name
-        except placement.CannotAsk:
+        except exceptions.PlacementError:
             for name in remembered:
                 if name in names:
                     return name

@@ -8,7 +8,6 @@ from cyborg_spdk import conf
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk.drivers.report import inventory
 from cyborg_spdk.drivers.report import memory as report_memory
-from cyborg_spdk.drivers.report import placement
 from cyborg_spdk.drivers.report import plan
 from cyborg_spdk import exceptions
 
@@ -49,8 +48,9 @@ class _Ask:
     def _ask(self, question, value):
         try:
             return question(value)
-        except placement.CannotAsk as exc:
-            self.optional = isinstance(exc, placement.NotConfigured)
+        except exceptions.PlacementError as exc:
+            self.optional = isinstance(
+                exc, exceptions.PlacementNotConfigured)
             self.reason = str(exc)
             raise plan.Unknown(self.reason) from exc
 
@@ -58,8 +58,8 @@ class _Ask:
 class Reporter:
     """Makes devices, and remembers what it said.
 
-    :param service: :class:`~cyborg_spdk.drivers.report.placement.Placement`.
-    :param conditions: :class:`~cyborg_spdk.drivers.conditions.Conditions`.
+    :param service: :class:`~cyborg_spdk.units.placement.Placement`.
+    :param conditions: :class:`~cyborg_spdk.conditions.Conditions`.
     """
 
     def __init__(self, service, conditions):

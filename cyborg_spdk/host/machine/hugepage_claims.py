@@ -55,12 +55,12 @@ def _path(run_path):
 
 def _read(run_path):
     try:
-        found = json.loads(trusted_files.read(_path(run_path)) or b'{}')
+        found = trusted_files.read_json(_path(run_path)) or {}
         claims = {name: Claim(**claim) for name, claim in found.items()}
-    except (ValueError, TypeError, AttributeError):
+        return {name: claim for name, claim in claims.items()
+                if claim.missing_mb() > 0}
+    except (trusted_files.Damaged, ValueError, TypeError, AttributeError):
         return {}
-    return {name: claim for name, claim in claims.items()
-            if claim.missing_mb() > 0}
 
 
 def _write(run_path, claims):

@@ -67,7 +67,7 @@ _REFUSED = re.compile(
     r'spdk_subsystem_init_from_json|RPC config')
 
 
-class Damaged(exceptions.StateError):
+class Damaged(trusted_files.Damaged):
     """A file is no configuration of SPDK."""
 
 
@@ -170,11 +170,9 @@ def parse(data, name):
     :raises Damaged: if SPDK would not understand it.
     """
     try:
-        config = json.loads(data)
-    except ValueError as exc:
-        raise Damaged(
-            f"{name}: not JSON: {exc}; correct the file, or name another") \
-            from None
+        config = trusted_files.parse_json(data, name)
+    except trusted_files.Damaged as exc:
+        raise Damaged(str(exc)) from None
     if not isinstance(config, dict) or \
             not isinstance(config.get('subsystems'), list):
         raise Damaged(
@@ -231,7 +229,7 @@ def load(conf, target):
     config = parse(data, name)
     written_from = None
     try:
-        origin = json.loads(trusted_files.read(name + '.from') or b'{}')
+        origin = trusted_files.read_json(name + '.from') or {}
         if origin.get('sha256') == _checksum(data):
             written_from = origin.get('process')
     except (exceptions.StateError, ValueError, AttributeError):

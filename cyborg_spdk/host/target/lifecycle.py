@@ -92,8 +92,8 @@ def _run_path(conf):
         if os.path.isdir(path):
             path = trusted_files.check_directory(path, what=what)
         elif os.geteuid() == 0:
-            path = trusted_files.ensure_directory(path, what=what)
-            os.chown(path, *_agent(conf))
+            path = trusted_files.ensure_directory(path, what=what,
+                                                  owner=_agent(conf))
         else:
             _make_directory(conf, path)
             path = trusted_files.ensure_directory(path, what=what)

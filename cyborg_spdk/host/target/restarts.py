@@ -68,14 +68,14 @@ def _path(run_path, name):
 def read(run_path, name):
     """The :class:`History` of a target; an empty one if there is none."""
     try:
-        history = History(**json.loads(
-            trusted_files.read(_path(run_path, name)) or b'{}'))
+        history = History(**(
+            trusted_files.read_json(_path(run_path, name)) or {}))
         if history.held:
             return history
         if history.boot == _boot() and 0 <= history.last <= _now() and \
                 isinstance(history.starts, int):
             return history
-    except (ValueError, TypeError):
+    except (trusted_files.Damaged, ValueError, TypeError):
         pass
     return History()
 
@@ -106,7 +106,4 @@ def _write(run_path, name, history):
 
 def forget(run_path, name):
     """Forget it all: the operator has stopped or started the target."""
-    try:
-        os.unlink(_path(run_path, name))
-    except FileNotFoundError:
-        pass
+    trusted_files.remove(_path(run_path, name))

@@ -124,7 +124,6 @@ def _vhost_dir(target, run_path):
     # One of its own: the name of a controller is that of its socket.
     path = os.path.join(run_path, 'vhost')
     trusted_files.ensure_directory(path, what='[spdk] run_path')
-    trusted_files.give_to_directory_owner(path, path)
     return path
 
 

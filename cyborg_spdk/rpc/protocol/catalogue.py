@@ -3,12 +3,12 @@
 """RPC names and parameters across SPDK releases, as data.
 
 A caller uses the names of the newest release. What a target has is learnt
-from itself (:class:`Book`), once per connection and only where it matters:
-a target that does not know a name says so (-32601) and does nothing, so a
-call goes out under its current name at once, and is looked up when it was
-refused. Only a call with a parameter that came or went while the method had
-its present name waits until the release is known, since SPDK refuses a call
-for any parameter that it does not know.
+from itself (:class:`TargetMethods`), once per connection and only where it
+matters: a target that does not know a name says so (-32601) and does nothing,
+so a call goes out under its current name at once, and is looked up when it
+was refused. Only a call with a parameter that came or went while the method
+had its present name waits until the release is known, since SPDK refuses a
+call for any parameter that it does not know.
 The table is ``methods.json``.
 """
 
@@ -147,7 +147,7 @@ def _candidates(release):
     return (settled,)
 
 
-class Book:
+class TargetMethods:
     """What one target has.
 
     :ivar methods: names that it serves (frozenset), or None if it cannot
@@ -256,18 +256,19 @@ class Book:
             renamed[param] = value
         return renamed
 
-    def next_name(self, call):
+    def next_name(self, method: str, refused: str) -> str | None:
         """Another name to try for a call whose name was refused.
 
         Only for a target that cannot list its methods.
 
-        :param call: a :class:`~cyborg_spdk.rpc.serving.call.Call`.
+        :param method: its name in the newest release.
+        :param refused: the name that was refused.
         :returns: a name, or None.
         """
         if self.methods is not None:
             return None
-        names = [call.method, *former_names(call.method)]
-        at = names.index(call.name) + 1
+        names = [method, *former_names(method)]
+        at = names.index(refused) + 1
         return names[at] if at < len(names) else None
 
     def explain(self, method):

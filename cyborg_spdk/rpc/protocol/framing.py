@@ -13,17 +13,41 @@ came in, so the work is linear in the bytes received, whatever the size of
 a reply and wherever it is split.
 """
 
+from __future__ import annotations
+
 import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    #: One or more JSON texts, and whether it is one that was cut.
+    Piece = tuple[bytes | bytearray, bool]
 
 #: SPDK cuts a reply at this many bytes (v18.04 and later), without the line
 #: feed, and sends the next one right behind it.
 REPLY_LIMIT = 32 * 1024 * 1024
+#: No text may have as many bytes as this: room for one that was cut, and for
+#: what is glued on.
+MOST = 2 * REPLY_LIMIT
 
 _NEXT_REPLY = (b'{"jsonrpc":', b'[{"jsonrpc":')
 _BLANKS = re.compile(rb"[ \t\r\n]*")
 _OUTSIDE = re.compile(rb'["{}\[\]]')
 _INSIDE = re.compile(rb'["\\]')
 _QUOTE, _BACKSLASH, _LINE_FEED = b'"\\\n'
+
+
+class TooLong(ValueError):
+    """A text has no end where SPDK would have cut it.
+
+    :ivar data: its first bytes.
+    """
+
+    def __init__(self, size: int, data: bytes) -> None:
+        super().__init__(f"a reply of {size} bytes has no end: SPDK cuts it "
+                         f"at {REPLY_LIMIT}")
+        self.data = data
 
 
 class Frames:
@@ -35,10 +59,12 @@ class Frames:
     :data:`REPLY_LIMIT` bytes.
 
     :param limit: size at which the peer cuts a reply.
+    :param most: size at which a text without an end is given up.
     """
 
-    def __init__(self, limit=REPLY_LIMIT):
+    def __init__(self, limit: int = REPLY_LIMIT, most: int = MOST) -> None:
         self._limit = limit
+        self._most = most
         self._buffer = bytearray()   # begins with a text that is not whole
         self._searched = 0           # no line feed before this offset
         self._scanned = 0            # the exact scan has been up to here
@@ -46,15 +72,16 @@ class Frames:
         self._in_string = False
         self._exact = False          # line feeds are not to be relied on
 
-    def __len__(self):
+    def __len__(self) -> int:
         """How many bytes of a text that is not complete are held."""
         return len(self._buffer)
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> list[Piece]:
         """Take bytes as they came from the peer.
 
         :param data: bytes.
         :returns: list of the pieces that are complete now.
+        :raises TooLong: if a text that has begun does not end.
         """
         if not self._buffer and not self._exact \
                 and len(data) < self._limit \
@@ -62,9 +89,12 @@ class Frames:
                 and _is_one_text_a_line(data, 0, len(data)):
             return [(data, False)]
         self._buffer += data
-        return list(self._pieces(paused=False))
+        pieces = list(self._pieces(paused=False))
+        if len(self._buffer) >= self._most:
+            raise TooLong(len(self._buffer), bytes(self._buffer[:200]))
+        return pieces
 
-    def settle(self):
+    def settle(self) -> list[Piece]:
         """Say that the peer has paused; call it when nothing came for long.
 
         A text without a line feed at its end is recognised then, and so is
@@ -74,9 +104,10 @@ class Frames:
         """
         return list(self._pieces(paused=True))
 
-    def _pieces(self, paused):
+    def _pieces(self, paused: bool) -> Iterator[Piece]:
         while True:
-            start = _BLANKS.match(self._buffer).end()
+            blanks = _BLANKS.match(self._buffer)
+            start = blanks.end() if blanks else 0
             if start:
                 # A line feed behind a text: the peer does send them.
                 if _LINE_FEED in self._buffer[:start]:
@@ -95,7 +126,7 @@ class Frames:
                 return
             yield self._pop(end), False
 
-    def _find_end(self, paused):
+    def _find_end(self, paused: bool) -> int:
         if not self._exact:
             end = self._buffer.rfind(b"\n", self._searched)
             if end >= self._limit:
@@ -111,7 +142,7 @@ class Frames:
             self._exact = True
         return self._scan()
 
-    def _is_cut(self, paused):
+    def _is_cut(self, paused: bool) -> bool:
         size = len(self._buffer)
         if size < self._limit:
             return False
@@ -122,7 +153,7 @@ class Frames:
         # A peer without this limit sends something else here.
         return self._buffer.startswith(_NEXT_REPLY, self._limit)
 
-    def _scan(self):
+    def _scan(self) -> int:
         pos = self._scanned
         while True:
             pattern = _INSIDE if self._in_string else _OUTSIDE
@@ -144,25 +175,26 @@ class Frames:
                     self._exact = True
                     return pos
 
-    def _pop(self, end):
+    def _pop(self, end: int) -> bytes | bytearray:
         if end >= len(self._buffer) - 1 and \
                 self._buffer[end:] in (b"", b"\n"):
-            piece, self._buffer = self._buffer, bytearray()
+            whole, self._buffer = self._buffer, bytearray()
             self._drop(0)
-            return piece
+            return whole
         with memoryview(self._buffer) as view:
             piece = bytes(view[:end])
         self._drop(end)
         return piece
 
-    def _drop(self, count):
+    def _drop(self, count: int) -> None:
         # Cheap: bytearray moves its start, not its content.
         del self._buffer[:count]
         self._searched = self._scanned = self._depth = 0
         self._in_string = False
 
 
-def _is_one_text_a_line(data, start, end):
+def _is_one_text_a_line(data: bytes | bytearray, start: int, end: int
+                        ) -> bool:
     """Whether every line behind the first begins with a bracket.
 
     It does not where a text has several lines, as an indented one.

@@ -2,10 +2,18 @@
 
 """JSON-RPC messages to and from bytes; no I/O."""
 
+from __future__ import annotations
+
 import json
 import re
 
 from cyborg_spdk import exceptions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Sequence
+    from typing import Any
 
 # Non-ASCII characters are sent as they are: shorter, and what is not
 # Unicode (a lone surrogate) is found here instead of by the target, which
@@ -13,10 +21,11 @@ from cyborg_spdk import exceptions
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False,
                             separators=(",", ":"))
 _DECODER = json.JSONDecoder()
-_BLANKS = re.compile(r"[ \t\r\n]*")
+_BLANKS = " \t\r\n"
 
 
-def encode(method, params=None, call_id=None):
+def encode(method: str, params: Any = None, call_id: int | None = None
+           ) -> bytes:
     """One request, or a notification.
 
     :param method: name of the method.
@@ -52,7 +61,7 @@ def encode(method, params=None, call_id=None):
     return data
 
 
-def batch(messages):
+def batch(messages: Sequence[bytes]) -> bytes:
     """Several requests as one JSON-RPC batch (SPDK v26.05 and later).
 
     :param messages: list of what :func:`encode` returned.
@@ -61,7 +70,7 @@ def batch(messages):
     return b"[" + b",".join(messages) + b"]"
 
 
-def nesting(data):
+def nesting(data: bytes) -> int:
     """How deep objects and arrays lie inside of each other.
 
     :param data: bytes of a valid JSON text.
@@ -78,7 +87,7 @@ def nesting(data):
     return deepest
 
 
-def value_count(data):
+def value_count(data: bytes) -> int:
     """How many JSON values SPDK's parser counts in a text.
 
     It counts names, scalars, and both ends of objects and arrays.
@@ -90,12 +99,16 @@ def value_count(data):
         rb'"(?:[^"\\]|\\.)*"|[{}\[\]]|[^\s{}\[\]",:]+', data))
 
 
-def decode(piece):
+class NotJson(ValueError):
+    """What came is not JSON, or nothing that can be worked with."""
+
+
+def decode(piece: bytes | bytearray) -> Iterator[Any]:
     """The JSON values in a piece of the stream, one after the other.
 
-    :param piece: bytes or bytearray with one or more JSON texts.
+    :param piece: one or more JSON texts; a bytearray is empty afterwards.
     :returns: iterator over them.
-    :raises ValueError: at the point where it is no JSON.
+    :raises NotJson: at the point where it is none.
     """
     try:
         text = str(piece, "utf-8")
@@ -107,16 +120,21 @@ def decode(piece):
         piece.clear()
     at, end = 0, len(text)
     while at < end:
-        value, at = _DECODER.raw_decode(text, at)
+        try:
+            value, at = _DECODER.raw_decode(text, at)
+        except RecursionError:
+            raise NotJson("it is nested too deep") from None
+        except ValueError:
+            raise NotJson("what it sends is not JSON") from None
         yield value
-        if at < end:
-            at = _BLANKS.match(text, at).end()
+        while at < end and text[at] in _BLANKS:
+            at += 1
 
 
 _ID = re.compile(rb'\s*\{"jsonrpc":"2.0","id":(\d+),')
 
 
-def id_of_cut(data):
+def id_of_cut(data: bytes | bytearray) -> int | None:
     """The id of a reply that was cut.
 
     :param data: its first bytes.
@@ -126,7 +144,7 @@ def id_of_cut(data):
     return int(match.group(1)) if match else None
 
 
-def error_of(error, method, params):
+def error_of(error: Any, method: str, params: Any) -> exceptions.RpcError:
     """The exception for the ``error`` member of a reply.
 
     :param error: the member as it came.
@@ -134,10 +152,12 @@ def error_of(error, method, params):
     :param params: its parameters.
     :returns: :class:`~cyborg_spdk.exceptions.RpcError`.
     """
-    if not isinstance(error, dict):
-        return exceptions.rpc_error(0, str(error), method, params)
-    code = error.get("code")
-    if not isinstance(code, int):
-        code = 0
-    return exceptions.rpc_error(code, str(error.get("message", "")), method,
-                                params)
+    code, text = 0, error
+    if isinstance(error, dict):
+        code, text = error.get("code"), error.get("message", "")
+    if not isinstance(text, str):
+        # It may be nested deeper than str() goes.
+        import reprlib
+        text = reprlib.repr(text)
+    return exceptions.rpc_error(code if isinstance(code, int) else 0, text,
+                                method, params)

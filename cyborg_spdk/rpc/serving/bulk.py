@@ -2,87 +2,139 @@
 
 """Many calls at once, encoded and sent portion by portion."""
 
+from __future__ import annotations
+
 import contextlib
+import threading
 import time
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.rpc.protocol import readonly
 from cyborg_spdk.rpc.serving import call as calls
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from cyborg_spdk.rpc.serving import channel as channels
+
 #: Calls in one portion.
 _PORTION = 1024
 
 
-class Many:
+class Group:
+    """Receiver for many calls whose thread waits for all of them.
+
+    The thread that receives counts, the one that waits sets how many it
+    expects. Whichever of the two is second sees what the other did.
+    """
+
+    __slots__ = ("_lock", "finished", "_expected")
+
+    def __init__(self) -> None:
+        self.finished = 0
+        self.renew()
+
+    def renew(self) -> None:
+        """After a fork: no thread of this process waits."""
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self._expected = -1
+
+    def done(self, operation: calls.Operation) -> None:
+        """One more call has its result or error."""
+        self.finished += 1
+        if self.finished == self._expected:
+            self._lock.release()
+
+    def wait(self, expected: int, deadline: float) -> bool:
+        """Wait until that many are done; false if the deadline came first.
+        """
+        self._expected = expected
+        if self.finished == expected:
+            return True
+        return self._lock.acquire(
+            timeout=max(0, deadline - time.monotonic()))
+
+
+class Bulk:
     """The calls of one ``call_many()``.
 
     :param channel: the :class:`~cyborg_spdk.rpc.serving.channel.Channel`.
-    :param address: for errors.
     :param requests: iterable of
         :class:`~cyborg_spdk.rpc.serving.call.Request`.
     :param timeout: seconds for all of them, or None.
-
-    :ivar made: the calls, in the order of the requests (list); each has
-        its result or its error after :meth:`run`.
     """
 
-    def __init__(self, channel, address, requests, timeout):
-        self.made = []
+    def __init__(self, channel: channels.Channel,
+                 requests: Iterable[calls.Request],
+                 timeout: float | None) -> None:
+        self._calls: list[calls.Call] = []
+        # Of calls that were never sent.
+        self._errors: dict[calls.Operation, exceptions.SpdkError] = {}
         self._channel = channel
-        self._address = address
         self._requests = iter(requests)
         self._end = None if timeout is None else (
             time.monotonic() + calls.seconds(timeout))
-        self._group = calls.Group()
+        self._group = Group()
         self._queued = 0
         self._last = time.monotonic()
         self._more = True
-        self._ready = []
-        self._error = None
+        self._ready: list[calls.Call] = []
+        self._fault: Exception | None = None
 
-    def run(self):
-        """Make the calls and wait until all have ended."""
+    def run(self) -> list[Any]:
+        """Make the calls and wait until all have ended.
+
+        :returns: list of results, in the order of the requests; where a
+            call failed, its exception.
+        """
         self._ready = self._portion()
-        if len(self._ready) == _PORTION and self._channel.book is None:
+        if len(self._ready) == _PORTION and self._channel.target is None:
             # So many are worth to know whether there are batches. If that
             # cannot be found out, the calls will find out why.
             with contextlib.suppress(exceptions.SpdkError):
-                learn(self._channel, max(0, self._last - time.monotonic()))
+                self._channel.learn(max(0, self._last - time.monotonic()))
         if self._channel.serve(self._refill, self._is_done):
-            if self._error is not None:
-                raise self._error
-            return
-        while self._ready or self._more:
-            self._put(self._next())
-        if not self._group.wait(self._queued, self._last + calls.GRACE):
-            for call in self.made:
-                if not call.finished and call.error is None:
-                    call.error = self._timed_out(call)
+            if self._fault is not None:
+                raise self._fault
+        else:
+            while self._ready or self._more:
+                self._put(self._next())
+            self._group.wait(self._queued, self._last + calls.GRACE)
+        return [self._outcome(call) for call in self._calls]
 
-    def _is_done(self):
+    def _outcome(self, call: calls.Call) -> Any:
+        error = self._errors.get(call)
+        if error is None and call.finished:
+            return call.result if call.error is None else call.error
+        return error or self._timed_out(call)
+
+    def _is_done(self) -> bool:
         return not self._more and not self._ready \
             and self._group.finished >= self._queued
 
-    def _refill(self):
+    def _refill(self) -> None:
         if (self._ready or self._more) and self._channel.has_room():
             try:
                 self._put(self._next())
             except Exception as exc:
                 # From the caller's own iterable: what was sent is not to
                 # suffer from it.
-                self._error, self._more = exc, False
+                self._fault, self._more = exc, False
 
-    def _next(self):
+    def _next(self) -> list[calls.Call]:
         portion, self._ready = self._ready or self._portion(), []
         return portion
 
-    def _portion(self):
+    def _portion(self) -> list[calls.Call]:
         """The next calls that can be sent; errors of others are noted."""
-        portion = []
+        portion: list[calls.Call] = []
         for request in self._requests:
             call = self._make(request)
-            self.made.append(call)
-            if call.error is None:
+            self._calls.append(call)
+            if call not in self._errors:
                 portion.append(call)
                 if call.deadline > self._last:
                     self._last = call.deadline
@@ -91,48 +143,31 @@ class Many:
         self._more = False
         return portion
 
-    def _make(self, request):
+    def _make(self, request: calls.Request) -> calls.Call:
         method, params, timeout = request
+        now = time.monotonic()
         if self._end is not None:
-            left = max(0.0, self._end - time.monotonic())
+            left = max(0.0, self._end - now)
             timeout = left if timeout is None else min(timeout, left)
-        call = calls.Call(method, params or None, calls.seconds(timeout),
-                          self._group)
+        timeout = calls.seconds(timeout)
+        call = calls.Call(
+            method, params or None, timeout, now + timeout, self._group,
+            batchable=readonly.is_quick(method, params or None))
         try:
-            self._channel.prepare(call)
-            call.batchable = readonly.is_quick(method, call.params)
+            call.encode(self._channel.target)
         except exceptions.SpdkError as exc:
-            call.error = exc
+            self._errors[call] = exc
         return call
 
-    def _put(self, portion):
+    def _put(self, portion: list[calls.Call]) -> None:
         if not portion:
             return
         self._queued += len(portion)
         late = self._channel.submit(portion)
         for call in late:
-            call.error = self._timed_out(call)
+            self._errors[call] = self._timed_out(call)
         self._queued -= len(late)
 
-    def _timed_out(self, call):
-        return exceptions.RpcTimeout(self._address, call.method,
+    def _timed_out(self, call: calls.Operation) -> exceptions.RpcTimeout:
+        return exceptions.RpcTimeout(self._channel.address, call.method,
                                      call.timeout)
-
-
-def learn(channel, timeout):
-    """Find out what the target has, if it is not known; blocks.
-
-    :param channel: the :class:`~cyborg_spdk.rpc.serving.channel.Channel`.
-    :param timeout: seconds of wall-clock time.
-    :returns: :class:`~cyborg_spdk.rpc.protocol.catalogue.Book`.
-    :raises SpdkError: if it cannot be found out.
-    """
-    waiter = calls.Waiter()
-    call = calls.Call(None, None, timeout, waiter)
-    if not channel.submit_and_wait(call, waiter,
-                                   call.deadline + calls.GRACE):
-        raise exceptions.RpcTimeout(channel.address, "rpc_get_methods",
-                                    timeout)
-    if call.error is not None:
-        raise call.error
-    return call.result

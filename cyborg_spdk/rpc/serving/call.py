@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""One call on its way, and who waits for it."""
+"""What callers ask for: a call, or what the target has."""
+
+from __future__ import annotations
 
 import collections
 import itertools
@@ -8,6 +10,33 @@ import threading
 import time
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.rpc.protocol import catalogue
+from cyborg_spdk.rpc.protocol import limits
+from cyborg_spdk.rpc.protocol import message
+
+# Importing typing would cost a command line more than anything here.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+    from typing import NamedTuple
+    from typing import Protocol
+
+    class Receiver(Protocol):
+        """Who is told, once, when an operation has its result or error."""
+
+        def done(self, operation: Any) -> None:
+            """It has; called by the thread that serves."""
+
+        def renew(self) -> None:
+            """After a fork: no thread of this process waits."""
+
+    class _Request(NamedTuple):
+        method: str
+        params: Any = None
+        timeout: float | None = None
+else:
+    _Request = collections.namedtuple("Request", "method params timeout",
+                                      defaults=(None, None))
 
 #: Seconds of wall-clock time for a call that does not say otherwise.
 DEFAULT_TIMEOUT = 30.0
@@ -20,7 +49,7 @@ _LONGEST = 24 * 86400
 _ids = itertools.count(1)
 
 
-def seconds(timeout):
+def seconds(timeout: float | None) -> float:
     """Check a timeout.
 
     :param timeout: seconds, also infinite; or None for the default.
@@ -35,8 +64,7 @@ def seconds(timeout):
                                   "give a number of seconds, 0 or more")
 
 
-class Request(collections.namedtuple("Request", "method params timeout",
-                                     defaults=(None, None))):
+class Request(_Request):
     """A call to be made, for :meth:`Client.call_many`.
 
     :ivar method: name of the method, as the newest SPDK has it.
@@ -47,106 +75,172 @@ class Request(collections.namedtuple("Request", "method params timeout",
     __slots__ = ()
 
 
-class Call:
-    """One call, from the moment it was made to its result or error.
+class Operation:
+    """What :class:`Call` and :class:`Learn` have in common.
 
-    :ivar id: unique in this process; None for a notification.
-    :ivar data: the request as bytes, or None while it is not known how
-        the target wants it.
-    :ivar deadline: on ``time.monotonic()``.
-    :ivar sink: told by ``sink.done(call)``, once.
-    :ivar name: the name it was sent under.
-    :ivar book: what the name and the data rely on (see methods.Book), or
-        None if they fit any release.
-    :ivar lost: how often its connection was lost while it was on its way.
-    :ivar refused: the target's error for a name that it does not have.
-    :ivar internal: it is the channel's own.
-    :ivar batchable: it may share a batch with others of its kind.
-    :ivar verbatim: sent as it is; its result is the whole reply.
+    Whoever makes one writes what it asks for. From the moment that it is
+    queued on, only the :class:`~cyborg_spdk.rpc.serving.exchange.Exchange`
+    writes to it.
+
+    :ivar method: for errors.
+    :ivar timeout: seconds, for errors.
+    :ivar deadline: when it ends at the latest (``time.monotonic()``).
+    :ivar receiver: told once when it ends.
+    :ivar result: what came of it, when it is finished.
+    :ivar error: the exception instead, or None.
+    :ivar finished: whether it has one of the two.
+    :ivar lost: how often its connection was lost under it.
+    :ivar internal: whether it is the connection's own.
     :ivar size: bytes that it takes of the window.
+    :ivar data: the request as bytes, or None while it is not known how
+        the target wants it. Written by :meth:`Call.encode` only.
+    :ivar basis: what the bytes rely on (``TargetMethods``), or None if they
+        fit any target. Likewise.
     """
 
-    __slots__ = ("id", "method", "params", "timeout", "deadline", "data",
-                 "sink", "result", "error", "finished", "name", "lost",
-                 "book", "refused", "internal", "size", "batchable",
-                 "verbatim")
+    __slots__ = ("method", "timeout", "deadline", "receiver", "result",
+                 "error", "finished", "lost", "internal", "size", "data",
+                 "basis")
 
-    def __init__(self, method, params, timeout, sink, note=False):
-        self.id = None if note else next(_ids)
-        self.method = self.name = method
-        self.params = params
+    method: str
+    timeout: float
+    deadline: float
+    receiver: Receiver
+    result: Any
+    error: BaseException | None
+    finished: bool
+    lost: int
+    internal: bool
+    size: int
+    data: bytes | None
+    basis: catalogue.TargetMethods | None
+
+
+class Learn(Operation):
+    """Find out what the target has; the result is a ``TargetMethods``.
+
+    :param timeout: seconds, for errors.
+    :param deadline: when it ends at the latest (``time.monotonic()``).
+    :param receiver: told when it ends.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, timeout: float, deadline: float,
+                 receiver: Receiver) -> None:
+        self.method = "rpc_get_methods"
         self.timeout = timeout
-        self.deadline = time.monotonic() + timeout
-        self.data = None
-        self.sink = sink
-        self.result = self.error = self.book = self.refused = None
+        self.deadline = deadline
+        self.receiver = receiver
+        self.result = self.error = self.data = self.basis = None
         self.finished = self.internal = False
-        self.batchable = self.verbatim = False
         self.lost = self.size = 0
 
 
+class Call(Operation):
+    """One call, from the moment it was made to its result or error.
+
+    :param method: its name in the newest release.
+    :param params: dict or list, or None.
+    :param timeout: seconds, for errors.
+    :param deadline: when it ends at the latest (``time.monotonic()``).
+    :param receiver: told when it ends.
+    :param notification: it has no id, and ends when it is written.
+    :param verbatim: it is sent as it is; the result is the whole reply.
+    :param batchable: it may share a batch with others of its kind.
+    :param internal: it is the connection's own.
+
+    :ivar id: unique in this process; None for a notification.
+    :ivar name: the name it is sent under. Written by :meth:`encode` only.
+    :ivar refused: the target's error for a name that it does not have.
+    """
+
+    __slots__ = ("id", "params", "name", "refused", "batchable", "verbatim")
+
+    def __init__(self, method: str, params: Any, timeout: float,
+                 deadline: float, receiver: Receiver, *,
+                 notification: bool = False, verbatim: bool = False,
+                 batchable: bool = False, internal: bool = False) -> None:
+        self.id = None if notification else next(_ids)
+        self.method = self.name = method
+        self.params = params
+        self.timeout = timeout
+        self.deadline = deadline
+        self.receiver = receiver
+        self.verbatim = verbatim
+        self.batchable = batchable
+        self.internal = internal
+        self.refused: exceptions.RpcError | None = None
+        self.result = self.error = self.data = self.basis = None
+        self.finished = False
+        self.lost = self.size = 0
+
+    def encode(self, target: catalogue.TargetMethods | None,
+               name: str | None = None) -> None:
+        """Write the request, as far as the target is known.
+
+        :param target: what the target has, or None if that is not known;
+            :attr:`data` stays None then if it depends on that.
+        :param name: the name to send it under, if the one in the newest
+            release was refused.
+        :raises SpdkError: if it can never be sent.
+        """
+        params, varies = self.params, False
+        self.name = name or self.method
+        as_it_is = self.verbatim or self.internal
+        if params and not as_it_is:
+            varies = catalogue.varies(self.method, params)
+        if target is not None and not as_it_is and name is None:
+            self.name, params = target.translate(self.method, params)
+        data = message.encode(self.name, params, self.id)
+        self.basis = target if varies or self.name != self.method else None
+        if len(data) > limits.HARMLESS:
+            if target is not None:
+                limits.check(self.method, data, target.limits())
+            elif not limits.fits(self.method, data, limits.SMALL):
+                limits.check(self.method, data, limits.LARGE)
+                varies = True
+        # What depends on the release waits until that is known.
+        self.data = data if target is not None or not varies else None
+        if not self.size:
+            self.size = len(data)
+
+
 class Waiter:
-    """Sink for one call whose thread waits."""
+    """Receiver for one operation whose thread waits."""
 
     __slots__ = ("_lock",)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._lock.acquire()
 
-    def done(self, call):
-        """The call has its result or error."""
+    def done(self, operation: Operation) -> None:
+        """The operation has its result or error."""
         self._lock.release()
 
-    def renew(self):
-        """After a fork: nobody in this process waits."""
-        self.__init__()
-
-    def wait(self, deadline):
-        """Wait; false if the deadline came first."""
-        return self._lock.acquire(
-            timeout=max(0, deadline - time.monotonic()))
-
-
-class Group:
-    """Sink for many calls whose thread waits for all of them.
-
-    The thread that receives counts, the one that waits sets the target.
-    Whichever of the two is second sees what the other did.
-    """
-
-    __slots__ = ("_lock", "finished", "_target")
-
-    def __init__(self):
+    def renew(self) -> None:
+        """After a fork: no thread of this process waits."""
         self._lock = threading.Lock()
         self._lock.acquire()
-        self.finished = 0
-        self._target = -1
 
-    def done(self, call):
-        """One more call has its result or error."""
-        self.finished += 1
-        if self.finished == self._target:
-            self._lock.release()
+    def wait(self, deadline: float) -> bool:
+        """Wait until it is done.
 
-    def renew(self):
-        """After a fork: nobody in this process waits."""
-        self.__init__()
-
-    def wait(self, target, deadline):
-        """Wait until that many are done; false if the deadline came first.
+        :param deadline: when to give up (``time.monotonic()``).
+        :returns: false if that came first.
         """
-        self._target = target
-        if self.finished == target:
-            return True
         return self._lock.acquire(
             timeout=max(0, deadline - time.monotonic()))
 
 
 class Nobody:
-    """Sink for a call that is made to see whether it is answered."""
+    """Receiver for a call that is made to see whether it is answered."""
 
     __slots__ = ()
 
-    def done(self, call):
+    def done(self, operation: Operation) -> None:
+        """Nobody waits."""
+
+    def renew(self) -> None:
         """Nobody waits."""

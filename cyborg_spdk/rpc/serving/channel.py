@@ -2,26 +2,36 @@
 
 """All calls to one address, from any number of threads.
 
-Callers put calls into a :class:`~cyborg_spdk.rpc.serving.window.Window`; one
-thread at a time leads: it runs the
-:class:`~cyborg_spdk.rpc.serving.engine.Engine` behind the window for all of
-them. Who waits for a call leads if nobody does, so that a single call costs
-what it costs on a bare socket: no other thread has to be woken. When its call
-is done and others are on their way, the channel's own thread takes over; it
-also serves those that nobody waits for.
+Callers put operations into a
+:class:`~cyborg_spdk.rpc.serving.window.Window`; one thread at a time leads:
+it runs the :class:`~cyborg_spdk.rpc.serving.engine.Engine` behind the window
+for all of them. Who waits for a call leads if nobody does, so that a single
+call costs what it costs on a bare socket: no other thread has to be woken.
+When its call is done and others are on their way, the channel's own thread
+takes over; it also serves those that nobody waits for.
 """
+
+from __future__ import annotations
 
 import threading
 import time
 
 from cyborg_spdk import exceptions
-from cyborg_spdk.rpc.protocol import catalogue
-from cyborg_spdk.rpc.protocol import limits
-from cyborg_spdk.rpc.protocol import message
+from cyborg_spdk.rpc.serving import call as calls
 from cyborg_spdk.rpc.serving import engine as engines
+from cyborg_spdk.rpc.serving import retry
 from cyborg_spdk.rpc.serving import window as windows
 from cyborg_spdk.rpc.transport import dial
 from cyborg_spdk.rpc.transport import sockets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from collections.abc import Iterable
+
+    from cyborg_spdk.rpc import address as addresses
+    from cyborg_spdk.rpc.protocol import catalogue
 
 
 class Channel:
@@ -31,24 +41,25 @@ class Channel:
     :param connect_timeout: seconds, for each time that it connects.
     """
 
-    def __init__(self, address, connect_timeout):
+    def __init__(self, address: addresses.Address,
+                 connect_timeout: float) -> None:
         self.address = address
         self.connect_timeout = connect_timeout
         self._reset()
 
-    def _reset(self):
+    def _reset(self) -> None:
         self._window = windows.Window()
-        self._engine = engines.Engine(
-            self.address, self.connect_timeout, self._window, self.prepare)
-        self._thread = None
-        self._summons = None
+        self._engine = engines.Engine(self.address, self.connect_timeout,
+                                      self._window)
+        self._thread: threading.Thread | None = None
+        self._work = threading.Event()
 
     @property
-    def book(self):
+    def target(self) -> catalogue.TargetMethods | None:
         """What the target has, or None while nobody asked."""
-        return self._engine.book
+        return self._engine.exchange.discovery.target
 
-    def open(self, timeout):
+    def open(self, timeout: float) -> None:
         """Make sure that there is a connection; blocks.
 
         :param timeout: seconds.
@@ -60,7 +71,7 @@ class Channel:
                 return
             self.close("another target listens at its path now")
         self._pause(timeout)
-        sock = dial.connect(self.address, timeout)
+        sock: socket.socket | None = dial.connect(self.address, timeout)
         with self._window.lock:
             held = self._sock()
             if held is None or not sockets.is_alive(held):
@@ -69,86 +80,79 @@ class Channel:
         if sock is not None:
             sock.close()
 
-    def _pause(self, timeout):
+    def _pause(self, timeout: float) -> None:
         """Let a peer be that accepts and hangs up at once."""
         engine = self._engine
         with self._window.lock:
             if engine.spare is not None:
-                engine.next_attempt = time.monotonic() + engines.RETRY
-            pause = engine.next_attempt - time.monotonic()
+                engine.exchange.retry.next_attempt = (
+                    time.monotonic() + retry.PAUSE)
+            pause = engine.exchange.retry.next_attempt - time.monotonic()
         if pause > 0:
             time.sleep(min(pause, timeout))
 
     @property
-    def is_open(self):
+    def is_open(self) -> bool:
         """Whether there is a connection whose peer is there."""
         with self._window.lock:
             sock = self._sock()
             return sock is not None and sockets.is_alive(sock)
 
-    def peer(self):
+    def peer(self) -> tuple[int, int, int] | None:
         """``(pid, uid, gid)`` of the process that listens, or None."""
         with self._window.lock:
             sock = self._sock()
             return sock and sockets.peer_credentials(sock)
 
-    def _sock(self):
-        engine = self._engine
-        return engine.spare or (engine.link and engine.link.sock)
+    def _sock(self) -> socket.socket | None:
+        return self._engine.spare or self._engine.sock
 
-    def prepare(self, call):
-        """Encode a call, as far as its target is known.
+    def learn(self, timeout: float) -> catalogue.TargetMethods:
+        """Find out what the target has, if it is not known; blocks.
 
-        :param call: a :class:`~cyborg_spdk.rpc.serving.call.Call`.
-        :raises SpdkError: if it can never be sent.
+        :param timeout: seconds of wall-clock time.
+        :raises SpdkError: if it cannot be found out.
         """
-        book = self._engine.book
-        call.name, params = call.method, call.params
-        varies = params and not call.verbatim \
-            and catalogue.varies(call.method, params)
-        if book is not None and not call.verbatim:
-            call.name, params = book.translate(call.method, params)
-        data = message.encode(call.name, params, call.id)
-        call.book = book if varies or call.name != call.method else None
-        if len(data) > limits.HARMLESS:
-            if book is not None:
-                limits.check(call.method, data, book.limits())
-            elif not limits.fits(call.method, data, limits.SMALL):
-                limits.check(call.method, data, limits.LARGE)
-                varies = True
-        # What depends on the release waits until that is known.
-        call.data = data if book is not None or not varies else None
-        call.size = len(data)
+        waiter = calls.Waiter()
+        learn = calls.Learn(timeout, time.monotonic() + timeout, waiter)
+        if not self.submit_and_wait(learn, waiter):
+            raise exceptions.RpcTimeout(self.address, learn.method, timeout)
+        if learn.error is not None:
+            raise learn.error
+        target: catalogue.TargetMethods = learn.result
+        return target
 
-    def submit(self, calls):
-        """Queue calls that :meth:`prepare` has seen.
+    def submit(self, operations: Iterable[calls.Operation]
+               ) -> list[calls.Operation]:
+        """Queue calls that are encoded.
 
         It blocks only while the window is full.
 
-        :param calls: list of :class:`~cyborg_spdk.rpc.serving.call.Call`.
         :returns: list of those whose deadline came before there was room.
         """
-        late, _ = self._window.put(calls)
+        late, _ = self._window.put(operations)
         self._see_to_it()
         return late
 
-    def submit_and_wait(self, call, waiter, deadline):
-        """Queue one call and wait until it is done.
+    def submit_and_wait(self, operation: calls.Operation,
+                        waiter: calls.Waiter) -> bool:
+        """Queue one operation and wait until it is done.
 
-        :param call: a :class:`~cyborg_spdk.rpc.serving.call.Call`.
-        :param waiter: its sink.
-        :param deadline: when to give up, if the thread that leads does not
-            get to it (``time.monotonic()``).
-        :returns: whether it is done.
+        :param operation: the operation; a call is encoded.
+        :param waiter: its receiver.
+        :returns: whether it is done. It is not if its deadline came before
+            there was room for it, or if the thread that leads does not get
+            to it.
         """
-        late, leads = self._window.put((call,), lead=True)
+        late, leads = self._window.put((operation,), lead=True)
         if leads:
-            self._lead(lambda: call.finished)
+            self._lead(lambda: operation.finished)
             return True
         self._see_to_it()
-        return not late and waiter.wait(deadline)
+        return not late and waiter.wait(operation.deadline + calls.GRACE)
 
-    def serve(self, refill, is_done):
+    def serve(self, refill: Callable[[], None],
+              is_done: Callable[[], bool]) -> bool:
         """Serve calls that come in portions, if nobody leads at present.
 
         :param refill: function that puts the next portion.
@@ -167,11 +171,11 @@ class Channel:
                 self._window.resign()
         return True
 
-    def has_room(self):
+    def has_room(self) -> bool:
         """Whether a call would not have to wait."""
         return self._window.has_room()
 
-    def _lead(self, is_done):
+    def _lead(self, is_done: Callable[[], bool]) -> None:
         engine, window = self._engine, self._window
         try:
             while not is_done():
@@ -186,27 +190,26 @@ class Channel:
             window.resign()
             self._see_to_it()
 
-    def _see_to_it(self):
+    def _see_to_it(self) -> None:
         """Have somebody lead, if there is something to be done."""
         if self._window.leader is None and self._engine.is_busy:
             if self._thread is None:
                 self._start()
-            if not self._summons.is_set():
-                self._summons.set()
+            if not self._work.is_set():
+                self._work.set()
 
-    def _start(self):
+    def _start(self) -> None:
         with self._window.lock:
             if self._thread is None:
-                self._summons = threading.Event()
                 self._thread = threading.Thread(
-                    target=self._run, args=(self._engine, self._summons),
+                    target=self._run, args=(self._engine, self._work),
                     name=f"spdk-rpc {self.address}", daemon=True)
                 self._thread.start()
 
-    def _run(self, engine, summons):
+    def _run(self, engine: engines.Engine, work: threading.Event) -> None:
         while True:
-            summons.wait()
-            summons.clear()
+            work.wait()
+            work.clear()
             if self._window.take_lead():
                 try:
                     self._lead(lambda: not engine.is_busy)
@@ -215,7 +218,7 @@ class Channel:
                     self._thread = None
                     raise
 
-    def close(self, reason):
+    def close(self, reason: str) -> None:
         """End the connection; calls that are on their way fail.
 
         :param reason: what their errors shall say.
@@ -230,25 +233,13 @@ class Channel:
                 window.wake()
                 window.wait_for_leader()
 
-    def after_fork(self):
+    def after_fork(self) -> None:
         """In a child process: let go of what belongs to the parent.
 
         The thread that leads may not exist here. Calls that were on their
         way are the parent's; here they only end with an error.
         """
         engine, window = self._engine, self._window
-        calls = list(window.queue) + engine.parked
-        if engine.link is not None:
-            calls += engine.link.inflight.values()
-            engine.link.close()
-        if engine.spare is not None:
-            engine.spare.close()
-        window.close()
         self._reset()
-        for call in calls:
-            if not call.internal and not call.finished:
-                call.finished = True
-                call.error = exceptions.ConnectionLost(
-                    self.address, call.method, "the process has forked")
-                call.sink.renew()
-                call.sink.done(call)
+        window.close()
+        engine.after_fork()

@@ -2,17 +2,22 @@
 
 """Futures for calls; apart, since their module costs time to import."""
 
+from __future__ import annotations
+
 import concurrent.futures
 import threading
+from typing import Any
+
+from cyborg_spdk.rpc.serving import call as calls
 
 
-class CallFuture(concurrent.futures.Future):
-    """Sink for one call: a future that cannot be cancelled.
+class CallFuture(concurrent.futures.Future[Any]):
+    """The outcome of one call: a future that cannot be cancelled.
 
     A call that is on its way may be executed, so :meth:`cancel` is false.
     """
 
-    def cancel(self):
+    def cancel(self) -> bool:
         """A call cannot be taken back.
 
         :returns: False.
@@ -20,22 +25,22 @@ class CallFuture(concurrent.futures.Future):
         return False
 
 
-class Sink:
+class Receiver:
     """Hands a call's outcome to its future."""
 
     __slots__ = ("future",)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.future = CallFuture()
         self.future.set_running_or_notify_cancel()
 
-    def done(self, call):
+    def done(self, operation: calls.Operation) -> None:
         """The call has its result or error."""
-        if call.error is not None:
-            self.future.set_exception(call.error)
+        if operation.error is not None:
+            self.future.set_exception(operation.error)
         else:
-            self.future.set_result(call.result)
+            self.future.set_result(operation.result)
 
-    def renew(self):
+    def renew(self) -> None:
         """After a fork: a thread that is not here may hold its lock."""
         self.future._condition = threading.Condition()

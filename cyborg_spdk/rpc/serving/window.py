@@ -7,10 +7,18 @@ call's deadline. A call takes its place until it has a result or an error,
 so the bound holds for what is queued and what is unanswered together.
 """
 
+from __future__ import annotations
+
 import collections
 import os
 import threading
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cyborg_spdk.rpc.serving import call as calls
 
 #: Calls and bytes of requests that may be queued or unanswered at a time.
 MAX_CALLS = 8192
@@ -32,44 +40,45 @@ class Window:
     :ivar next_deadline: no call ends before this (``time.monotonic()``).
     """
 
-    def __init__(self):
-        self.queue = collections.deque()
+    def __init__(self) -> None:
+        self.queue: collections.deque[calls.Operation] = collections.deque()
         self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.next_deadline = FOREVER
         self.lock = threading.Lock()
         self._room = threading.Condition(self.lock)
         self._changed = threading.Condition(self.lock)
-        self.leader = None
+        self.leader: int | None = None
         self._waiting = 0
         self._calls = self._bytes = 0
         self._awake = True
 
-    def put(self, calls, lead=False):
+    def put(self, operations: Iterable[calls.Operation], lead: bool = False
+            ) -> tuple[list[calls.Operation], bool]:
         """Queue calls; waits for room if there is none.
 
         The thread that leads does not wait, since only it can make room:
         a callback of a future may put a call.
 
-        :param calls: list of calls that have their size.
+        :param operations: operations that have their size.
         :param lead: take the lead if nobody has it.
         :returns: ``(late, leads)``: the calls whose deadline came before
             there was room (they are not queued), and whether the lead was
             taken.
         """
-        late = []
+        late: list[calls.Operation] = []
         me = threading.get_ident()
         with self.lock:
-            for call in calls:
+            for operation in operations:
                 if (self._calls >= MAX_CALLS or self._bytes >= MAX_BYTES) \
                         and self.leader != me \
-                        and not self._wait_for_room(call):
-                    late.append(call)
+                        and not self._wait_for_room(operation.deadline):
+                    late.append(operation)
                     continue
-                self.queue.append(call)
+                self.queue.append(operation)
                 self._calls += 1
-                self._bytes += call.size
-                if call.deadline < self.next_deadline:
-                    self.next_deadline = call.deadline
+                self._bytes += operation.size
+                if operation.deadline < self.next_deadline:
+                    self.next_deadline = operation.deadline
             if self.leader is not None:
                 self._wake()
             elif lead and not late:
@@ -77,11 +86,11 @@ class Window:
                 return late, True
         return late, False
 
-    def has_room(self):
+    def has_room(self) -> bool:
         """Whether a call would not have to wait."""
         return self._calls < MAX_CALLS and self._bytes < MAX_BYTES
 
-    def take_lead(self):
+    def take_lead(self) -> bool:
         """Lead, if nobody does.
 
         :returns: whether this thread leads from now on.
@@ -92,28 +101,28 @@ class Window:
             self.leader = threading.get_ident()
             return True
 
-    def resign(self):
+    def resign(self) -> None:
         """Lead no longer."""
         with self.lock:
             self.leader = None
             self._changed.notify_all()
 
-    def is_mine(self):
+    def is_mine(self) -> bool:
         """Whether this thread leads."""
         return self.leader == threading.get_ident()
 
-    def wait_for_leader(self):
+    def wait_for_leader(self) -> None:
         """Wait until nobody leads, for a moment."""
         with self.lock:
             if self.leader is not None:
                 self._changed.wait(_MOMENT)
 
-    def _wait_for_room(self, call):
+    def _wait_for_room(self, deadline: float) -> bool:
         self._wake()
         self._waiting += 1
         try:
             while self._calls >= MAX_CALLS or self._bytes >= MAX_BYTES:
-                left = call.deadline - time.monotonic()
+                left = deadline - time.monotonic()
                 if left <= 0:
                     return False
                 self._room.wait(left)
@@ -121,30 +130,30 @@ class Window:
         finally:
             self._waiting -= 1
 
-    def release(self, calls, size):
+    def release(self, count: int, size: int) -> None:
         """Give room back.
 
-        :param calls: how many calls have ended.
+        :param count: how many operations have ended.
         :param size: the bytes that they took.
         """
         with self.lock:
-            self._calls -= calls
+            self._calls -= count
             self._bytes -= size
             if self._waiting and self._calls <= _LOW_CALLS \
                     and self._bytes <= _LOW_BYTES:
                 self._room.notify_all()
 
-    def wake(self):
+    def wake(self) -> None:
         """Make the thread look at its state."""
         with self.lock:
             self._wake()
 
-    def _wake(self):
+    def _wake(self) -> None:
         if not self._awake:
             self._awake = True
             os.eventfd_write(self.fd, 1)
 
-    def fall_asleep(self, may_take):
+    def fall_asleep(self, may_take: bool) -> float:
         """The thread is about to wait; ask for how long it may.
 
         :param may_take: whether it would take from the queue.
@@ -159,7 +168,7 @@ class Window:
                 return FOREVER
             return max(0, self.next_deadline - time.monotonic())
 
-    def wake_up(self, woken):
+    def wake_up(self, woken: bool) -> None:
         """The thread is awake again.
 
         :param woken: whether :attr:`fd` was readable.
@@ -169,11 +178,21 @@ class Window:
             if woken:
                 os.eventfd_read(self.fd)
 
-    def waiting(self):
-        """The calls in the queue, as they are now (list)."""
+    def waiting(self) -> list[calls.Operation]:
+        """The operations in the queue, as they are now."""
         with self.lock:
             return list(self.queue)
 
-    def close(self):
+    def set_deadline(self, nearest: float) -> None:
+        """Note the next deadline.
+
+        :param nearest: of what is not in the queue.
+        """
+        with self.lock:
+            self.next_deadline = min(
+                [nearest, *(operation.deadline for operation in self.queue
+                            if not operation.finished)])
+
+    def close(self) -> None:
         """Free the descriptor."""
         os.close(self.fd)

@@ -27,6 +27,10 @@ class _Select:
 
     modify = register
 
+    def unregister(self, fd):
+        """Watch it no longer; see ``select.poll``."""
+        del self._events[fd if isinstance(fd, int) else fd.fileno()]
+
     def poll(self, timeout=None):
         """Wait.
 

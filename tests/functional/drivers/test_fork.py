@@ -78,10 +78,12 @@ class ForkTest(testtools.TestCase):
         """Else one takes the answer to the other's question."""
         service = self.drivers[0]._placement
         unknown = self.host.name + '.not'
-        self.assertTrue(service.exists(self.host.name))
+        expected = service.provider(self.host.name)
+        self.assertIsNotNone(expected)
         children = [forks.Child(lambda: [
-            service.exists(unknown) for _ in range(30)]) for _ in range(2)]
-        self.assertEqual([True] * 30, [
-            service.exists(self.host.name) for _ in range(30)])
-        self.assertEqual([[False] * 30] * 2,
+            service.provider(unknown) for _ in range(30)])
+            for _ in range(2)]
+        self.assertEqual([expected] * 30, [
+            service.provider(self.host.name) for _ in range(30)])
+        self.assertEqual([[None] * 30] * 2,
                          [one.result() for one in children])

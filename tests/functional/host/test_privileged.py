@@ -26,9 +26,9 @@ from tests.functional.fixtures import host
 # A client of the helper: it lets nothing be called directly.
 _CLIENT = '''
 import os, signal, sys
-from oslo_config import cfg
-from cyborg_spdk.host import privileged
 from cyborg_spdk.host.machine import proc
+from cyborg_spdk.host import privileged
+from oslo_config import cfg
 argv, log, cwd = sys.argv[2:], sys.argv[1] + '/nvmf.log', sys.argv[1]
 cfg.CONF([], default_config_files=[])
 privileged.priv_context.cfg.CONF.set_default(

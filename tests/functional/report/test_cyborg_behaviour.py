@@ -17,7 +17,7 @@ from cyborg_spdk import conf
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk.drivers.report import hostname
 from cyborg_spdk.drivers.report import inventory
-from cyborg_spdk.drivers.report import placement
+from cyborg_spdk.units import placement
 from cyborg_spdk.units import unit
 from tests.functional.fixtures import cloud
 from tests.functional.fixtures import overrides
@@ -156,7 +156,8 @@ class UnitTest(ReportCase):
         self.take(1)
         self.assertTrue(service.allocated(self.names[0]))
         self.assertFalse(service.allocated('no-such-provider'))
-        self.assertEqual({self.names[0]}, service.children(self.host.name))
+        self.assertEqual({self.names[0]},
+                         set(service.children(self.host.name)))
         self.assertIsNone(service.children('no-such-host'))
 
     def test_a_free_unit_left_out_is_deleted(self):

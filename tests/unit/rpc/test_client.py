@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import os
+import resource
 import socket
 import threading
 import time
@@ -265,7 +266,47 @@ class PeerTest(ClientTestCase):
         client = self.answering(
             lambda request: b'{"id":%d}\n' % request['id'])
         with self.assertRaises(exceptions.ProtocolError):
-            client.call('m')
+            client.call('bdev_get_bdevs')
+
+    def test_garbage_after_a_change_leaves_its_outcome_unknown(self):
+        client = self.answering(lambda request: b'?\n')
+        with self.assertRaises(exceptions.OutcomeUnknown) as caught:
+            client.call('bdev_null_create')
+        self.assertIn('read the target', str(caught.exception))
+        self.assertIsInstance(caught.exception.__cause__,
+                              exceptions.ProtocolError)
+
+    def test_a_reply_that_is_nested_too_deep(self):
+        for text in (b'[' * 100000 + b']' * 100000,
+                     b'{"a":' * 100000 + b'1' + b'}' * 100000):
+            client = self.answering(lambda request, text=text:
+                                    b'{"id":%d,"result":%b}\n'
+                                    % (request['id'], text))
+            with self.assertRaises(exceptions.ProtocolError) as caught:
+                client.call('bdev_get_bdevs')
+            self.assertIn('nested too deep', str(caught.exception))
+        client = self.answering(lambda request:
+                                b'{"id":%d,"error":{"message":%b}}\n' % (
+                                    request['id'],
+                                    b'[' * 900 + b']' * 900))
+        with self.assertRaises(exceptions.RpcError) as caught:
+            client.call('bdev_get_bdevs')
+        self.assertLess(len(str(caught.exception)), 200)
+
+    def test_a_reply_without_end(self):
+        def talk(conversation):
+            conversation.read()
+            conversation.send(b'{"result":"')
+            while True:
+                conversation.send(b'x' * (1 << 20))
+        client = self.connect(talk)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with self.assertRaises(exceptions.ProtocolError) as caught:
+            client.call('bdev_get_bdevs')
+        self.assertIn('has no end', str(caught.exception))
+        self.assertLess(
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before,
+            256 * 1024)
 
     def test_no_line_feeds(self):
         client = self.answering(lambda request: echo(request).strip())

@@ -111,7 +111,7 @@ class LastStateTest(testtools.TestCase):
         other = report_memory.State('h', 'nvmf', 'nvmf_tgt')
         for step in ('fsync', 'rename'):
             with fixtures.MonkeyPatch(f'os.{step}',
-                                      lambda *args: crash(args)):
+                                      lambda *args, **_named: crash(args)):
                 self.assertRaises(Crash, report_memory.save, self.path, other)
             self.assertEqual(self.state, report_memory.load(self.path)[0])
             self.assertEqual(['report-spdk_nvmf.json'],

@@ -3,6 +3,7 @@
 """What is wrong with which target, told once when it begins and ends."""
 
 import logging
+import threading
 
 from oslo_log import log
 
@@ -10,16 +11,18 @@ LOG = log.getLogger(__name__)
 
 
 class Conditions:
-    """The conditions of a driver's targets.
+    """The conditions of some targets, for one driver or one service.
 
-    A report is made every minute; a line is written when a condition
-    begins, when it changes, and when it ends.
+    What is wrong is found again each time that one looks; a line is written
+    when a condition begins, when it changes, and when it ends.
     """
 
-    def __init__(self):
-        self._told = {}
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._told: dict[tuple[str, str], object] = {}
 
-    def tell(self, target, what, message, level=logging.WARNING):
+    def tell(self, target: str, what: str, message: object,
+             level: int = logging.WARNING) -> None:
         """Take note of a condition.
 
         :param target: the target's name; it comes first in the line.
@@ -28,11 +31,14 @@ class Conditions:
         :param level: ``logging``'s level of the line.
         """
         key = (target, what)
-        if message == self._told.get(key):
-            return
+        with self._lock:
+            if message == self._told.get(key):
+                return
+            if message is None:
+                del self._told[key]
+            else:
+                self._told[key] = message
         if message is None:
-            del self._told[key]
             LOG.info('%s: %s: well again', target, what)
         else:
-            self._told[key] = message
             LOG.log(level, '%s: %s: %s', target, what, message)
