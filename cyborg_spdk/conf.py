@@ -128,6 +128,37 @@ SPDK_OPTS = [
              'Each new one costs Cyborg about 70 ms, and a report must end '
              'within the agent\'s rpc_response_timeout.'),
     cfg.StrOpt(
+        'units_file',
+        help='YAML file that declares pools of disks and the units made of '
+             'them; see units.yaml in etc/cyborg_spdk. Unset: units are '
+             'made by hand. A file that cannot be read or understood is an '
+             'error, and nothing of it is done.'),
+    cfg.StrOpt(
+        'wipe', default='zeroes',
+        choices=['zeroes', 'nvme', 'format', 'sanitize', 'none'],
+        help='How a unit is wiped between two consumers, where its pool in '
+             'units_file says nothing else. "zeroes" writes zeroes through '
+             'the unit\'s own export. "nvme" has the target do so, "format" '
+             'and "sanitize" have the NVMe controller erase it before; '
+             'these three are for whole NVMe namespaces. "none" gives the '
+             'next consumer what the last one wrote.'),
+    cfg.IntOpt(
+        'wipe_depth', default=2, min=1, max=64,
+        help='Commands of one wipe in flight. More is faster, and slows the '
+             'other units of the same target down.'),
+    cfg.IntOpt(
+        'wipe_size_mb', default=4, min=1, max=256,
+        help='MiB of each command of a wipe. More is faster, and slows the '
+             'other units of the same target down.'),
+    cfg.IntOpt(
+        'wipe_rate_mb', default=0, min=0,
+        help='MiB per second of one wipe. 0: as fast as wipe_depth and '
+             'wipe_size_mb let it.'),
+    cfg.IntOpt(
+        'wipe_parallel', default=1, min=1, max=64,
+        help='How many units of one target are wiped at once; the others '
+             'wait.'),
+    cfg.StrOpt(
         'privsep_helper_command',
         help='Command line that starts the privileged helper for a process '
              'that is not root, for example "sudo privsep-helper '

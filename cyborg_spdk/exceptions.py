@@ -39,6 +39,8 @@
     |   +-- StateError            a state file cannot be read or written
     +-- PlacementError            Placement gave no answer, or refused
     |   +-- PlacementNotConfigured  nothing says how to reach it
+    +-- WipeError                 a unit was not wiped, and stays dirty
+    +-- DirtyUnit                 a unit still has another consumer's data
     +-- TaskError                 a named background task failed
 
 One class for each thing that a caller may want to handle. ``str()`` of each
@@ -422,6 +424,36 @@ class PlacementError(SpdkError):
 
 class PlacementNotConfigured(PlacementError):
     """There is nothing in ``[placement]`` to reach it by."""
+
+
+class WipeError(SpdkError):
+    """A unit could not be wiped, or not be proved to be zero.
+
+    It stays dirty; the next wipe begins at block 0.
+    """
+
+
+class DirtyUnit(SpdkError):
+    """A unit is another consumer's, or has its data: it is not given away.
+
+    :ivar unit: its attach handle.
+    :ivar consumer: who used it last, or None if nobody knows.
+    :ivar in_use: whether that one may use it still.
+    """
+
+    def __init__(self, unit: str, consumer: str | None,
+                 in_use: bool = False) -> None:
+        self.unit = unit
+        self.consumer = consumer
+        self.in_use = in_use
+        if in_use:
+            text = f"{unit} is {consumer}'s; detach it from that one first"
+        else:
+            data = f'the data of {consumer}' if consumer else \
+                'what its disk had on it before'
+            text = (f'{unit} has {data}; wipe it first: '
+                    f"cyborg-spdk units wipe '{unit}'")
+        super().__init__(text)
 
 
 class TaskError(SpdkError):

@@ -10,6 +10,7 @@ talks to anybody: replies in, units out.
 import dataclasses
 import json
 
+from cyborg_spdk.units import identity
 from cyborg_spdk.units import traits
 
 #: ``subtype`` of the subsystems that have namespaces; the other kind is
@@ -30,6 +31,9 @@ class Unit:
     :ivar size: its size in bytes; 0 if there is no bdev.
     :ivar uuid: the bdev's UUID, or None; a restart may change it.
     :ivar reach: where it is reached now, for people: listeners or a socket.
+    :ivar identity: what the bdev is, whatever its name: see
+        :mod:`cyborg_spdk.units.identity`; empty if there is none.
+    :ivar born_zero: whether it was zero when the target started.
     """
 
     handle: str
@@ -39,6 +43,8 @@ class Unit:
     size: int = 0
     uuid: str | None = None
     reach: str = ''
+    identity: str = ''
+    born_zero: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,13 +83,15 @@ def index(bdevs):
     return found
 
 
-def _unit(handle, title, bdev, names, reach):
+def _unit(handle, title, bdev, names, reach, find):
     found = {traits.PREFIX} | names | traits.of_bdev(bdev)
     return Unit(
         handle=canonical(handle), title=title, traits=tuple(sorted(found)),
         bdev=bdev and bdev['name'],
         size=bdev['block_size'] * bdev['num_blocks'] if bdev else 0,
-        uuid=bdev and bdev.get('uuid'), reach=reach)
+        uuid=bdev and bdev.get('uuid'), reach=reach,
+        identity=identity.of(bdev, find) if bdev else '',
+        born_zero=bool(bdev) and identity.born_zero(bdev))
 
 
 def listener(address):
@@ -121,7 +129,8 @@ def of_subsystems(subsystems, bdevs, accel=frozenset()):
             name = space.get('bdev_name') or space.get('name')
             found.append(((nqn, nsid), _unit(
                 {'nqn': nqn, 'nsid': str(nsid)}, f'{nqn} namespace {nsid}',
-                bdevs.get(name), names | accel, reach or 'no listener')))
+                bdevs.get(name), names | accel, reach or 'no listener',
+                bdevs.get)))
     return [unit for _key, unit in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -145,7 +154,7 @@ def of_controllers(controllers, bdevs, accel=frozenset()):
                 names = names | {traits.spell('READ_ONLY')}
             found.append(((name, -1), _unit(
                 {'socket': socket}, f'{name}', bdevs.get(block.get('bdev')),
-                names, socket)))
+                names, socket, bdevs.get)))
         for target in backend.get('scsi') or ():
             number = target['scsi_dev_num']
             lun = next(iter(target.get('luns') or ()), {})
@@ -153,7 +162,7 @@ def of_controllers(controllers, bdevs, accel=frozenset()):
                 {'socket': socket, 'target': str(number)},
                 f'{name} target {number}', bdevs.get(lun.get('bdev_name')),
                 {traits.spell('VHOST_SCSI')} | accel,
-                f'{socket} target {number}')))
+                f'{socket} target {number}', bdevs.get)))
     return [unit for _key, unit in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -179,5 +188,6 @@ def of_target_nodes(nodes, portal_groups, bdevs, accel=frozenset()):
             found.append(((iqn, number), _unit(
                 {'iqn': iqn, 'lun': str(number)}, f'{iqn} LUN {number}',
                 bdevs.get(lun.get('bdev_name')),
-                {traits.spell('ISCSI')} | accel, reach or 'no portal')))
+                {traits.spell('ISCSI')} | accel, reach or 'no portal',
+                bdevs.get)))
     return [unit for _key, unit in sorted(found, key=lambda pair: pair[0])]

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Nobody is scheduled onto a unit from its first use until it is clean.
+
+Placement keeps an inventory that is reserved while it is allocated, so that
+there is no window when it gets free. The provider of a unit is known from
+the last report of its target.
+"""
+
+import json
+import os
+
+from oslo_config import cfg
+from oslo_log import log
+
+from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import exceptions
+from cyborg_spdk.host import trusted_files
+from cyborg_spdk.units import placement
+
+LOG = log.getLogger(__name__)
+
+
+def _provider(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+              handle: str) -> tuple[str, str] | None:
+    """UUID and resource class of a unit's provider, if it was reported."""
+    path = os.path.join(conf.spdk.state_path, f'report-{target.name}.json')
+    data = trusted_files.read(path)
+    if data is None:
+        return None
+    try:
+        found = json.loads(data)
+        for entry in found['reported']:
+            if entry['handle'] == handle:
+                return (placement.provider_uuid(entry['name']),
+                        entry['resource_class'])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        LOG.debug('%s makes no sense', path)
+    return None
+
+
+def hold(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+         handle: str) -> None:
+    """Reserve a unit, and see that nobody has it. Blocks.
+
+    A unit that was never reported needs neither.
+
+    :param conf: the configuration.
+    :param target: the unit's target.
+    :param handle: its handle.
+    :raises WipeError: if it is allocated.
+    :raises PlacementError: if Placement is configured and does not answer.
+    """
+    found = _provider(conf, target, handle)
+    if found is None:
+        return
+    service = placement.Placement(conf)
+    try:
+        _set(service, *found, 1)
+        consumers = service.consumers(found[0])
+    except exceptions.PlacementNotConfigured:
+        LOG.debug('Placement is not configured')
+        return
+    if consumers:
+        raise exceptions.WipeError(
+            f'{handle} is allocated to {next(iter(consumers))}; it is wiped '
+            'when that has given it back')
+
+
+def reserve(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+            handle: str) -> str | None:
+    """Reserve a unit that somebody is let in to. Blocks.
+
+    The report of the drivers does so again and again, so that a failure
+    here is no reason not to go on: the unit is allocated at this time.
+
+    :param conf: the configuration.
+    :param target: the unit's target.
+    :param handle: its handle.
+    :returns: what the operator should know, or None.
+    """
+    try:
+        found = _provider(conf, target, handle)
+        if found is not None:
+            _set(placement.Placement(conf), *found, 1)
+    except exceptions.PlacementNotConfigured:
+        return None
+    except (exceptions.PlacementError, exceptions.StateError) as exc:
+        return (f'it could not be reserved in Placement ({exc}); the next '
+                'report does that')
+    return None
+
+
+def release(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+            handle: str) -> None:
+    """Let Placement give a clean unit away. Blocks.
+
+    A failure is none of the wipe: the next report does it.
+
+    :param conf: the configuration.
+    :param target: the unit's target.
+    :param handle: its handle.
+    """
+    try:
+        found = _provider(conf, target, handle)
+        if found is not None:
+            _set(placement.Placement(conf), *found, 0)
+    except exceptions.PlacementNotConfigured:
+        return
+    except (exceptions.PlacementError, exceptions.StateError) as exc:
+        LOG.warning('%s: %s is clean and still reserved in Placement: %s; '
+                    'the next report changes that', target.name, handle, exc)
+
+
+def _set(service: placement.Placement, provider: str, resource_class: str,
+         reserved: int) -> None:
+    try:
+        service.reserve(provider, resource_class, reserved)
+    except exceptions.PlacementError as exc:
+        # Reported, and not in Placement yet: nobody can have it.
+        if getattr(exc, 'status', None) != 404:
+            raise

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The wipe of a unit, in the order in which a crash does no harm.
+
+A crash at any moment leaves the unit dirty, and the next wipe begins at
+block 0. It is clean when zeroes were written from block 0 to the end, are on
+the medium, and were read back over a new connection.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+import contextlib
+import dataclasses
+import time
+
+from oslo_config import cfg
+from oslo_log import log
+
+from cyborg_spdk import clients
+from cyborg_spdk.clients import types
+from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import exceptions
+from cyborg_spdk.host import locks
+from cyborg_spdk.host import trusted_files
+from cyborg_spdk import rpc
+from cyborg_spdk.units import handles
+from cyborg_spdk.units import holders
+from cyborg_spdk.units import identity
+from cyborg_spdk.units import reservation
+from cyborg_spdk.units import unit as unit_module
+from cyborg_spdk.units.wipe import disk as disk_module
+from cyborg_spdk.units.wipe import entrance
+from cyborg_spdk.units.wipe import marks
+from cyborg_spdk.units.wipe import persist
+from cyborg_spdk.units.wipe import progress
+from cyborg_spdk.units.wipe import settings
+from cyborg_spdk.units.wipe import suitable
+from cyborg_spdk.units.wipe import zero
+
+LOG = log.getLogger(__name__)
+
+#: Called about twice a second.
+Listener = Callable[[progress.Progress], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """A wipe that was completed.
+
+    :ivar size: bytes of the unit.
+    :ivar seconds: how long it took, the check included.
+    :ivar method: one of :data:`~cyborg_spdk.units.wipe.settings.METHODS`.
+    """
+
+    size: int
+    seconds: float
+    method: str
+
+
+@dataclasses.dataclass
+class _Wipe:
+    """One wipe, and what its steps need."""
+
+    conf: cfg.ConfigOpts
+    client: rpc.Client
+    kind: str
+    parts: Mapping[str, str]
+    mark: marks.Mark
+    settings: settings.Settings
+
+    @property
+    def name(self) -> str:
+        return self.mark.handle
+
+    def save(self, **values: object) -> None:
+        self.mark = self.mark.changed(**values)
+        marks.save(self.conf, self.mark)
+
+    def note(self, trace: entrance.Trace) -> None:
+        """A trace is on the disk before it is in the target."""
+        self.save(traces=(*self.mark.traces, trace))
+
+    def tidy(self) -> None:
+        """Take out what this wipe, or one that crashed, has put in."""
+        if self.mark.traces:
+            entrance.leave(self.client, self.parts, self.mark.traces)
+            self.save(traces=())
+
+
+def wipe(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+         handle: handles.AnyHandle, *,
+         listener: Listener | None = None) -> Done:
+    """Wipe a unit. Blocks until it is clean, or has failed.
+
+    :param conf: the configuration.
+    :param target: the unit's target.
+    :param handle: the unit's handle.
+    :param listener: told how far it is.
+    :returns: what was done.
+    :raises NotFound: if there is no such unit.
+    :raises WipeError: if it is in use or allocated, if a wipe would not
+        clean it, or if it failed; it is dirty then, and says so.
+    :raises PlacementError: if Placement cannot be asked whether it is free.
+    :raises StateError: if another process is busy with it, or the note
+        cannot be written.
+    """
+    kind, parts = handles.parse(handle)
+    name = handles.text(parts)
+    client = rpc.connect(target.rpc_address,
+                         timeout=conf.spdk.connect_timeout)
+    begin = time.monotonic()
+    with _slot(conf, target.name), marks.locked(
+            conf, target.name, name, f'wipe of {name}'):
+        job = _Wipe(conf, client, kind, parts,
+                    marks.load(conf, target.name, name)
+                    or marks.Mark(target.name, name),
+                    settings.of(conf, target.name, name))
+        with _typed(name):
+            job.tidy()
+            size = _steps(job, target, listener)
+    reservation.release(conf, target, name)
+    LOG.info('%s: %s was wiped: %d MiB in %.1f s', target.name, name,
+             size >> 20, time.monotonic() - begin)
+    return Done(size, time.monotonic() - begin, job.settings.method)
+
+
+@contextlib.contextmanager
+def _typed(name: str) -> Iterator[None]:
+    """What fails in a wipe is told with the unit's name, as one error."""
+    try:
+        yield
+    except exceptions.WipeError as exc:
+        if name in str(exc):
+            raise
+        raise exceptions.WipeError(f'{name}: {exc}') from exc
+    except OSError as exc:
+        raise exceptions.WipeError(f'{name}: {exc}') from exc
+
+
+def _steps(job: _Wipe, target: spdk_conf.Target,
+           listener: Listener | None) -> int:
+    bdev, bdevs = _look(job)
+    reservation.hold(job.conf, target, job.name)
+    if job.settings.method == settings.NONE:
+        raise exceptions.WipeError(
+            f'{job.name} is given on as it is: wipe is none')
+    raw = unit_module.index([one.raw for one in bdevs])
+    job.save(state=marks.CLEANING,
+             identity=identity.of(raw[bdev.name], raw.get))
+    with progress.telling(job.conf, target.name, job.name,
+                          listener) as teller, _unlimited(job, bdev):
+        _pass(job, bdev, zero.zero, teller.step('zeroes'))
+        persist.persist(bdev, bdevs)
+        _pass(job, bdev, zero.check, teller.step('check'))
+    job.save(state=marks.CLEAN, consumer=None)
+    return int(bdev.size)
+
+
+def _look(job: _Wipe) -> tuple[types.Bdev, list[types.Bdev]]:
+    """The unit's bdev, and all; refuses what may not be wiped."""
+    if job.mark.in_use:
+        raise exceptions.WipeError(
+            f'{job.mark.consumer} has {job.name}; detach it first')
+    held = holders.look(job.client, job.kind, job.parts)
+    bdevs = clients.BdevClient(job.client).bdev_get_bdevs()
+    bdev = suitable.find(held.bdev, bdevs, job.name)
+    suitable.check(job.name, bdev, bdevs, held)
+    return bdev, bdevs
+
+
+def _pass(job: _Wipe, bdev: types.Bdev,
+          work: Callable[[disk_module.Disk, zero.Bound, zero.Progress], None],
+          tell: zero.Progress) -> None:
+    """Go in, go over the whole disk, go out."""
+    try:
+        disk = entrance.enter(job.client, job.kind, job.parts, bdev, job.note)
+        try:
+            size = disk.blocks * disk.block_size
+            if size != bdev.size:
+                raise exceptions.WipeError(
+                    f'it has {size} bytes, its disk {bdev.size}')
+            work(disk, job.settings.bound, tell)
+        finally:
+            disk.close()
+    finally:
+        job.tidy()
+
+
+@contextlib.contextmanager
+def _unlimited(job: _Wipe, bdev: types.Bdev) -> Iterator[None]:
+    """Lift the QoS limits of a bdev meanwhile.
+
+    Write Zeroes is not throttled, reads and writes are.
+    """
+    target = clients.BdevClient(job.client)
+    limits = {name: value for name, value
+              in bdev.assigned_rate_limits.items() if value}
+    if limits and not job.mark.limits:
+        job.save(limits=tuple(sorted(limits.items())))
+    if limits:
+        target.bdev_set_qos_limit(bdev.name, **dict.fromkeys(limits, 0))
+    try:
+        yield
+    finally:
+        if job.mark.limits:
+            target.bdev_set_qos_limit(bdev.name, **dict(job.mark.limits))
+            job.save(limits=())
+
+
+@contextlib.contextmanager
+def _slot(conf: cfg.ConfigOpts, target: str) -> Iterator[None]:
+    """Wait until few enough wipes of this target go on, in any process."""
+    path = trusted_files.ensure_directory(conf.spdk.run_path,
+                                          what='[spdk] run_path')
+    while True:
+        for number in range(conf.spdk.wipe_parallel):
+            with contextlib.ExitStack() as stack:
+                try:
+                    stack.enter_context(locks.hold(
+                        path, f'wipe-{target}-{number}', 0.2,
+                        doing=f'wipe on {target}'))
+                except exceptions.StateError:
+                    continue
+                yield
+                return

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Whose data is on a unit: asked, and said, by whoever gives units away.
+
+>>> state.of(conf, target.name, unit).clean
+>>> state.begin_use(conf, target, unit.handle, instance_uuid)
+>>> state.end_use(conf, target, unit.handle, instance_uuid)
+
+Between the two it is that consumer's, and from the first on it is dirty,
+until :func:`cyborg_spdk.units.wipe.run.wipe` has wiped it.
+"""
+
+from collections.abc import Iterable
+import dataclasses
+
+from oslo_config import cfg
+
+from cyborg_spdk import clients
+from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
+from cyborg_spdk.units import handles
+from cyborg_spdk.units import holders
+from cyborg_spdk.units import identity
+from cyborg_spdk.units import unit as unit_module
+from cyborg_spdk.units.wipe import marks
+from cyborg_spdk.units.wipe import progress
+from cyborg_spdk.units.wipe import settings
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """Whose data is on a unit.
+
+    :ivar clean: whether it may be given to anybody.
+    :ivar consumer: whose data it has; None if nobody knows, or nobody's.
+    :ivar in_use: whether that one was let in and not taken back yet.
+    :ivar known: whether it was ever seen: one that was not is dirty, and is
+        not to be reported before it is clean.
+    :ivar cleaning: how far a wipe is that goes on, or None.
+    """
+
+    clean: bool
+    consumer: str | None = None
+    in_use: bool = False
+    known: bool = True
+    cleaning: progress.Progress | None = None
+
+    @property
+    def word(self) -> str:
+        """``clean``, ``in use``, ``cleaning`` or ``dirty``."""
+        if self.cleaning:
+            return 'cleaning'
+        if self.in_use:
+            return 'in use'
+        return 'clean' if self.clean else 'dirty'
+
+
+def of(conf: cfg.ConfigOpts, target: str, unit: unit_module.Unit) -> State:
+    """The state of a unit that was just read. Reads one file.
+
+    :param conf: the configuration.
+    :param target: name of its target.
+    :param unit: the unit.
+    :raises StateError: if its mark cannot be read.
+    """
+    return _state(conf, target, unit.handle,
+                  marks.load(conf, target, unit.handle), unit.identity,
+                  unit.born_zero)
+
+
+def of_all(conf: cfg.ConfigOpts, target: str,
+           units: Iterable[unit_module.Unit]) -> dict[str, State]:
+    """The states of the units of one target, by handle.
+
+    :param conf: the configuration.
+    :param target: name of the target.
+    :param units: its units.
+    :raises StateError: if a mark cannot be read.
+    """
+    found = {mark.handle: mark for mark in marks.load_all(conf)
+             if mark.target == target}
+    return {one.handle: _state(conf, target, one.handle,
+                               found.get(one.handle), one.identity,
+                               one.born_zero) for one in units}
+
+
+def _state(conf: cfg.ConfigOpts, target: str, handle: str,
+           mark: marks.Mark | None, what: str, born_zero: bool) -> State:
+    if mark and mark.in_use:
+        return State(False, mark.consumer, in_use=True)
+    if settings.of(conf, target, handle).method == settings.NONE:
+        return State(True, mark.consumer if mark else None,
+                     known=mark is not None)
+    if mark is None:
+        return State(born_zero, known=born_zero)
+    if mark.state == marks.CLEANING:
+        going = progress.load(conf, target, handle)
+        return State(False, mark.consumer, cleaning=going)
+    if what and mark.identity != what:
+        # Another disk than the one that the mark is about.
+        return State(born_zero, known=born_zero)
+    return State(mark.state == marks.CLEAN,
+                 None if mark.state == marks.CLEAN else mark.consumer)
+
+
+def begin_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+              handle: handles.AnyHandle, consumer: str, *,
+              lasting: bool = True) -> bool:
+    """Note that a consumer is about to be let in. Blocks.
+
+    To be called, and to have returned, before anything lets it in: the note
+    is on the disk then.
+
+    :param conf: the configuration.
+    :param target: the unit's target.
+    :param handle: the unit's handle.
+    :param consumer: who: the UUID of an instance, or another name that
+        nobody else ever has.
+    :param lasting: whether that name is nobody else's. If not (the user
+        that QEMU runs as) then it is another consumer after
+        :func:`end_use`, although the name is the same.
+    :returns: False if it was noted already.
+    :raises NotFound: if there is no such unit.
+    :raises DirtyUnit: if another consumer's data may be on it, or it is
+        another's.
+    :raises StateError: if it cannot be noted: nobody may be let in then; or
+        if the unit is being wiped.
+    """
+    kind, parts = handles.parse(handle)
+    text = handles.text(parts)
+    with marks.locked(conf, target.name, text, f'use of {text}'):
+        what, born_zero = _look(conf, target, kind, parts)
+        mark = marks.load(conf, target.name, text)
+        found = _state(conf, target.name, text, mark, what, born_zero)
+        same = found.consumer == consumer and (found.in_use or lasting)
+        if not found.clean and not same:
+            raise exceptions.DirtyUnit(text, found.consumer, found.in_use)
+        if found.in_use:
+            return False
+        mark = mark or marks.Mark(target.name, text)
+        marks.save(conf, mark.changed(
+            identity=what, state=marks.DIRTY, consumer=consumer, in_use=True,
+            generation=mark.generation + (not same)))
+        return True
+
+
+def _look(conf: cfg.ConfigOpts, target: spdk_conf.Target, kind: str,
+          parts: dict[str, str]) -> tuple[str, bool]:
+    client = rpc.connect(target.rpc_address,
+                         timeout=conf.spdk.connect_timeout)
+    held = holders.look(client, kind, parts)
+    if held.bdev is None:
+        raise exceptions.NotFound(
+            -19, 'No such device', 'bdev_get_bdevs', None,
+            f'{handles.text(parts)} has no disk behind it at present')
+    raw = [one.raw for one in clients.BdevClient(client).bdev_get_bdevs()]
+    bdevs = unit_module.index(raw)
+    if held.bdev not in bdevs:
+        raise exceptions.NotFound(-19, 'No such device', 'bdev_get_bdevs',
+                                  None, f'bdev {held.bdev} has gone')
+    bdev = bdevs[held.bdev]
+    return identity.of(bdev, bdevs.get), identity.born_zero(bdev)
+
+
+def end_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+            handle: handles.AnyHandle, consumer: str | None = None) -> bool:
+    """Note that a consumer was taken its access back. Blocks.
+
+    To be called after nothing lets it in any more. The unit stays dirty.
+
+    :param conf: the configuration.
+    :param target: the unit's target.
+    :param handle: the unit's handle.
+    :param consumer: who; None means whoever it was.
+    :returns: False if it was not that one's.
+    :raises StateError: if it cannot be noted, or the unit is being wiped.
+    """
+    text = handles.text(handle)
+    with marks.locked(conf, target.name, text, f'end of the use of {text}'):
+        mark = marks.load(conf, target.name, text)
+        if mark is None or not mark.in_use or consumer not in (
+                None, mark.consumer):
+            return False
+        marks.save(conf, mark.changed(in_use=False))
+        return True
+
+
+def note_clean(conf: cfg.ConfigOpts, target: str, handle: str,
+               what: str) -> None:
+    """Note that a unit has nobody's data: it was made with zeroes.
+
+    :param conf: the configuration.
+    :param target: name of its target.
+    :param handle: its handle.
+    :param what: its identity.
+    """
+    text = handles.text(handle)
+    with marks.locked(conf, target, text, f'first note of {text}'):
+        mark = marks.load(conf, target, text) or marks.Mark(target, text)
+        if not mark.in_use:
+            marks.save(conf, mark.changed(identity=what, state=marks.CLEAN,
+                                          consumer=None))
