@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read facts about SPDK's RPC methods from its source."""
