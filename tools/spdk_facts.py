@@ -15,8 +15,10 @@ from spdk_source import simulator_table
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 #: Where each table is, and what makes it.
-TABLES = {'cyborg_spdk/rpc/methods.json': client_table.make,
-          'cyborg_spdk/simulator/data/parameters.json': simulator_table.make}
+TABLES = {'cyborg_spdk/rpc/protocol/methods.json': client_table.methods,
+          'cyborg_spdk/rpc/protocol/parameters.json':
+              client_table.parameters,
+          'spdk_simulator/data/parameters.json': simulator_table.make}
 
 
 def main(argv: list[str]) -> int:

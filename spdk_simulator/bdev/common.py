@@ -22,7 +22,7 @@ def name(release, method):
     """The name that a release writes into its configuration."""
     if release >= 1910:
         return method
-    for alias, entries in releases.data("methods")["aliases"].items():
+    for alias, entries in releases.data("parameters")["aliases"].items():
         if entries[0][0] == method:
             return alias
     return method

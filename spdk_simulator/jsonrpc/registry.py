@@ -129,7 +129,7 @@ def _spec(name, release):
 
 def _alias_of(name):
     """The method that a name became an alias of in v19.10, or itself."""
-    aliases = releases.data("methods")["aliases"]
+    aliases = releases.data("parameters")["aliases"]
     while name in aliases:
         name = aliases[name][0][0]
     return name
@@ -209,9 +209,10 @@ class Methods:
                 self.names.append(name)
         recorded = data["recorded_aliases"].get(release.recorded, {})
         order = list(recorded.get(app, recorded.get("nvmf_tgt", ())))
-        order += [name for name in data["aliases"] if name not in order]
+        aliases = releases.data("parameters")["aliases"]
+        order += [name for name in aliases if name not in order]
         for name in order:
-            for target, first, last in data["aliases"].get(name, ()):
+            for target, first, last in aliases.get(name, ()):
                 if release.covers(first, last) and target in self.table:
                     spec = _spec(target, release)
                     self.table[name] = Method(name, target, spec,

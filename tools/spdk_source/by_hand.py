@@ -23,7 +23,8 @@ NEXT_METHODS: dict[str, dict[str, Any] | None] = {
                    ['max_value_size', 'uint32', True],
                    ['optimal_value_granularity', 'uint32', True],
                    ['numa_id', 'int32', True]],
-        'absent_ok': True, 'error': [-32603, 'spdk_json_decode_object failed']},
+        'absent_ok': True,
+        'error': [-32603, 'spdk_json_decode_object failed']},
     'bdev_kvmalloc_delete': {
         'state': 'runtime', 'fields': [['name', 'string', False]],
         'error': [-32603, 'spdk_json_decode_object failed']},

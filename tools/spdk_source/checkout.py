@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read the files of each release from a git checkout of SPDK."""
 
-import functools
 import re
 import subprocess
 
@@ -10,6 +9,8 @@ FOLDERS = ('lib', 'module', 'app', 'include')
 #: What a file must hold to say something about RPC methods.
 WORDS = ('SPDK_RPC_REGISTER', 'spdk_json_')
 
+# v16.06 has the library, and no method.
+_FIRST = (16, 8, 0)
 _FINAL = re.compile(r'v(\d\d)\.(\d\d)(?:\.(\d+))?').fullmatch
 
 
@@ -24,7 +25,7 @@ class Checkout:
 
     def _git(self, *args: str, ok: tuple[int, ...] = (0,),
              stdin: str = '') -> bytes:
-        done = subprocess.run(['git', '-C', self.path, *args],
+        done = subprocess.run(['git', '-C', self.path, *args],  # noqa: S607
                               input=stdin.encode(), capture_output=True)
         if done.returncode not in ok:
             raise SystemExit(f'git {args[0]} in {self.path}: '
@@ -34,9 +35,8 @@ class Checkout:
     def releases(self) -> list[str]:
         """The tags of releases that have an RPC server, oldest first."""
         tags = [tag for tag in self._git('tag').decode().split()
-                if _FINAL(tag)]
-        return sorted((tag for tag in tags if _order(tag) >= (16, 8, 0)),
-                      key=_order)
+                if _FINAL(tag) and order(tag) >= _FIRST]
+        return sorted(tags, key=order)
 
     def commit(self, revision: str) -> str:
         """The full hash of a revision."""
@@ -61,7 +61,6 @@ class Checkout:
                 hashes[path] = about.split()[2]
         return hashes
 
-    @functools.cache
     def text(self, blob: str) -> str:
         """The content of a file by its hash."""
         return self._git('cat-file', 'blob', blob).decode(errors='replace')
@@ -72,7 +71,9 @@ class Checkout:
                          ok=(0, 128)).decode(errors='replace')
 
 
-def _order(tag: str) -> tuple[int, ...]:
-    match = _FINAL(tag)
-    assert match is not None
+def order(tag: str) -> tuple[int, ...]:
+    """A key that sorts releases; of ``v26.09-pre`` that of ``v26.09``."""
+    match = _FINAL(tag.removesuffix('-pre'))
+    if match is None:
+        raise ValueError(f'no release of SPDK: {tag}')
     return tuple(int(part or 0) for part in match.groups())

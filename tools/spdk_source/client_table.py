@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of methods and parameters that the clients go by."""
+"""The tables of methods and parameters that the clients go by."""
 
 from typing import Any
 
 from spdk_source import by_hand
+from spdk_source import checkout
 from spdk_source import history
 from spdk_source import kinds
 from spdk_source import release
@@ -11,32 +12,52 @@ from spdk_source import release
 Member = tuple[Any, bool]
 
 
-def make(releases: list[release.Release]) -> dict[str, Any]:
-    """Make the table.
+def methods(releases: list[release.Release]) -> dict[str, Any]:
+    """Make the table of methods.
 
     :param releases: what :func:`history.read` returned.
     """
-    releases = [one for one in releases if not one.tag.endswith('-pre')]
-    served = history.table(releases, [
-        {name: True for name in (*one.methods, *one.aliases)}
-        for one in releases])
+    releases = _final(releases)
+    served = _served(releases)
     newest = releases[-1].tag
-    renamed = _renamed(releases)
-    former = {name for names in renamed.values() for name in names}
-    params = {name: table for name in served
-              if name not in former or name in releases[-1].methods
-              for table in [_params(name, renamed.get(name, []), releases)]
-              if table is not None}
     return {
         'releases': [one.tag for one in releases],
         'methods': {name: [_open(first, last, newest)
                            for first, last, _ in found]
                     for name, found in served.items()},
-        'renamed': renamed,
+        'renamed': _renamed(releases),
         'param_names': by_hand.FORMER_PARAMS,
         'replaced': by_hand.REPLACED,
-        'text': _text(params),
-        'params': params}
+        'text': _text(parameters(releases)['params'])}
+
+
+def parameters(releases: list[release.Release]) -> dict[str, Any]:
+    """Make the table of parameters.
+
+    :param releases: what :func:`history.read` returned.
+    """
+    releases = _final(releases)
+    served = _served(releases)
+    renamed = _renamed(releases)
+    former = {name for names in renamed.values() for name in names}
+    made = {}
+    for name in served:
+        if name in former and name not in releases[-1].methods:
+            continue
+        params = _params(name, renamed.get(name, []), releases)
+        if params is not None:
+            made[name] = {'since': served[name][0][0], 'takes': params}
+    return {'params': made}
+
+
+def _final(releases: list[release.Release]) -> list[release.Release]:
+    return [one for one in releases if not one.tag.endswith('-pre')]
+
+
+def _served(releases: list[release.Release]) -> dict[str, history.Periods]:
+    return history.table(releases, [
+        dict.fromkeys((*one.methods, *one.aliases), True)
+        for one in releases])
 
 
 def _open(first: str | None, last: str, newest: str) -> list[str | None]:
@@ -54,7 +75,8 @@ def _renamed(releases: list[release.Release]) -> dict[str, list[str]]:
             order.setdefault(name, len(order))
     for name, formers in by_hand.FORMER_NAMES.items():
         for former in formers:
-            targets.setdefault(former, set()).add(name)
+            if former in order:
+                targets.setdefault(former, set()).add(name)
     renamed: dict[str, list[str]] = {}
     for former in sorted(targets, key=order.__getitem__, reverse=True):
         for name in _reached(former, targets):
@@ -73,7 +95,7 @@ def _text(params: dict[str, dict[str, Any]]) -> list[str]:
     """Names of parameters that are strings wherever they occur."""
     seen: dict[str, set[str]] = {}
     for table in params.values():
-        for name, (kind, *_) in table.items():
+        for name, (kind, *_) in table['takes'].items():
             seen.setdefault(name.rpartition('.')[2], set()).add(
                 kinds.shape(kind))
     return sorted(name for name, shapes in seen.items()
@@ -115,10 +137,13 @@ def _members(method: str, one: release.Release,
              spec: release.Spec) -> dict[str, Member]:
     """Name -> (type, needed) of parameters and members of objects."""
     members: dict[str, Member] = {}
+    # Where no parameters at all will do, none of them must be given.
+    free_all = spec.get('absent_ok', False)
     for name, decoder, optional in (*(spec.get('fields') or ()),
                                     *spec.get('extra', ())):
         name = _current(method, name, one.tag)
-        members[name] = (kinds.of(decoder, one), not optional)
+        members[name] = (kinds.of(decoder, one),
+                         not optional and not free_all)
         inner, mark = one.nested.get(decoder, {}), ''
         if 'array' in inner:
             inner, mark = one.nested.get(inner['array'], {}), '[]'
@@ -130,14 +155,10 @@ def _members(method: str, one: release.Release,
 def _current(method: str, name: str, tag: str) -> str:
     for current, formers in by_hand.FORMER_PARAMS.get(method, {}).items():
         for former, first, last in formers:
-            if name == former and _order(first) <= _order(tag) \
-                    <= _order(last):
+            if name == former and checkout.order(first) \
+                    <= checkout.order(tag) <= checkout.order(last):
                 return current
     return name
-
-
-def _order(tag: str) -> list[int]:
-    return [int(part) for part in tag.removeprefix('v').split('.')]
 
 
 def _ordered(releases: list[release.Release],

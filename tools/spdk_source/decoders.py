@@ -19,8 +19,9 @@ def describe(known: handlers.Handlers, path: str, function: csource.Function) \
 
     :param known: the release's functions and tables.
     :param path: the file that the function is in.
-    :returns: ``fields`` (and ``relaxed``) of an object, or ``array``: the
-        type of the elements, or ``choice``: words; None if it takes something else.
+    :returns: ``fields`` (and ``relaxed``) of an object, ``array``: the type
+        of the elements, or ``choice``: words; None if it takes something
+        else.
     """
     match = _OBJECT.search(function.body)
     if match is not None:

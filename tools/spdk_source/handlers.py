@@ -116,7 +116,7 @@ class Handlers:
             if where is None or where[1] is function or param not in args \
                     or len(args) != len(where[1].params):
                 continue
-            inner = dict(zip(where[1].params, args))
+            inner = dict(zip(where[1].params, args, strict=True))
             found = self._decode(
                 *where, where[1].params[args.index(param)], depth + 1)
             if found is not None:

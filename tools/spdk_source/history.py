@@ -23,9 +23,8 @@ def read(source: checkout.Checkout) -> list[release.Release]:
     releases = [reader.read(tag, tag) for tag in source.releases()]
     early = reader.read(by_hand.NEXT + '-pre', by_hand.NEXT_COMMIT)
     releases += [early, _next(early)]
-    tags = [one.tag for one in releases]
     for one in releases:
-        _add_by_hand(one, tags)
+        _add_by_hand(one)
     return releases
 
 
@@ -34,21 +33,22 @@ def _next(early: release.Release) -> release.Release:
     made.tag = by_hand.NEXT
     for name, spec in by_hand.NEXT_METHODS.items():
         if spec is None:
-            del made.methods[name]
+            made.methods.pop(name, None)
         else:
             made.methods[name] = spec
     for name, dropped in by_hand.NEXT_DROPPED.items():
-        spec = made.methods.get(name) or made.nested[name]
-        spec['fields'] = [field for field in spec['fields']
-                          if field[0] not in dropped]
+        spec = made.methods.get(name) or made.nested.get(name)
+        if spec is not None:
+            spec['fields'] = [field for field in spec['fields']
+                              if field[0] not in dropped]
     return made
 
 
-def _add_by_hand(one: release.Release, tags: list[str]) -> None:
-    at = tags.index(one.tag)
+def _add_by_hand(one: release.Release) -> None:
+    at = checkout.order(one.tag)
     for name, periods in by_hand.NESTED.items():
         for first, last, spec in periods:
-            if tags.index(first) <= at <= tags.index(last):
+            if checkout.order(first) <= at <= checkout.order(last):
                 one.nested[name] = spec
 
 
@@ -61,7 +61,7 @@ def periods(releases: list[release.Release],
     """
     found: Periods = []
     before = None
-    for one, value in zip(releases, values):
+    for one, value in zip(releases, values, strict=True):
         if value is not None and value == before:
             found[-1][1] = one.tag
         elif value is not None:

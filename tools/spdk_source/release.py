@@ -2,7 +2,6 @@
 """What one release of SPDK serves."""
 
 import dataclasses
-import functools
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -51,10 +50,13 @@ class Reader:
 
     def __init__(self, source: checkout.Checkout) -> None:
         self._source = source
+        self._cache: dict[str, csource.Source] = {}
 
-    @functools.cache
     def _parsed(self, blob: str) -> csource.Source:
-        return csource.parse(self._source.text(blob))
+        # Most files are the same in many releases.
+        if blob not in self._cache:
+            self._cache[blob] = csource.parse(self._source.text(blob))
+        return self._cache[blob]
 
     def schema(self, revision: str) -> dict[str, Any]:
         """SPDK's schema of a revision, or {} before it generated code."""
@@ -78,7 +80,8 @@ class Reader:
                    in sorted(self._source.blobs(revision).items())}
         described = self.schema(revision)
         known = handlers.Handlers(sources, schema.tables(described))
-        methods, aliases = {}, {}
+        methods: dict[str, Spec] = {}
+        aliases: dict[str, str] = {}
         for path, source in sources.items():
             for method, function, states in source.registered:
                 methods[method] = {**_state(states),

@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from spdk_source import checkout
 from spdk_source import history
 from spdk_source import release
 
@@ -15,8 +16,9 @@ def make(releases: list[release.Release]) -> dict[str, Any]:
 
     :param releases: what :func:`history.read` returned.
     """
-    tags = [one.tag for one in releases]
-    releases = releases[tags.index(OLDEST):]
+    oldest = checkout.order(OLDEST)
+    releases = [one for one in releases
+                if checkout.order(one.tag) >= oldest]
     return {
         'releases': [one.tag for one in releases],
         'methods': history.table(releases, [

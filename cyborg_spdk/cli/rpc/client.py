@@ -5,6 +5,8 @@
 What it raises has the text that rpc.py prints.
 """
 
+from __future__ import annotations
+
 import copy
 import functools
 import importlib
@@ -17,6 +19,14 @@ import time
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from cyborg_spdk.rpc import address as addresses
+    from cyborg_spdk.rpc import client as clients
+
 #: rpc.py waits this long (seconds) if nothing else is said.
 _TIMEOUT = 60.0
 _RETRY_PAUSE = 0.2
@@ -25,12 +35,13 @@ _LOG = logging.getLogger("cyborg_spdk.rpc_server")
 
 
 @functools.cache
-def failure():
+def failure() -> Any:
     """rpc.py's own exception, which its commands know."""
     return importlib.import_module("spdk.rpc.client").JSONRPCException
 
 
-def connect(text, port, timeout, retries, level):
+def connect(text: str, port: int, timeout: float | None, retries: int,
+            level: int) -> CommandClient:
     """A client for one command line.
 
     :param text: its ``-s``.
@@ -41,19 +52,17 @@ def connect(text, port, timeout, retries, level):
     :returns: :class:`CommandClient`.
     """
     _set_level(level)
-    client = None
-    for left in range(retries, -1, -1):
+    while True:
         try:
-            client = _connect(text, port)
-            break
+            return CommandClient(_connect(text, port), timeout)
         except failure():
-            if not left:
+            if retries <= 0:
                 raise
+        retries -= 1
         time.sleep(_RETRY_PAUSE)
-    return CommandClient(client, timeout)
 
 
-def _set_level(level):
+def _set_level(level: int) -> None:
     if not _LOG.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
@@ -63,7 +72,7 @@ def _set_level(level):
     _LOG.info("Log level set to %s", level)
 
 
-def _connect(text, port):
+def _connect(text: str, port: int) -> clients.Client:
     try:
         return rpc.connect(_address(text, port))
     except exceptions.ConnectError as exc:
@@ -77,7 +86,7 @@ def _connect(text, port):
                     f"Error details: {details}")
 
 
-def _address(text, port):
+def _address(text: str, port: int) -> addresses.Address:
     if text.startswith(("ssh://", "tcp://", "unix:")):
         return rpc.parse_address(text)
     for family, form in ((socket.AF_INET, "tcp://{}:{}"),
@@ -98,34 +107,35 @@ class CommandClient:
     :ivar timeout: seconds for each call; commands may set it.
     """
 
-    def __init__(self, client, timeout):
+    def __init__(self, client: clients.Client,
+                 timeout: float | None) -> None:
         self._client = client
         self.timeout = _TIMEOUT if timeout is None else timeout
         self._calls = 0
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
             raise AttributeError(name)
         return lambda **params: self.call(
             name, {key: value for key, value in params.items()
                    if value is not None})
 
-    def get_logger(self):
+    def get_logger(self) -> logging.Logger:
         """The logger that ``-v`` switches on."""
         return _LOG
 
-    def set_log_level(self, level):
+    def set_log_level(self, level: int | str) -> None:
         """Set the level of logging."""
         _LOG.setLevel(level)
 
-    def peer(self):
+    def peer(self) -> tuple[int, int, int] | None:
         """Which process answers: ``(pid, uid, gid)``, or None."""
         return self._client.peer()
 
-    def close(self):
+    def close(self) -> None:
         """Nothing: the connection is kept for the next command."""
 
-    def call_batch(self, batch):
+    def call_batch(self, batch: list[dict[str, Any]]) -> list[Any]:
         """Call one after the other, as rpc.py does outside its batch mode.
 
         :param batch: list of dicts with ``method`` and ``params``.
@@ -133,7 +143,7 @@ class CommandClient:
         """
         return [self.call(**one) for one in batch]
 
-    def call(self, method, params=None):
+    def call(self, method: str, params: dict[str, Any] | None = None) -> Any:
         """Call a method.
 
         :param method: its name as the target has it.
@@ -163,7 +173,8 @@ class CommandClient:
                 "response:", json.dumps(reply["error"], indent=2)]))
         return reply["result"]
 
-    def _exchange(self, method, request):
+    def _exchange(self, method: str,
+                  request: dict[str, Any]) -> dict[str, Any]:
         try:
             return self._client.exchange(method, request.get("params"),
                                          self.timeout)

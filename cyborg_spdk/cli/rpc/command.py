@@ -5,6 +5,8 @@
 It is started often, by shell scripts, so it imports little.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -12,6 +14,11 @@ import sys
 
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cyborg_spdk.rpc import address as addresses
+    from cyborg_spdk.rpc import client as clients
 
 #: Where SPDK's programs listen if nothing else is said.
 DEFAULT_ADDRESS = "/var/tmp/spdk.sock"  # noqa: S108
@@ -23,10 +30,12 @@ A value is JSON if it can be read as such (4096, true, '["a","b"]',
 a.b=value sets b inside of a. Methods and parameters have the names of the
 newest SPDK; an older target gets the names that it knows.
 
+  cyborg-spdk rpc bdev_malloc_create --help
   cyborg-spdk rpc bdev_malloc_create name=M0 num_blocks=2048 block_size=512
   cyborg-spdk rpc -s ssh://root@storage1/var/tmp/spdk.sock bdev_get_bdevs
   cyborg-spdk rpc --batch calls.txt
 
+METHOD --help prints what a method takes in which release; it asks no target.
 A batch file holds one call a line, as above or as a JSON object with
 "method" and "params"; blank lines and lines that begin with # are left out.
 The calls are sent together and must not depend on each other, unless
@@ -34,7 +43,7 @@ The calls are sent together and must not depend on each other, unless
 """
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cyborg-spdk rpc", epilog=_EPILOG,
         description="Call methods of an SPDK target.",
@@ -70,17 +79,18 @@ def _parser():
     parser.add_argument("method", nargs="?", metavar="METHOD",
                         help="the method to call")
     parser.add_argument("params", nargs=argparse.REMAINDER,
-                        metavar="key=value", help="its parameters")
+                        metavar="key=value",
+                        help="its parameters; or --help, to be told them")
     return parser
 
 
-def _formatter(prog):
+def _formatter(prog: str) -> argparse.HelpFormatter:
     # With a width of its own, argparse does not import half a library to
     # ask the terminal for one.
     return argparse.RawDescriptionHelpFormatter(prog, width=78)
 
 
-def _seconds(text):
+def _seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(
@@ -88,7 +98,7 @@ def _seconds(text):
     return value
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Run ``cyborg-spdk rpc``.
 
     :param argv: the arguments behind ``rpc``.
@@ -100,7 +110,7 @@ def main(argv):
         args = parser.parse_args(argv)
         _check(parser, args)
     except SystemExit as exc:
-        return exc.code
+        return 2 if exc.code else 0
     try:
         return _run(args)
     except exceptions.InvalidValue as exc:
@@ -117,7 +127,8 @@ def main(argv):
         return 130
 
 
-def _check(parser, args):
+def _check(parser: argparse.ArgumentParser,
+           args: argparse.Namespace) -> None:
     if args.server or args.batch:
         if args.method:
             parser.error("--server and --batch take no METHOD")
@@ -130,19 +141,23 @@ def _check(parser, args):
                      "rpc.py")
 
 
-def _run(args):
+def _run(args: argparse.Namespace) -> int:
     if args.server or args.plugin:
         from cyborg_spdk.cli.rpc import server as rpc_server
         server = rpc_server.Server(args.address, args.timeout, args.plugin)
         if args.server:
             return server.serve(sys.stdin)
         return server.run([args.method, *args.params])
+    if args.method and not {"-h", "--help"}.isdisjoint(args.params):
+        from cyborg_spdk.cli.rpc import description
+        print(description.text(args.method), flush=True)
+        return 0
     from cyborg_spdk.cli.rpc import values as rpc_values
     address = rpc.parse_address(args.address or DEFAULT_ADDRESS)
     if args.batch:
         requests = rpc_values.read_batch(args.batch, args.timeout)
         return _batch(address, requests, args)
-    params = rpc_values.parse_params(args.params)
+    params = rpc_values.parse_params(args.method, args.params)
     client = rpc.connect(address, timeout=args.timeout)
     request = rpc.Request(args.method, params or None, args.timeout)
     result, = client.call_many([request], raise_errors=True)
@@ -154,7 +169,8 @@ def _run(args):
     return 0
 
 
-def _batch(address, requests, args):
+def _batch(address: addresses.Address, requests: list[rpc.Request],
+           args: argparse.Namespace) -> int:
     if not requests:
         return 0
     client = rpc.connect(address, timeout=args.timeout)
@@ -175,7 +191,7 @@ def _batch(address, requests, args):
     return 1 if failed else 0
 
 
-def _say_who(client):
+def _say_who(client: clients.Client) -> None:
     peer = client.peer()
     pid = f", process {peer[0]}" if peer else ""
     print(f"{client.address}: SPDK {client.version or 'of unknown version'}"

@@ -6,6 +6,8 @@ That package is the one of PyPI, or the ``python`` directory of an SPDK
 source tree (v26.05 and later) that ``PYTHONPATH`` names.
 """
 
+from __future__ import annotations
+
 import argparse
 import importlib
 import sys
@@ -13,13 +15,20 @@ import types
 
 from cyborg_spdk import exceptions
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    # argparse's own class is generic in its stubs only.
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
 #: The name that the parsers' messages shall have.
 PROGRAM = "rpc.py"
 _DEFAULT_ADDRESS = "/var/tmp/spdk.sock"  # noqa: S108
 _DEFAULT_PORT = 5260
 
 
-def create():
+def create() -> tuple[argparse.ArgumentParser, Subparsers]:
     """Make the parser of rpc.py's command lines.
 
     :returns: ``(parser, subparsers)``.
@@ -34,12 +43,15 @@ def create():
         except ImportError:
             # A source tree has it as scripts/rpc.py instead.
             return _create(commands)
-        return script.create_parser()
+        made: tuple[argparse.ArgumentParser, Subparsers] = \
+            script.create_parser()
+        return made
     finally:
         sys.argv = saved
 
 
-def _create(commands):
+def _create(commands: types.ModuleType) \
+        -> tuple[argparse.ArgumentParser, Subparsers]:
     parser = argparse.ArgumentParser(
         prog=PROGRAM, usage="%(prog)s [options]",
         description="Command lines of SPDK's rpc.py")
@@ -72,19 +84,20 @@ def _create(commands):
     return parser, subparsers
 
 
-def plugin_of(words):
+def plugin_of(words: list[str]) -> str | None:
     """The plugin that a command line names, or None.
 
-    :param words: list of str.
+    :param words: its words.
     """
     if not any(word.startswith("--p") for word in words):
         return None
     parser = argparse.ArgumentParser(prog=PROGRAM, add_help=False)
     parser.add_argument("--plugin")
-    return parser.parse_known_args(words)[0].plugin
+    plugin: str | None = parser.parse_known_args(words)[0].plugin
+    return plugin
 
 
-def load_plugin(name, subparsers):
+def load_plugin(name: str, subparsers: Subparsers) -> bool:
     """Add the commands of a plugin; what is wrong with it is printed.
 
     :param name: name of a module.
@@ -105,17 +118,19 @@ def load_plugin(name, subparsers):
     return True
 
 
-def with_hints(parser):
+def with_hints(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """The parser, with rpc.py's hints at names that are similar."""
-    return _import("spdk.rpc.helpers").hint_rpc_name(parser)
+    hinting: argparse.ArgumentParser = _import(
+        "spdk.rpc.helpers").hint_rpc_name(parser)
+    return hinting
 
 
-def check_called_name(name):
+def check_called_name(name: str) -> None:
     """Say that a command's name is deprecated, where it is."""
     _import("spdk.rpc.helpers").check_called_name(name)
 
 
-def _import(name):
+def _import(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:

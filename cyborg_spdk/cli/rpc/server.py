@@ -9,6 +9,8 @@ behind them is our client with its connections kept open. What rpc.py prints
 on standard output is printed here byte for byte.
 """
 
+from __future__ import annotations
+
 import logging
 import os
 import select
@@ -18,6 +20,10 @@ import time
 
 from cyborg_spdk.cli.rpc import client as rpc_client
 from cyborg_spdk.cli.rpc import parser as rpc_parser
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
 
 _PROGRAM = rpc_parser.PROGRAM
 # How long to look for the next command line without sleeping, in seconds.
@@ -33,9 +39,11 @@ class Server:
     :raises InvalidValue: if the package spdk is missing.
     """
 
-    def __init__(self, address=None, timeout=None, plugin=None):
+    def __init__(self, address: str | None = None,
+                 timeout: float | None = None,
+                 plugin: str | None = None) -> None:
         self._parser, self._subparsers = rpc_parser.create()
-        self._plugins = set()
+        self._plugins: set[str] = set()
         self._cores = os.sched_getaffinity(0)
         if plugin is not None:
             self._load_plugin(plugin)
@@ -45,7 +53,7 @@ class Server:
         if timeout is not None:
             self._parser.set_defaults(timeout=timeout)
 
-    def serve(self, lines):
+    def serve(self, lines: TextIO) -> int:
         """Run command lines until there are no more.
 
         :param lines: a text file.
@@ -61,10 +69,10 @@ class Server:
             _stay_awake(lines)
         return 0
 
-    def run(self, words):
+    def run(self, words: list[str]) -> int:
         """Run one command line.
 
-        :param words: list of str.
+        :param words: its words.
         :returns: 0, or 1 if it failed; its output is written then.
         """
         try:
@@ -95,14 +103,15 @@ class Server:
             return 1
         return 0
 
-    def _load_plugin(self, name):
+    def _load_plugin(self, name: str | None) -> None:
         # A command line may name a module that was not loaded yet.
         if name is not None and name not in self._plugins \
                 and rpc_parser.load_plugin(name, self._subparsers):
             self._plugins.add(name)
 
 
-def _move_beside(peer, cores):
+def _move_beside(peer: tuple[int, int, int] | None,
+                 cores: set[int]) -> None:
     """Run on the core of a target that polls, where that is possible.
 
     A target looks at its sockets every 4 ms: it sends what is ready, then
@@ -118,7 +127,7 @@ def _move_beside(peer, cores):
     wanted = cores
     try:
         beside = os.sched_getaffinity(peer[0]) if peer else cores
-        if len(beside) == 1 and beside <= cores \
+        if peer and len(beside) == 1 and beside <= cores \
                 and os.sched_getscheduler(peer[0]) == os.SCHED_OTHER:
             wanted = beside
         if os.sched_getaffinity(0) != wanted:
@@ -128,7 +137,7 @@ def _move_beside(peer, cores):
         return
 
 
-def _stay_awake(lines):
+def _stay_awake(lines: TextIO) -> None:
     """Wait a moment for the next command line without giving up the core.
 
     Whoever drives a server often has the next command at once; if this

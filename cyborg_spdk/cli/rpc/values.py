@@ -2,6 +2,8 @@
 
 """Parameters of RPC calls as a command line or a batch file gives them."""
 
+from __future__ import annotations
+
 import json
 import shlex
 import sys
@@ -9,16 +11,23 @@ import sys
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 from cyborg_spdk.rpc.protocol import catalogue
+from cyborg_spdk.rpc.protocol import parameters
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+    from typing import NoReturn
 
 
-def parse_params(words):
+def parse_params(method: str, words: list[str]) -> dict[str, Any]:
     """Parse ``key=value`` words.
 
-    :param words: list of str.
+    :param method: the method that they are for.
+    :param words: the words.
     :returns: dict of parameters.
     :raises InvalidValue: naming the word that cannot be used.
     """
-    params = {}
+    params: dict[str, Any] = {}
     for word in words:
         key, equals, text = word.partition("=")
         is_json = key.endswith(":")
@@ -26,12 +35,21 @@ def parse_params(words):
         if not equals or not key:
             raise exceptions.InvalidValue(
                 "parameter", word, "write it as key=value")
-        _store(params, word, key, _value(word, key, text, is_json))
+        _store(params, word, key, _value(
+            word, text, is_json, _is_text(method, key)))
     return params
 
 
-def _value(word, key, text, is_json):
-    if not is_json and key.rpartition(".")[2] in catalogue.text_params():
+def _is_text(method: str, key: str) -> bool:
+    """Whether SPDK takes a parameter as text, whatever it looks like."""
+    known = parameters.of(method)
+    if known is not None and key in known:
+        return known[key].shape == "string"
+    return key.rpartition(".")[2] in catalogue.text_params()
+
+
+def _value(word: str, text: str, is_json: bool, is_text: bool) -> Any:
+    if is_text and not is_json:
         return text
     try:
         return json.loads(text, parse_constant=_no_constant)
@@ -43,11 +61,12 @@ def _value(word, key, text, is_json):
         return text
 
 
-def _no_constant(name):
+def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _store(params, word, key, value):
+def _store(params: dict[str, Any], word: str, key: str,
+           value: Any) -> None:
     *outer, last = key.split(".")
     for name in outer:
         params = params.setdefault(name, {})
@@ -60,12 +79,12 @@ def _store(params, word, key, value):
     params[last] = value
 
 
-def read_batch(path, timeout):
+def read_batch(path: str, timeout: float | None) -> list[rpc.Request]:
     """Read a batch file.
 
     :param path: its path; ``-`` is standard input.
     :param timeout: seconds for each call, or None.
-    :returns: list of :class:`cyborg_spdk.rpc.Request`.
+    :returns: the calls.
     :raises InvalidValue: naming the line that cannot be used.
     """
     try:
@@ -89,7 +108,7 @@ def read_batch(path, timeout):
     return requests
 
 
-def _request(where, line, timeout):
+def _request(where: str, line: str, timeout: float | None) -> rpc.Request:
     if line.startswith("{"):
         try:
             call = json.loads(line)
@@ -106,4 +125,5 @@ def _request(where, line, timeout):
         words = shlex.split(line)
     except ValueError as exc:
         raise exceptions.InvalidValue(where, line, str(exc)) from None
-    return rpc.Request(words[0], parse_params(words[1:]) or None, timeout)
+    method, *params = words
+    return rpc.Request(method, parse_params(method, params) or None, timeout)

@@ -12,26 +12,53 @@ call for any parameter that it does not know.
 The table is ``methods.json``.
 """
 
+from __future__ import annotations
+
 import functools
-import json
-import os
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.rpc.protocol import checks
 from cyborg_spdk.rpc.protocol import limits
-from cyborg_spdk.rpc.protocol import version as versions
+from cyborg_spdk.rpc.protocol import parameters
+from cyborg_spdk.rpc.protocol import releases
+from cyborg_spdk.rpc.protocol import tables
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from cyborg_spdk.rpc.protocol import version as versions
+
+
+_SAVE = "it is a command of SPDK's rpc.py, not a method; "
+# What rpc.py makes of several calls (spdk/rpc/config.py).
+_OF_RPC_PY = {
+    "save_config": _SAVE + "use cyborg-spdk target save-config",
+    "save_subsystem_config": _SAVE + "use framework_get_config",
+    "load_config": _SAVE + "use cyborg-spdk target load-config",
+    "load_subsystem_config": _SAVE + "use rpc.py"}
+
+
+def data() -> tables.Methods:
+    """The table of methods."""
+    return tables.methods()
+
+
+def varies(method: str, params: Any) -> bool:
+    """Whether a call must wait until the target's release is known.
+
+    It must if it is right for some releases only, or for none.
+
+    :param method: name in the newest release.
+    :param params: parameters, or None.
+    """
+    return checks.varies(method, params)
 
 
 @functools.cache
-def data():
-    """The table (dict); its ``source`` member says where it is from."""
-    path = os.path.join(os.path.dirname(__file__), "methods.json")
-    with open(path, encoding="ascii") as file:
-        return json.load(file)
-
-
-@functools.cache
-def text_params():
-    """Names of parameters that SPDK takes as text everywhere (frozenset).
+def text_params() -> frozenset[str]:
+    """Names of parameters that SPDK takes as text everywhere.
 
     A command line cannot tell the port ``4420`` from the number; SPDK does.
     """
@@ -39,55 +66,66 @@ def text_params():
 
 
 @functools.cache
-def _release(tag):
-    return versions.Version.parse(tag)
+def _current_names() -> dict[str, str]:
+    renamed = data()["renamed"]
+    return {former: name for name, formers in renamed.items()
+            for former in formers if name not in _all_former(renamed)}
 
 
-@functools.cache
-def _current_names():
-    return {former: name for name, formers in data()["renamed"].items()
-            for former in reversed(formers)}
+def _all_former(renamed: dict[str, list[str]]) -> set[str]:
+    return {former for formers in renamed.values() for former in formers}
 
 
-@functools.cache
-def _varying(method):
-    """Parameters that not every release with this name has."""
-    table = data()["params"].get(method)
-    if not table:
-        return frozenset()
-    begin = _release(data()["methods"][method][0][0])
-    return frozenset(
-        param for param, (first, last) in table.items()
-        if last or (first and _release(first) > begin))
-
-
-def _names(params):
-    """Names of parameters, and ``name.member`` for those of an object."""
-    for name, value in params.items():
-        yield name
-        if isinstance(value, dict):
-            for member in value:
-                yield f"{name}.{member}"
-
-
-def former_names(method):
+def former_names(method: str) -> list[str]:
     """Names that a method had in older releases, the newest first."""
-    return data()["renamed"].get(method, ())
+    return data()["renamed"].get(method, [])
 
 
-def varies(method, params):
-    """Whether a call has parameters that depend on the release.
+class Description:
+    """What is known about a method.
 
-    :param method: name in the newest release.
-    :param params: parameters, or None.
+    :ivar name: its name in the newest release that has it.
+    :ivar first: the first release that has it, under whatever name.
+    :ivar last: the last release that has it, or None: the newest has it.
+    :ivar former: ``(name, first release, last release)`` of its names
+        before, the newest first.
+    :ivar replaced: what to use instead, if it is gone; or None.
+    :ivar parameters: list of :class:`.parameters.Parameter`, in SPDK's
+        order; None if it does not look at them, or they are not known.
     """
-    if not params or not isinstance(params, dict):
-        return False
-    varying = _varying(method)
-    return bool(varying) and not varying.isdisjoint(_names(params))
+
+    def __init__(self, name: str) -> None:
+        table = data()
+        self.name = name
+        spans = table["methods"][name]
+        self.former = [
+            (former, table["methods"][former][0][0],
+             table["methods"][former][-1][1])
+            for former in former_names(name)]
+        self.first = min([spans[0][0], *(one[1] for one in self.former)],
+                         key=releases.parse)
+        self.last = spans[-1][1]
+        self.replaced = table["replaced"].get(name)
+        found = parameters.of(name)
+        self.parameters = None if found is None else list(found.values())
 
 
-def guess_version(names):
+def describe(method: str) -> Description:
+    """Describe a method as all releases have it.
+
+    :param method: its name in any release.
+    :raises MethodNotFound: if no release has it, with what was meant.
+    """
+    known = data()["methods"]
+    name = _current_names().get(method, method)
+    if name not in known:
+        raise exceptions.rpc_error(
+            -32601, "Method not found", method, None,
+            _OF_RPC_PY.get(method) or _close_names(method, known))
+    return Description(name)
+
+
+def guess_version(names: frozenset[str] | None) -> versions.Version | None:
     """The release of a target that does not tell it (before v19.04).
 
     :param names: the methods that it serves, or None.
@@ -98,53 +136,11 @@ def guess_version(names):
         return None
     table = data()["methods"]
     ranges = [table[name] for name in names if name in table]
-    for tag in data()["releases"]:
-        release = _release(tag)
-        if all(any(_within(release, *one) for one in some)
+    for release in releases.known():
+        if all(any(releases.within(release, *one) for one in some)
                for some in ranges):
             return release
     return None
-
-
-def _within(release, first, last):
-    return (first is None or release >= _release(first)) and \
-        (last is None or release <= _release(last))
-
-
-@functools.cache
-def _known():
-    return tuple(_release(tag) for tag in data()["releases"])
-
-
-def _settled(release):
-    """The release of the table that a target is taken for.
-
-    A build on the way to a release (``v26.09-pre``) is taken for that one,
-    and so is a builder's own (``v26.05-3.el9``); a maintenance release that
-    the table does not know, for the newest one of its series that it knows;
-    any other for itself, so that one that is newer than the table has what
-    the newest in it has.
-    """
-    release = release._replace(suffix="")
-    if release not in _known():
-        for one in reversed(_known()):
-            if one[:2] == release[:2]:
-                return one
-    return release
-
-
-def _candidates(release):
-    """The releases of the table that a target may have the parameters of.
-
-    A build on the way to a release may still have what that one drops, and
-    may not have yet what it adds: both it and the one before it count, and
-    the target has the last word.
-    """
-    settled = _settled(release)
-    if release.is_early:
-        before = [one for one in _known() if one < release]
-        return (settled, *before[-1:])
-    return (settled,)
 
 
 class TargetMethods:
@@ -155,25 +151,26 @@ class TargetMethods:
     :ivar version: :class:`~cyborg_spdk.rpc.protocol.version.Version`, or None.
     """
 
-    def __init__(self, methods, version):
+    def __init__(self, methods: frozenset[str] | None,
+                 version: versions.Version | None) -> None:
         self.methods = methods
         self.version = version
 
     @property
-    def has_batches(self):
+    def has_batches(self) -> bool:
         """Whether the target takes JSON-RPC batches."""
         return limits.has_batches(self.version)
 
     @property
-    def reads_one(self):
+    def reads_one(self) -> bool:
         """Whether it executes one request each time it reads."""
         return limits.reads_one(self.version)
 
-    def limits(self):
+    def limits(self) -> tuple[int, int]:
         """``(bytes, JSON values)`` that a request may have."""
         return limits.of(self.version)
 
-    def name_of(self, method):
+    def name_of(self, method: str) -> str | None:
         """The name that this target has for a method.
 
         :param method: its name in the newest release.
@@ -186,11 +183,11 @@ class TargetMethods:
                 return name
         return None
 
-    def has(self, method):
+    def has(self, method: str) -> bool:
         """Whether the target serves a method, under whatever name."""
         return self.methods is not None and self.name_of(method) is not None
 
-    def supports(self, method, param):
+    def supports(self, method: str, param: str) -> bool:
         """Whether the target's method takes a parameter.
 
         A build on the way to a release is taken for that one here.
@@ -201,57 +198,40 @@ class TargetMethods:
         """
         if not self.has(method):
             return False
-        first, last = data()["params"].get(method, {}).get(
-            param, (None, None))
-        return self.version is None or \
-            _within(_settled(self.version), first, last)
+        one = (parameters.of(method) or {}).get(param)
+        return one is None or self.version is None or \
+            one.is_there(releases.settled(self.version))
 
-    def _misses(self, method, param):
-        """Why a parameter cannot be sent, or None if it can."""
-        first, last = data()["params"].get(method, {}).get(
-            param, (None, None))
-        if self.version is None or any(
-                _within(one, first, last)
-                for one in _candidates(self.version)):
-            return None
-        if last is not None and self.version > _release(last):
-            return f"{param} was dropped after {last}"
-        return f"{param} needs {first}"
-
-    def translate(self, method, params):
+    def translate(self, method: str, params: Any) -> tuple[str, Any]:
         """Name and parameters as this target wants them.
 
         :param method: name in the newest release.
         :param params: parameters in the newest release, or None.
         :returns: ``(name, params)``.
         :raises MethodNotFound: if the target has no such method.
-        :raises InvalidParams: if it has no such parameter.
+        :raises InvalidParams: if it has no such parameter, needs another, or
+            one is of the wrong type.
         """
         name = self.name_of(method)
         if name is None:
             raise exceptions.rpc_error(-32601, "Method not found", method,
                                        params, self.explain(method))
-        if not params or not isinstance(params, dict) \
-                or self.version is None:
-            return name, params
-        if method in data()["params"]:
-            for param in _names(params):
-                reason = self._misses(method, param)
-                if reason is not None:
-                    raise exceptions.rpc_error(
-                        -32602, "Invalid parameters", method, params,
-                        f"{reason}, the target is {self.version}; it was "
-                        "not sent")
+        reason = checks.problem(method, params, self.version)
+        if reason is not None:
+            raise exceptions.rpc_error(-32602, "Invalid parameters", method,
+                                       params, f"{reason}; it was not sent")
         return name, self._former_params(method, params)
 
-    def _former_params(self, method, params):
+    def _former_params(self, method: str, params: Any) -> Any:
         table = data()["param_names"].get(method)
-        if not table:
+        if not table or not isinstance(params, dict) \
+                or self.version is None:
             return params
         renamed = {}
         for param, value in params.items():
             for former, first, last in table.get(param, ()):
-                if _within(_settled(self.version), first, last):
+                if releases.within(
+                        releases.settled(self.version), first, last):
                     param = former
             renamed[param] = value
         return renamed
@@ -271,7 +251,7 @@ class TargetMethods:
         at = names.index(refused) + 1
         return names[at] if at < len(names) else None
 
-    def explain(self, method):
+    def explain(self, method: str) -> str:
         """Why a target does not have a method, for its error.
 
         :param method: name in any release.
@@ -279,7 +259,7 @@ class TargetMethods:
         """
         table = data()
         ranges = table["methods"].get(method)
-        if method in table["replaced"]:
+        if ranges is not None and method in table["replaced"]:
             return f"no SPDK after {ranges[-1][1]} has it; " \
                 + table["replaced"][method]
         current = _current_names().get(method)
@@ -287,22 +267,23 @@ class TargetMethods:
                                     or current in self.methods):
             return f"it is called {current} now"
         if ranges is None:
-            return _close_names(method, self.methods
-                                or table["methods"].keys())
+            return _OF_RPC_PY.get(method) or _close_names(
+                method, self.methods or table["methods"])
         first, last = ranges[0][0], ranges[-1][1]
         for name in former_names(method):
-            first = min(first, table["methods"][name][0][0], key=_release)
+            first = min(first, table["methods"][name][0][0],
+                        key=releases.parse)
         release = self.version
-        if release is not None and release < _release(first):
+        if release is not None and release < releases.parse(first):
             return f"SPDK has it since {first}, the target is {release}"
         if last is not None and (release is None
-                                 or release > _release(last)):
+                                 or release > releases.parse(last)):
             return f"SPDK dropped it after {last}"
         return ("this program does not serve it, or --rpcs-allowed leaves "
                 "it out")
 
 
-def _close_names(method, names):
+def _close_names(method: str, names: Iterable[str]) -> str:
     # Costs time to import, and only a mistake needs it.
     import difflib
     close = difflib.get_close_matches(method, names, 1)

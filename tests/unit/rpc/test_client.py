@@ -194,9 +194,9 @@ class CallTest(ClientTestCase):
                             {'id': None}, -19, 'No such device'))
                     else:
                         conversation.send(peer.reply(
-                            request, ['m', 'bdev_null_create']))
+                            request, ['m', 'bdev_null_delete']))
             client = self.connect(talk)
-            self.assertIsNone(client.notify('bdev_null_create', name='x'))
+            self.assertIsNone(client.notify('bdev_null_delete', name='x'))
             self.assertTrue(client.call('m'))
             note = [one for one in seen if 'params' in one
                     and 'name' in one['params']]

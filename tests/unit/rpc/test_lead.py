@@ -31,7 +31,7 @@ ended = threading.Event()
 try:
     threading.Timer(0.5, threading.Thread(target=work).start).start()
     threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
-    client.call('bdev_null_create', _timeout=60)
+    client.call('framework_start_init', _timeout=60)
 except KeyboardInterrupt:
     print('interrupted')
 print(ended.wait(60), client.call('bdev_get_bdevs', _timeout=60))
@@ -94,7 +94,7 @@ class LeadTest(fixtures.TestWithFixtures):
                 request = conversation.read()
                 if request is None:
                     return
-                if request['method'] != 'bdev_null_create':
+                if request['method'] != 'framework_start_init':
                     conversation.send(peer.reply(request))
         self.connect(talk)
         done = subprocess.run(

@@ -64,7 +64,7 @@ class OutcomeTest(fixtures.TestWithFixtures):
 
     def test_a_restart_between_two_calls_is_not_noticed(self):
         client = self.connect(self.once, self.echo)
-        for method in ('bdev_null_create', 'bdev_null_delete', 'x', 'y'):
+        for method in ('framework_start_init', 'bdev_null_delete', 'x', 'y'):
             self.assertEqual(method, client.call(method))
             self.await_end()
         self.assertEqual(2, self.peer.accepted)
@@ -84,10 +84,10 @@ class OutcomeTest(fixtures.TestWithFixtures):
     def test_what_may_have_changed_something_is_never_repeated(self):
         client = self.connect(self.swallow, self.echo)
         with self.assertRaises(exceptions.OutcomeUnknown) as caught:
-            client.call('bdev_null_create', name='x')
-        self.assertEqual('bdev_null_create', caught.exception.method)
-        self.assertIn('bdev_null_create', str(caught.exception))
-        self.assertEqual(['bdev_null_create'], self.asked)
+            client.call('bdev_null_delete', name='x')
+        self.assertEqual('bdev_null_delete', caught.exception.method)
+        self.assertIn('bdev_null_delete', str(caught.exception))
+        self.assertEqual(['bdev_null_delete'], self.asked)
         self.assertEqual('m', client.call('m'))
 
     def test_what_was_not_written_is_sent_again(self):
@@ -95,8 +95,8 @@ class OutcomeTest(fixtures.TestWithFixtures):
         # cannot have been written to its end.
         client = self.connect(self.swallow, self.echo)
         large = 'z' * 30000
-        first = client.submit('bdev_null_create')
-        rest = [client.submit('bdev_null_create', name=large)
+        first = client.submit('framework_start_init')
+        rest = [client.submit('bdev_null_delete', name=large)
                 for _ in range(60)]
         self.assertIsInstance(first.exception(PATIENCE),
                               exceptions.OutcomeUnknown)
@@ -125,7 +125,7 @@ class OutcomeTest(fixtures.TestWithFixtures):
             conversation.send(peer.reply(request)[:-6])
         client = self.connect(talk, talk, self.echo)
         with self.assertRaises(exceptions.OutcomeUnknown):
-            client.call('bdev_null_create')
+            client.call('framework_start_init')
         self.assertEqual('bdev_get_bdevs', client.call('bdev_get_bdevs'))
 
     def test_a_target_that_is_away_for_a_moment_under_load(self):
@@ -170,9 +170,9 @@ class OutcomeTest(fixtures.TestWithFixtures):
         client.call('m')
         self.await_end()
         self.peer.hang_up()
-        future = client.submit('bdev_null_create')
+        future = client.submit('framework_start_init')
         self.peer.listen()
-        self.assertEqual('bdev_null_create', future.result(PATIENCE))
+        self.assertEqual('framework_start_init', future.result(PATIENCE))
 
     def test_a_deadline_ends_the_wait_for_a_target(self):
         client = self.own(PATIENCE, self.once)
@@ -180,7 +180,7 @@ class OutcomeTest(fixtures.TestWithFixtures):
         self.await_end()
         self.peer.hang_up()
         with self.assertRaises(exceptions.RpcTimeout) as caught:
-            client.call('bdev_null_create', _timeout=0.2)
+            client.call('framework_start_init', _timeout=0.2)
         self.assertIn('it was not sent', str(caught.exception))
 
     def test_a_target_that_was_told_to_end(self):
@@ -199,7 +199,7 @@ class OutcomeTest(fixtures.TestWithFixtures):
         while time.monotonic() < began + 2.0:
             with self.assertRaises(exceptions.SpdkError):
                 client.open()
-                client.call('bdev_null_create', _timeout=0.1)
+                client.call('framework_start_init', _timeout=0.1)
         self.assertLess(self.peer.accepted,
                         10 + 50 * (time.monotonic() - began))
         self.assertGreater(self.peer.accepted, 10)
@@ -235,16 +235,18 @@ class OutcomeTest(fixtures.TestWithFixtures):
         client = self.connect(ending, ending, ending, self.echo)
         read = client.submit('bdev_get_bdevs')
         self.assertEqual('bdev_get_bdevs', read.result(PATIENCE))
-        self.assertEqual('bdev_null_create', client.call('bdev_null_create'))
+        self.assertEqual('framework_start_init',
+                         client.call('framework_start_init'))
         self.assertEqual(['bdev_get_bdevs'] + ['spdk_get_version'] * 2,
                          asked)
-        self.assertEqual(['bdev_get_bdevs', 'bdev_null_create'], self.asked)
+        self.assertEqual(['bdev_get_bdevs', 'framework_start_init'],
+                         self.asked)
 
     def test_close_ends_what_is_on_its_way(self):
         client = self.connect(lambda talk: talk.serve(lambda request: b''),
                               self.echo)
         read = client.submit('bdev_get_bdevs')
-        change = client.submit('bdev_null_create')
+        change = client.submit('framework_start_init')
         while self.peer.accepted < 1 or not client.is_open:
             pass
         rpc.disconnect(self.peer.path)

@@ -5,6 +5,7 @@ import unittest
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 from cyborg_spdk.rpc.protocol import catalogue
+from cyborg_spdk.rpc.protocol import parameters
 from cyborg_spdk.rpc.protocol import readonly
 
 
@@ -27,8 +28,11 @@ class TableTest(unittest.TestCase):
     def test_every_name_in_it_is_a_method(self):
         table = catalogue.data()
         known = table['methods'].keys()
-        for part in ('renamed', 'params', 'param_names', 'replaced'):
+        for part in ('renamed', 'param_names', 'replaced'):
             self.assertLessEqual(table[part].keys(), known, part)
+        for name in known:
+            for one in (parameters.of(name) or {}).values():
+                self.assertTrue(one.periods, (name, one.name))
         for names in table['renamed'].values():
             self.assertLessEqual(set(names), known)
             self.assertEqual(len(set(names)), len(names))
@@ -37,8 +41,9 @@ class TableTest(unittest.TestCase):
         table = catalogue.data()
         releases = set(table['releases'])
         ranges = [one for some in table['methods'].values() for one in some]
-        ranges += [one for some in table['params'].values()
-                   for one in some.values()]
+        ranges += [(period.first, period.last) for name in table['methods']
+                   for one in (parameters.of(name) or {}).values()
+                   for period in one.periods]
         for first, last in ranges:
             self.assertLessEqual({first, last} - {None}, releases)
             if first and last:
@@ -110,7 +115,9 @@ class TargetMethodsTest(unittest.TestCase):
                 ('anagrpid', 'v21.07', 'namespace.anagrpid needs v21.10'),
                 ('hide_metadata', 'v26.09',
                  'namespace.hide_metadata was dropped after v26.05')]:
-            params = {'nqn': 'n', 'namespace': {'bdev_name': 'b', member: 1}}
+            value = True if member == 'hide_metadata' else 1
+            params = {'nqn': 'n', 'namespace': {'bdev_name': 'b',
+                                                member: value}}
             with self.subTest(member):
                 self.assertTrue(catalogue.varies(method, params))
                 with self.assertRaises(exceptions.InvalidParams) as caught:
@@ -193,6 +200,10 @@ class TargetMethodsTest(unittest.TestCase):
             with self.subTest(str(version), param=param):
                 self.assertEqual(want, target.supports(method, param))
                 params = {'nqn': 'n', param: 'x'}
+                if method == 'bdev_get_iostat':
+                    del params['nqn']
+                elif param.endswith('kib'):
+                    params[param] = 8
                 if want:
                     self.assertEqual((method, params),
                                      target.translate(method, params))
