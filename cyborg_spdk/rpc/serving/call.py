@@ -188,7 +188,7 @@ class Call(Operation):
         params, varies = self.params, False
         self.name = name or self.method
         as_it_is = self.verbatim or self.internal
-        if params and not as_it_is:
+        if not as_it_is:
             varies = catalogue.varies(self.method, params)
         if target is not None and not as_it_is and name is None:
             self.name, params = target.translate(self.method, params)
