@@ -328,7 +328,7 @@ def check(conf):
     """
     register(conf)
     for opt in SPDK_OPTS:
-        _value(conf, GROUP, opt)
+        value(conf, GROUP, opt)
 
 
 def target(conf, kind, name):
@@ -346,7 +346,7 @@ def target(conf, kind, name):
             'use 1 to 63 lower-case letters, digits, "_" and "-"')
     opts = target_opts(kind)
     conf.register_opts(opts, group=name)
-    values = {opt.name: _value(conf, name, opt) for opt in opts}
+    values = {opt.name: value(conf, name, opt) for opt in opts}
     values['extra_args'] = tuple(values['extra_args'])
     values['rpc_address'] = values['rpc_address'] or os.path.join(
         conf.spdk.run_path, name + '.sock')
@@ -355,7 +355,14 @@ def target(conf, kind, name):
     return Target(name=name, kind=kind, **values)
 
 
-def _value(conf, group, opt):
+def value(conf, group, opt):
+    """The value of one option.
+
+    :param conf: an ``oslo_config.cfg.ConfigOpts`` that has it.
+    :param group: name of its group.
+    :param opt: the ``oslo_config.cfg.Opt``.
+    :raises ConfigurationError: if what is set cannot be used.
+    """
     try:
         return conf[group][opt.name]
     except ValueError as exc:
@@ -363,9 +370,9 @@ def _value(conf, group, opt):
         # valid: REASON"; the file and the reason are what an operator needs.
         reason = str(exc).partition(' is not valid: ')[2] or str(exc)
         where = re.search(r"detail='([^']*)'", str(exc))
-        value = _raw_value(conf, group, opt)
+        raw = _raw_value(conf, group, opt)
         raise exceptions.ConfigurationError(
-            f'[{group}] {opt.name}', value,
+            f'[{group}] {opt.name}', raw,
             f'{reason}; correct it'
             + (f' in {where.group(1)}' if where else '')) from None
 
