@@ -2,12 +2,12 @@
 
 """Let a consumer use what it was given, and take it back.
 
->>> attach.attach(client, {'nqn': nqn, 'nsid': '1'}, host_nqn)
->>> attach.detach(client, {'nqn': nqn, 'nsid': '1'}, host_nqn)
+>>> attach.attach(conf, target, {'nqn': nqn, 'nsid': '1'}, host_nqn)
+>>> attach.detach(conf, target, {'nqn': nqn, 'nsid': '1'}, host_nqn)
 
 The handle is the ``attach_handle_info`` of a bound accelerator request. Both
-may be called again: what is so already stays so. Cyborg has no hook for
-this; whoever binds the request calls it.
+may be called again: what is so already stays so. What they report was looked
+up after the change.
 
 ================  ===========================  ============================
 handle            consumer                     what is allowed
@@ -16,101 +16,70 @@ NQN and NSID      NQN of a host                to connect to the subsystem
 vhost socket      name of a user (QEMU's)      to connect to the socket
 IQN and LUN       IQN of an initiator          to log in to the target node
 ================  ===========================  ============================
+
+A unit is dirty from :func:`attach` on, and is given to nobody else before it
+is wiped. :func:`allow` and :func:`forbid` do the same in the target and keep
+no account of it: for who does that himself.
 """
 
-import dataclasses
-import json
+from typing import Any
 
-from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
-from cyborg_spdk.units.attach import iscsi
-from cyborg_spdk.units.attach import nvmf
-from cyborg_spdk.units.attach import vhost
+from cyborg_spdk import rpc
+from cyborg_spdk.units.attach.consumer import attach
+from cyborg_spdk.units.attach.consumer import detach
+from cyborg_spdk.units.attach.consumer import KINDS
+from cyborg_spdk.units.attach.made import Attachment
+from cyborg_spdk.units.attach.made import Detachment
+from cyborg_spdk.units import handles
 
-_KINDS = {('nqn', 'nsid'): ('nvmf', nvmf),
-          ('socket',): ('vhost', vhost),
-          ('socket', 'target'): ('vhost', vhost),
-          ('iqn', 'lun'): ('iscsi', iscsi)}
-
-
-@dataclasses.dataclass(frozen=True)
-class Attachment:
-    """How the consumer reaches what it may use now.
-
-    :ivar changed: False if it was so already.
-    :ivar reach: where: list of str.
-    :ivar warnings: what the operator should know: list of str.
-    """
-
-    changed: bool
-    reach: list
-    warnings: list
+__all__ = ('attach', 'detach', 'allow', 'forbid', 'Attachment', 'Detachment')
 
 
-def parse(handle):
-    """Understand a handle.
-
-    :param handle: dict, or the same as JSON.
-    :returns: pair: kind of target, dict.
-    :raises InvalidValue: if it is none that a report has.
-    """
-    if isinstance(handle, str):
-        try:
-            handle = json.loads(handle)
-        except ValueError:
-            validate.refuse('attach handle', handle, 'it is not JSON')
-    if not isinstance(handle, dict) or not all(
-            isinstance(value, str) for value in handle.values()):
-        validate.refuse('attach handle', handle,
-                        'it is no flat object of strings')
-    found = _KINDS.get(tuple(sorted(handle)))
-    if found is None:
-        validate.refuse('attach handle', json.dumps(handle), 'it has to have '
-                        'nqn and nsid, socket (and target), or iqn and lun')
-    for name in ('nsid', 'lun', 'target'):
-        if not handle.get(name, '0').isdecimal():
-            validate.refuse(name, handle[name], 'a number is needed')
-    return found[0], handle
-
-
-def attach(client, handle, consumer, **options):
+def allow(client: rpc.Client, handle: handles.AnyHandle, consumer: str,
+          **options: Any) -> Attachment:
     """Allow a consumer to use a unit. Idempotent.
 
     :param client: ``rpc.Client`` of the unit's target.
     :param handle: the unit's attach handle: dict, or JSON.
     :param consumer: who: see the table above.
-    :param options: what the kind has beside that: see
-        :func:`nvmf.attach`, :func:`vhost.attach`, :func:`iscsi.attach`.
+    :param options: what the kind has beside that: see :func:`nvmf.allow`,
+        :func:`vhost.allow`, :func:`iscsi.allow`.
     :returns: :class:`Attachment`.
     :raises NotFound: if there is no such unit.
     :raises InvalidValue: for a value that cannot be used.
     :raises SpdkError: if the target refuses.
     """
-    return Attachment(*_call('attach', client, handle, consumer, options))
+    kind, parts = handles.parse(handle)
+    _check('allow', kind, KINDS[kind].ATTACH_OPTIONS, options)
+    found: Attachment = KINDS[kind].allow(client, parts, consumer,
+                                          **options)
+    return found
 
 
-def detach(client, handle, consumer, **options):
-    """Take back what :func:`attach` allowed. Idempotent.
+def forbid(client: rpc.Client, handle: handles.AnyHandle, consumer: str,
+           **options: Any) -> bool:
+    """Take back what :func:`allow` allowed. Idempotent.
 
     :param client: ``rpc.Client`` of the unit's target.
     :param handle: the unit's attach handle: dict, or JSON.
     :param consumer: who: see the table above.
     :param options: what the kind has beside that.
-    :returns: True if something was taken back, False if there was nothing,
-        the unit itself included.
+    :returns: True if something was taken back, False if there was nothing.
+    :raises NotFound: if there is no such unit.
+    :raises Busy: if the consumer is still connected.
     :raises InvalidValue: for a value that cannot be used.
     :raises SpdkError: if the target refuses.
     """
-    return _call('detach', client, handle, consumer, options)
+    kind, parts = handles.parse(handle)
+    _check('forbid', kind, KINDS[kind].DETACH_OPTIONS, options)
+    return bool(KINDS[kind].forbid(client, parts, consumer, **options))
 
 
-def _call(what, client, handle, consumer, options):
-    _kind, handle = parse(handle)
-    module = _KINDS[tuple(sorted(handle))][1]
-    known = getattr(module, f'{what.upper()}_OPTIONS')
+def _check(what: str, kind: str, known: tuple[str, ...],
+           options: dict[str, Any]) -> None:
     for name in options:
         if name not in known:
             raise exceptions.InvalidValue(
-                'option', name, f'{what} of {", ".join(sorted(handle))} has '
+                'option', name, f'{what} of {kind} has '
                 + (', '.join(known) or 'none'))
-    return getattr(module, what)(client, handle, consumer, **options)

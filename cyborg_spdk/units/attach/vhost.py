@@ -2,15 +2,20 @@
 
 """A user of this machine, QEMU's, and a vhost-user socket."""
 
+from collections.abc import Mapping
 import contextlib
 import grp
 import os
 import pwd
 import stat
 
-from cyborg_spdk.clients import validate
-from cyborg_spdk.clients import vhost
+from cyborg_spdk import clients
+from cyborg_spdk.clients import types
 from cyborg_spdk import exceptions
+from cyborg_spdk import rpc
+from cyborg_spdk.units.attach import made
+from cyborg_spdk.units.attach import paths
+from cyborg_spdk.units import holders
 
 ATTACH_OPTIONS = ('bdev', 'group', 'mode')
 DETACH_OPTIONS = ('delete',)
@@ -21,7 +26,10 @@ DEFAULT_MODE = 0o660
 DETACHED_MODE = 0o600
 
 
-def attach(client, handle, user, group=None, mode=DEFAULT_MODE, bdev=None):
+def allow(client: rpc.Client, handle: Mapping[str, str], user: str, *,
+          group: str | None = None, mode: int = DEFAULT_MODE,
+          bdev: str | None = None,
+          ours: tuple[str, ...] = ()) -> made.Attachment:
     """Give a controller's socket to a user.
 
     :param client: ``rpc.Client`` of the target, on this machine.
@@ -31,28 +39,70 @@ def attach(client, handle, user, group=None, mode=DEFAULT_MODE, bdev=None):
     :param mode: permission bits of the socket.
     :param bdev: name of a bdev: create a block controller for it if the
         socket has none.
-    :returns: triple for :class:`~cyborg_spdk.units.attach.Attachment`.
+    :param ours: directories that the user may be let through, they and
+        those below.
+    :returns: :class:`~cyborg_spdk.units.attach.made.Attachment`.
     :raises NotFound: if there is no such controller, and no bdev.
-    :raises HostError: if the socket cannot be given away.
+    :raises HostError: if the socket cannot be given away, or the user
+        cannot come as far.
     """
     owner = _ids(user, group)
     if not isinstance(mode, int) or not 0 <= mode <= 0o777:
-        validate.refuse('mode', mode, 'permission bits, 0 to 0777')
-    target = vhost.VhostTgt(client)
+        raise exceptions.InvalidValue('mode', mode,
+                                      'permission bits, 0 to 0777')
+    target = clients.VhostTgt(client)
+    path = handle['socket']
     changed = False
-    if _controller(target, handle) is None:
+    if holders.controller(target, handle) is None:
         if bdev is None:
-            raise exceptions.NotFound(
-                -19, 'No such device', 'vhost_get_controllers', None,
-                f'no controller has the socket {handle["socket"]}; name a '
-                'bdev to create one')
+            raise _no_controller(path, '; name a bdev to create one')
         changed = True
         _create(target, handle, bdev)
-    changed |= _give(handle['socket'], owner, mode)
-    return changed, [handle['socket']], []
+    changed |= _make_way(path, pwd.getpwnam(user), ours)
+    changed |= _give(path, owner, mode)
+    found = holders.controller(target, handle)
+    if found is None:
+        raise _no_controller(path, ' any more')
+    return made.Attachment(changed, [path], _warnings(found))
 
 
-def detach(client, handle, user, delete=False):
+def _no_controller(path: str, more: str = '') -> exceptions.NotFound:
+    return exceptions.NotFound(
+        -19, 'No such device', 'vhost_get_controllers', None,
+        f'no controller has the socket {path}{more}')
+
+
+def _warnings(found: types.VhostController) -> list[str]:
+    count = len(found.raw.get('sessions') or ())
+    return [f'{found.ctrlr} has {count} session open already'] \
+        if count else []
+
+
+def _make_way(path: str, user: pwd.struct_passwd,
+              ours: tuple[str, ...]) -> bool:
+    """See that a user comes as far as a socket.
+
+    :returns: whether a directory was changed.
+    """
+    changed = False
+    roots = [os.path.realpath(one) for one in ours]
+    while True:
+        blocked = paths.barrier(path, user)
+        if blocked is None:
+            return changed
+        if not any(os.path.commonpath([one, blocked]) == one
+                   for one in roots) or os.stat(blocked).st_uid not in (
+                       os.geteuid(), 0):
+            raise exceptions.HostError(
+                f'user {user.pw_name} cannot come to {path}: {blocked} '
+                f'keeps him out; chmod o+x {blocked}, or have the target '
+                'make its sockets elsewhere (-S)')
+        paths.let_through(blocked, user)
+        changed = True
+
+
+def forbid(client: rpc.Client, handle: Mapping[str, str], user: str, *,
+           delete: bool = False) -> bool:
     """Give a controller's socket back to the target's user.
 
     Who is connected stays connected: end QEMU's use of it first.
@@ -62,39 +112,62 @@ def detach(client, handle, user, delete=False):
     :param user: name of the user that it was given to.
     :param delete: delete the controller instead. The unit is then gone.
     :returns: bool: whether there was something to take back.
-    :raises Busy: if it is to be deleted and somebody is connected.
+    :raises NotFound: if no controller has that socket.
+    :raises Busy: if somebody is connected.
     """
     _ids(user, None)
-    target = vhost.VhostTgt(client)
-    controller = _controller(target, handle)
+    target = clients.VhostTgt(client)
+    controller = holders.controller(target, handle)
     if controller is None:
-        return False
-    if delete:
-        return target.vhost_delete_controller(controller.ctrlr,
-                                              missing_ok=True)
+        raise _no_controller(handle['socket'])
     peer = client.peer()
     owner = peer[1:3] if peer else (os.geteuid(), os.getegid())
-    return _give(handle['socket'], owner, DETACHED_MODE)
+    changed = _give(handle['socket'], owner, DETACHED_MODE)
+    sessions = (holders.controller(target, handle)
+                or controller).raw.get('sessions') or ()
+    if sessions:
+        # Its deletion would not end before the session, and fill the log.
+        raise exceptions.Busy(
+            -16, 'in use', 'vhost_get_controllers', None,
+            f'{controller.ctrlr} has {len(sessions)} session open: end the '
+            'use by QEMU, then detach again')
+    if delete:
+        return bool(target.vhost_delete_controller(controller.ctrlr,
+                                                   missing_ok=True))
+    return changed
 
 
-def _controller(target, handle):
-    return next((one for one in target.vhost_get_controllers()
-                 if one.socket == handle['socket']), None)
+def create(client: rpc.Client, handle: Mapping[str, str],
+           bdev: str) -> bool:
+    """Create a block controller with that socket, if there is none.
+
+    :param client: ``rpc.Client`` of the target.
+    :param handle: dict with ``socket``.
+    :param bdev: name of the bdev.
+    :returns: whether there was none.
+    :raises InvalidValue: if the target makes its sockets elsewhere.
+    """
+    target = clients.VhostTgt(client)
+    if holders.controller(target, handle) is not None:
+        return False
+    _create(target, handle, bdev)
+    return True
 
 
-def _create(target, handle, bdev):
+def _create(target: clients.VhostTgt, handle: Mapping[str, str],
+            bdev: str) -> None:
     name = os.path.basename(handle['socket'])
     target.vhost_create_blk_controller(name, bdev)
-    made = target.vhost_get_controllers(name)[0]
-    if made.socket != handle['socket']:
+    found = target.vhost_get_controllers(name)[0]
+    if found.socket != handle['socket']:
         with contextlib.suppress(exceptions.RpcError):
             target.vhost_delete_controller(name)
         raise exceptions.InvalidValue(
             'socket', handle['socket'], 'the target makes its sockets in '
-            f'{os.path.dirname(made.socket)}')
+            f'{os.path.dirname(found.socket)}')
 
 
-def _ids(user, group):
+def _ids(user: str, group: str | None) -> tuple[int, int]:
     try:
         entry = pwd.getpwnam(user)
     except (KeyError, TypeError):
@@ -109,7 +182,7 @@ def _ids(user, group):
             'group', group, 'there is no such group on this host') from None
 
 
-def _give(path, owner, mode):
+def _give(path: str, owner: tuple[int, int], mode: int) -> bool:
     """Set owner and mode of a socket, and of nothing else.
 
     :returns: bool: whether they were others.

@@ -49,6 +49,7 @@ class Mark:
     :ivar traces: what a wipe has put into the target, and has to take out:
         pairs of its kind and its name.
     :ivar limits: QoS limits that a wipe has lifted, and has to put back.
+    :ivar before: QoS limits that there were before the consumer's own.
     """
 
     target: str
@@ -61,6 +62,7 @@ class Mark:
     since: float = 0.0
     traces: tuple[tuple[str, str], ...] = ()
     limits: tuple[tuple[str, int], ...] = ()
+    before: tuple[tuple[str, int], ...] = ()
 
     def changed(self, **values: object) -> 'Mark':
         """The same with other values, of now."""
@@ -133,7 +135,7 @@ def _read(path: str) -> Mark | None:
 def _decode(value: dict[str, object]) -> Mark:
     if value.pop('version') != _VERSION:
         raise ValueError('another version')
-    for name in ('traces', 'limits'):
+    for name in ('traces', 'limits', 'before'):
         pairs = value[name]
         if not isinstance(pairs, list):
             raise ValueError(f'{name} is no list')

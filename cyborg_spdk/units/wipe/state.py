@@ -106,7 +106,8 @@ def _state(conf: cfg.ConfigOpts, target: str, handle: str,
 
 def begin_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
               handle: handles.AnyHandle, consumer: str, *,
-              lasting: bool = True) -> bool:
+              lasting: bool = True,
+              timeout: float = marks.PATIENCE) -> bool:
     """Note that a consumer is about to be let in. Blocks.
 
     To be called, and to have returned, before anything lets it in: the note
@@ -120,6 +121,7 @@ def begin_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     :param lasting: whether that name is nobody else's. If not (the user
         that QEMU runs as) then it is another consumer after
         :func:`end_use`, although the name is the same.
+    :param timeout: seconds to wait for somebody who is busy with the unit.
     :returns: False if it was noted already.
     :raises NotFound: if there is no such unit.
     :raises DirtyUnit: if another consumer's data may be on it, or it is
@@ -129,7 +131,7 @@ def begin_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     """
     kind, parts = handles.parse(handle)
     text = handles.text(parts)
-    with marks.locked(conf, target.name, text, f'use of {text}'):
+    with marks.locked(conf, target.name, text, f'use of {text}', timeout):
         what, born_zero = _look(conf, target, kind, parts)
         mark = marks.load(conf, target.name, text)
         found = _state(conf, target.name, text, mark, what, born_zero)

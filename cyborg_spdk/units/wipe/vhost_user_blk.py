@@ -223,7 +223,10 @@ class Disk:
 
     def _wait(self) -> None:
         call, sock = self._files[2], self._peer.sock.fileno()
-        ready, _, _ = select.select([call, sock], [], [], self._timeout)
+        poll = select.poll()
+        poll.register(call, select.POLLIN)
+        poll.register(sock, select.POLLIN)
+        ready = [fd for fd, _event in poll.poll(self._timeout * 1000)]
         if not ready:
             raise TimeoutError(f'no answer within {self._timeout:g} s')
         if sock in ready:

@@ -61,24 +61,24 @@ class NvmfTest(NvmfCase):
         return list(self.target.nvmf_get_subsystems(NQN)[0].hosts)
 
     def test_allow_and_forbid_a_host(self):
-        made = attach.attach(self.client, self.handle, HOST)
+        made = attach.allow(self.client, self.handle, HOST)
         self.assertEqual((True, [HOST]), (made.changed, self.hosts()))
         self.assertIn(str(self.port), made.reach[0])
         self.assertEqual([], made.warnings)
-        again = attach.attach(self.client, self.handle, HOST)
+        again = attach.allow(self.client, self.handle, HOST)
         self.assertEqual((False, [HOST]), (again.changed, self.hosts()))
-        self.assertTrue(attach.detach(self.client, self.handle, HOST))
+        self.assertTrue(attach.forbid(self.client, self.handle, HOST))
         self.assertEqual([], self.hosts())
-        self.assertFalse(attach.detach(self.client, self.handle, HOST))
+        self.assertFalse(attach.forbid(self.client, self.handle, HOST))
 
     def test_what_the_operator_should_know(self):
         self.target.nvmf_subsystem_allow_any_host(NQN, True)
         self.target.bdev_null_create('Null1', 64 * _MIB, 512)
         self.target.nvmf_subsystem_add_ns(NQN, 'Null1')
-        made = attach.attach(self.client, self.handle, HOST)
+        made = attach.allow(self.client, self.handle, HOST)
         self.assertIn('lets in any host', made.warnings[0])
         self.assertIn('1 more namespaces', made.warnings[1])
-        made = attach.attach(self.client, self.handle, HOST,
+        made = attach.allow(self.client, self.handle, HOST,
                              only_listed=True)
         self.assertTrue(made.changed)
         self.assertFalse(
@@ -87,20 +87,20 @@ class NvmfTest(NvmfCase):
     def test_units_that_are_not_there(self):
         for handle in ({'nqn': NQN, 'nsid': '7'},
                        {'nqn': NQN + 'x', 'nsid': '1'}):
-            self.assertRaises(exceptions.NotFound, attach.attach,
+            self.assertRaises(exceptions.NotFound, attach.allow,
                               self.client, handle, HOST)
-        self.assertFalse(attach.detach(
-            self.client, {'nqn': NQN + 'x', 'nsid': '1'}, HOST))
+            self.assertRaises(exceptions.NotFound, attach.forbid,
+                              self.client, handle, HOST)
 
     def test_values_that_cannot_be_used(self):
         for handle in ('', '[]', '{}', {'nqn': NQN}, {'nqn': NQN, 'nsid': 1},
                        {'nqn': NQN, 'nsid': 'x'}):
-            self.assertRaises(exceptions.InvalidValue, attach.attach,
+            self.assertRaises(exceptions.InvalidValue, attach.allow,
                               self.client, handle, HOST)
-        self.assertRaises(exceptions.InvalidValue, attach.attach,
+        self.assertRaises(exceptions.InvalidValue, attach.allow,
                           self.client, self.handle, 'not an NQN')
         error = self.assertRaises(
-            exceptions.InvalidValue, attach.attach, self.client, self.handle,
+            exceptions.InvalidValue, attach.allow, self.client, self.handle,
             HOST, mode=0o600)
         self.assertIn('key_file', str(error))
 
@@ -112,15 +112,15 @@ class NvmfTest(NvmfCase):
             out.write('DHHC-1:00:'
                       'ia6zGodOr4SEG0Zzaw398rpY0wqipUWj4jWjUh4HWUz6aQ2n:\n')
         os.chmod(path, 0o600)
-        attach.attach(self.client, self.handle, HOST, key_file=path)
+        attach.allow(self.client, self.handle, HOST, key_file=path)
         raw = self.client.call('nvmf_get_subsystems')
         hosts = next(one for one in raw if one['nqn'] == NQN)['hosts']
         self.assertEqual([HOST], [one['nqn'] for one in hosts])
         key, = self.target.keyring_get_keys()
         self.assertEqual(key.name, hosts[0]['dhchap_key'])
-        self.assertFalse(attach.attach(self.client, self.handle, HOST,
+        self.assertFalse(attach.allow(self.client, self.handle, HOST,
                                        key_file=path).changed)
-        self.assertTrue(attach.detach(self.client, self.handle, HOST))
+        self.assertTrue(attach.forbid(self.client, self.handle, HOST))
         self.assertEqual([], self.target.keyring_get_keys())
 
 
@@ -145,37 +145,37 @@ class VhostTest(VhostCase):
 
     def test_give_the_socket_away_and_take_it_back(self):
         self.target.vhost_create_blk_controller('blk.0', 'Malloc0')
-        made = attach.attach(self.client, self.handle, self.user.pw_name,
+        made = attach.allow(self.client, self.handle, self.user.pw_name,
                              mode=0o640)
         self.assertEqual((True, [self.socket]), (made.changed, made.reach))
         self.assertEqual((self.user.pw_uid, 0o640), self.mode())
-        self.assertFalse(attach.attach(
+        self.assertFalse(attach.allow(
             self.client, self.handle, self.user.pw_name, mode=0o640).changed)
-        self.assertTrue(attach.attach(
+        self.assertTrue(attach.allow(
             self.client, self.handle, self.user.pw_name).changed)
         self.assertEqual((self.user.pw_uid, 0o660), self.mode())
-        self.assertTrue(attach.detach(self.client, self.handle,
+        self.assertTrue(attach.forbid(self.client, self.handle,
                                       self.user.pw_name))
         self.assertEqual((self.user.pw_uid, 0o600), self.mode())
-        self.assertFalse(attach.detach(self.client, self.handle,
+        self.assertFalse(attach.forbid(self.client, self.handle,
                                        self.user.pw_name))
 
     def test_create_and_delete_the_controller(self):
-        self.assertRaises(exceptions.NotFound, attach.attach, self.client,
+        self.assertRaises(exceptions.NotFound, attach.allow, self.client,
                           self.handle, self.user.pw_name)
-        made = attach.attach(self.client, self.handle, self.user.pw_name,
+        made = attach.allow(self.client, self.handle, self.user.pw_name,
                              bdev='Malloc0')
         self.assertTrue(made.changed)
         self.assertEqual('Malloc0', self.target.find_controller('blk.0').bdev)
-        self.assertTrue(attach.detach(self.client, self.handle,
+        self.assertTrue(attach.forbid(self.client, self.handle,
                                       self.user.pw_name, delete=True))
         self.assertIsNone(self.target.find_controller('blk.0'))
-        self.assertFalse(attach.detach(self.client, self.handle,
-                                       self.user.pw_name, delete=True))
+        self.assertRaises(exceptions.NotFound, attach.forbid, self.client,
+                          self.handle, self.user.pw_name, delete=True)
 
     def test_a_socket_that_the_target_does_not_make(self):
         error = self.assertRaises(
-            exceptions.InvalidValue, attach.attach, self.client,
+            exceptions.InvalidValue, attach.allow, self.client,
             {'socket': '/elsewhere/blk.0'}, self.user.pw_name,
             bdev='Malloc0')
         self.assertIn(os.path.dirname(self.socket), str(error))
@@ -186,7 +186,7 @@ class VhostTest(VhostCase):
         for user, options in (('no such user', {}),
                               (self.user.pw_name, {'group': 'no such'}),
                               (self.user.pw_name, {'mode': 0o7777})):
-            self.assertRaises(exceptions.InvalidValue, attach.attach,
+            self.assertRaises(exceptions.InvalidValue, attach.allow,
                               self.client, self.handle, user, **options)
 
 
@@ -214,18 +214,21 @@ class IscsiTest(AttachCase):
                 self.target.find_target_node(self.IQN).pg_ig_maps]
 
     def test_map_and_unmap_an_initiator(self):
-        made = attach.attach(self.client, self.handle, self.INITIATOR)
-        self.assertEqual((True, [f'127.0.0.1:{self.port}'], []),
-                         (made.changed, made.reach, made.warnings))
+        made = attach.allow(self.client, self.handle, self.INITIATOR)
+        self.assertEqual((True, [f'127.0.0.1:{self.port}']),
+                         (made.changed, made.reach))
+        self.assertEqual(
+            ['iqn.2016-06.io.spdk:other may use iqn.2016-06.io.spdk:disk1 '
+             'too'], made.warnings)
         self.assertEqual([(1, 1), (1, 2)], sorted(self.maps()))
-        self.assertFalse(attach.attach(self.client, self.handle,
+        self.assertFalse(attach.allow(self.client, self.handle,
                                        self.INITIATOR).changed)
-        self.assertTrue(attach.detach(self.client, self.handle,
+        self.assertTrue(attach.forbid(self.client, self.handle,
                                       self.INITIATOR))
         self.assertEqual([(1, 1)], self.maps())
         self.assertEqual([1], [
             one.tag for one in self.target.iscsi_get_initiator_groups()])
-        self.assertFalse(attach.detach(self.client, self.handle,
+        self.assertFalse(attach.forbid(self.client, self.handle,
                                        self.INITIATOR))
 
     def test_units_and_groups_that_are_not_there(self):
@@ -233,14 +236,14 @@ class IscsiTest(AttachCase):
                 ({**self.handle, 'lun': '5'}, {}),
                 ({**self.handle, 'iqn': self.IQN + 'x'}, {}),
                 (self.handle, {'portal_group': 9})):
-            self.assertRaises(exceptions.NotFound, attach.attach,
+            self.assertRaises(exceptions.NotFound, attach.allow,
                               self.client, handle, self.INITIATOR, **options)
-        self.assertFalse(attach.detach(
-            self.client, {**self.handle, 'iqn': self.IQN + 'x'},
-            self.INITIATOR))
+        self.assertRaises(
+            exceptions.NotFound, attach.forbid, self.client,
+            {**self.handle, 'iqn': self.IQN + 'x'}, self.INITIATOR)
 
     def test_a_group_of_several_is_left_alone(self):
         self.target.iscsi_initiator_group_add_initiators(1, [self.INITIATOR])
-        self.assertRaises(exceptions.InvalidValue, attach.detach,
+        self.assertRaises(exceptions.InvalidValue, attach.forbid,
                           self.client, self.handle, self.INITIATOR)
         self.assertEqual([(1, 1)], self.maps())

@@ -66,7 +66,7 @@ class NvmfConsumer(attach_tests.NvmfCase):
 
     def test_an_initiator_reads_what_is_attached(self):
         self.assertIn(_REFUSED, self.read())
-        attach.attach(self.client, self.handle, attach_tests.HOST)
+        attach.allow(self.client, self.handle, attach_tests.HOST)
         before = stats.look(self.client, 'nvmf', 30)
         self.assertNotIn(_REFUSED, self.read())
         # What the initiator has read is in the statistics of the unit.
@@ -76,7 +76,7 @@ class NvmfConsumer(attach_tests.NvmfCase):
         self.assertGreater(rates['queue_depth'], 0)
         self.assertGreaterEqual(rates['read_bytes'],
                                 4096 * rates['read_iops'] * 0.99)
-        attach.detach(self.client, self.handle, attach_tests.HOST)
+        attach.forbid(self.client, self.handle, attach_tests.HOST)
         self.assertIn(_REFUSED, self.read())
 
 
@@ -101,9 +101,9 @@ class VhostConsumer(VhostUser):
             stdout=subprocess.PIPE, text=True, timeout=120)
 
     def test_another_user_speaks_vhost_user_while_it_is_attached(self):
-        attach.detach(self.client, self.handle, self.user.pw_name)
+        attach.forbid(self.client, self.handle, self.user.pw_name)
         self.assertEqual(13, self.handshake().returncode)
-        attach.attach(self.client, self.handle, self.user.pw_name)
+        attach.allow(self.client, self.handle, self.user.pw_name)
         done = self.handshake()
         self.assertEqual(0, done.returncode)
         request, features = map(int, done.stdout.split())
@@ -111,7 +111,7 @@ class VhostConsumer(VhostUser):
         # VHOST_USER_F_PROTOCOL_FEATURES and VIRTIO_F_VERSION_1.
         self.assertTrue(features & 1 << 30)
         self.assertTrue(features & 1 << 32)
-        attach.detach(self.client, self.handle, self.user.pw_name)
+        attach.forbid(self.client, self.handle, self.user.pw_name)
         self.assertEqual(13, self.handshake().returncode)
 
 
@@ -142,10 +142,10 @@ class QemuConsumer(VhostUser):
         return next(iter(stats.totals(look)['accelerators'].values()))
 
     def test_a_virtual_machine_reads_what_is_attached(self):
-        attach.detach(self.client, self.handle, self.user.pw_name)
+        attach.forbid(self.client, self.handle, self.user.pw_name)
         self.refused()
         before = self.counted()
-        attach.attach(self.client, self.handle, self.user.pw_name)
+        attach.allow(self.client, self.handle, self.user.pw_name)
         process = self.start()
         deadline = time.monotonic() + 120
         counted = self.counted()
@@ -159,7 +159,7 @@ class QemuConsumer(VhostUser):
         self.assertEqual(1, counted['hosts'])
         process.terminate()
         process.communicate(timeout=120)
-        attach.detach(self.client, self.handle, self.user.pw_name)
+        attach.forbid(self.client, self.handle, self.user.pw_name)
         self.refused()
 
 

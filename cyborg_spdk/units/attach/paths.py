@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Whether a user comes as far as a socket, and how to let him."""
+
+import errno
+import os
+import pwd
+import stat
+import struct
+
+from cyborg_spdk import exceptions
+
+_ACL = 'system.posix_acl_access'
+# linux/posix_acl_xattr.h, linux/posix_acl.h.
+_VERSION = 2
+_USER_OBJ, _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 1, 2, 4, 8, 16, 32
+_NOBODY = 0xffffffff
+_EXECUTE = 1
+
+# Tag, permissions, id.
+_Entry = tuple[int, int, int]
+
+
+def barrier(path: str, user: pwd.struct_passwd) -> str | None:
+    """The first directory above a path that a user cannot enter.
+
+    :param path: an absolute path.
+    :param user: the user.
+    :returns: the directory, or None if the way is free.
+    :raises HostError: if a part of the path is not there.
+    """
+    if user.pw_uid == 0:
+        return None
+    groups = set(os.getgrouplist(user.pw_name, user.pw_gid))
+    parts = os.path.dirname(os.path.realpath(path)).split('/')
+    for count in range(1, len(parts) + 1):
+        directory = '/'.join(parts[:count]) or '/'
+        if not _may_enter(directory, user.pw_uid, groups):
+            return directory
+    return None
+
+
+def _may_enter(directory: str, uid: int, groups: set[int]) -> bool:
+    """acl(5), access check algorithm."""
+    try:
+        status = os.stat(directory)
+    except OSError as exc:
+        raise exceptions.HostError(
+            f'{directory}: {exc.strerror}') from None
+    if status.st_uid == uid:
+        return bool(status.st_mode & stat.S_IXUSR)
+    entries = _entries(directory, status.st_mode)
+    mask = next((perm for tag, perm, _id in entries if tag == _MASK),
+                _EXECUTE)
+    for tag, perm, who in entries:
+        if tag == _USER and who == uid:
+            return bool(perm & mask & _EXECUTE)
+    found = [perm for tag, perm, who in entries
+             if tag == _GROUP and who in groups
+             or tag == _GROUP_OBJ and status.st_gid in groups]
+    if found:
+        return any(perm & mask & _EXECUTE for perm in found)
+    return bool(status.st_mode & stat.S_IXOTH)
+
+
+def _entries(directory: str, mode: int) -> list[_Entry]:
+    """The entries of a directory's ACL; those of its mode if it has none."""
+    try:
+        raw = os.getxattr(directory, _ACL)
+    except OSError:
+        return [(_USER_OBJ, mode >> 6 & 7, _NOBODY),
+                (_GROUP_OBJ, mode >> 3 & 7, _NOBODY),
+                (_OTHER, mode & 7, _NOBODY)]
+    return [struct.unpack_from('<HHI', raw, at)
+            for at in range(4, len(raw) - 7, 8)]
+
+
+def let_through(directory: str, user: pwd.struct_passwd) -> None:
+    """Let a user, and nobody else, enter a directory of ours.
+
+    He can pass, and neither list nor write it: an entry of its own in the
+    directory's ACL.
+
+    :param directory: it belongs to this process's user.
+    :param user: the user.
+    :raises HostError: if that is not possible.
+    """
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+                 | os.O_CLOEXEC)
+    try:
+        entries = _entries(f'/proc/self/fd/{fd}', os.fstat(fd).st_mode)
+        entries = [one for one in entries
+                   if (one[0], one[2]) != (_USER, user.pw_uid)]
+        entries.append((_USER, _EXECUTE, user.pw_uid))
+        mask = 0
+        for tag, perm, _who in entries:
+            if tag in (_USER, _GROUP_OBJ, _GROUP):
+                mask |= perm
+        entries = [one for one in entries if one[0] != _MASK]
+        entries.append((_MASK, mask, _NOBODY))
+        # The kernel wants them in the order of tag and id.
+        body = b''.join(struct.pack('<HHI', *one) for one in sorted(
+            entries, key=lambda one: (one[0], one[2])))
+        os.setxattr(fd, _ACL, struct.pack('<I', _VERSION) + body)
+    except OSError as exc:
+        why = 'its file system has no ACLs' if exc.errno == \
+            errno.EOPNOTSUPP else exc.strerror
+        raise exceptions.HostError(
+            f'user {user.pw_name} cannot be let through {directory}: '
+            f'{why}; chmod o+x {directory}') from None
+    finally:
+        os.close(fd)
