@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
 import dataclasses
+import itertools
 import time
 
 from oslo_config import cfg
@@ -39,6 +40,9 @@ from cyborg_spdk.units.wipe import suitable
 from cyborg_spdk.units.wipe import zero
 
 LOG = log.getLogger(__name__)
+
+# Seconds to wait for one of the places in which a wipe may go on.
+_TURN = 0.2
 
 #: Called about twice a second.
 Listener = Callable[[progress.Progress], None]
@@ -213,14 +217,17 @@ def _slot(conf: cfg.ConfigOpts, target: str) -> Iterator[None]:
     """Wait until few enough wipes of this target go on, in any process."""
     path = trusted_files.ensure_directory(conf.spdk.run_path,
                                           what='[spdk] run_path')
-    while True:
-        for number in range(conf.spdk.wipe_parallel):
-            with contextlib.ExitStack() as stack:
-                try:
-                    stack.enter_context(locks.hold(
-                        path, f'wipe-{target}-{number}', 0.2,
-                        doing=f'wipe on {target}'))
-                except exceptions.StateError:
-                    continue
-                yield
-                return
+    for number in itertools.cycle(range(conf.spdk.wipe_parallel)):
+        with contextlib.ExitStack() as stack:
+            begin = time.monotonic()
+            try:
+                stack.enter_context(locks.hold(
+                    path, f'wipe-{target}-{number}', _TURN,
+                    doing=f'wipe on {target}'))
+            except exceptions.StateError:
+                if time.monotonic() - begin < _TURN:
+                    # Not taken: the lock cannot be had at all.
+                    raise
+                continue
+            yield
+            return
