@@ -103,13 +103,11 @@ class Bulk:
             while self._ready or self._more:
                 self._put(self._next())
             self._group.wait(self._queued, self._last + calls.GRACE)
-        return [self._outcome(call) for call in self._calls]
+        return [call.result if call.finished and call.error is None
+                else self._failure(call) for call in self._calls]
 
-    def _outcome(self, call: calls.Call) -> Any:
-        error = self._errors.get(call)
-        if error is None and call.finished:
-            return call.result if call.error is None else call.error
-        return error or self._timed_out(call)
+    def _failure(self, call: calls.Call) -> BaseException:
+        return self._errors.get(call) or call.error or self._timed_out(call)
 
     def _is_done(self) -> bool:
         return not self._more and not self._ready \
@@ -131,15 +129,20 @@ class Bulk:
     def _portion(self) -> list[calls.Call]:
         """The next calls that can be sent; errors of others are noted."""
         portion: list[calls.Call] = []
+        target = self._channel.target
         for request in self._requests:
             call = self._make(request)
             self._calls.append(call)
-            if call not in self._errors:
-                portion.append(call)
-                if call.deadline > self._last:
-                    self._last = call.deadline
-                if len(portion) == _PORTION:
-                    return portion
+            try:
+                call.encode(target)
+            except exceptions.SpdkError as exc:
+                self._errors[call] = exc
+                continue
+            portion.append(call)
+            if call.deadline > self._last:
+                self._last = call.deadline
+            if len(portion) == _PORTION:
+                return portion
         self._more = False
         return portion
 
@@ -150,14 +153,10 @@ class Bulk:
             left = max(0.0, self._end - now)
             timeout = left if timeout is None else min(timeout, left)
         timeout = calls.seconds(timeout)
-        call = calls.Call(
-            method, params or None, timeout, now + timeout, self._group,
-            batchable=readonly.is_quick(method, params or None))
-        try:
-            call.encode(self._channel.target)
-        except exceptions.SpdkError as exc:
-            self._errors[call] = exc
-        return call
+        params = params or None
+        return calls.Call(method, params, timeout, now + timeout,
+                          self._group,
+                          batchable=readonly.is_quick(method, params))
 
     def _put(self, portion: list[calls.Call]) -> None:
         if not portion:

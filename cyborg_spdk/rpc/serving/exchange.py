@@ -114,7 +114,8 @@ class Exchange:
             call: Any = queue.popleft()
             if call.finished:
                 continue
-            if (call.data is None or call.basis not in (None, target)) \
+            if (call.data is None or call.basis is not None
+                    and call.basis is not target) \
                     and not self.discovery.is_encoded(call, now):
                 continue
             if call.method in _ENDING:
@@ -125,9 +126,7 @@ class Exchange:
             self._load(members)
 
     def _load(self, members: list[calls.Call]) -> None:
-        texts = []
         for call in members:
-            texts.append(call.data or b"")
             if call.id is None:
                 self._notifications = True
             else:
@@ -139,7 +138,8 @@ class Exchange:
                 and target.has_batches:
             self._texts, self._members = batches.join(members)
         else:
-            self._texts, self._members = texts, members
+            self._texts = [call.data or b"" for call in members]
+            self._members = members
         self.output = memoryview(b"".join(self._texts))
 
     def wrote(self, count: int) -> None:
@@ -333,9 +333,11 @@ class Exchange:
             head = bytes(data[:200])
             try:
                 for value in message.decode(data):
-                    for reply in value if isinstance(value, list) \
-                            else (value,):
-                        self._reply(reply, head, now)
+                    if isinstance(value, list):
+                        for reply in value:
+                            self._reply(reply, head, now)
+                    else:
+                        self._reply(value, head, now)
             except message.NotJson as exc:
                 raise exceptions.ProtocolError(self.address, str(exc),
                                                head) from None
