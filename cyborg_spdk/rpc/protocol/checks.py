@@ -148,6 +148,15 @@ def varies(method: str, params: Any) -> bool:
         and not rules.fit(params or {})
 
 
+@functools.cache
+def varies_without(method: str) -> bool:
+    """The same for a call without parameters.
+
+    :param method: its name in the newest release.
+    """
+    return varies(method, None)
+
+
 def _is_of_unknown(name: str, found: Found) -> bool:
     """Whether it is part of something that the table does not look into."""
     outer, dot, _ = name.partition(".")

@@ -10,7 +10,7 @@ import threading
 import time
 
 from cyborg_spdk import exceptions
-from cyborg_spdk.rpc.protocol import catalogue
+from cyborg_spdk.rpc.protocol import checks
 from cyborg_spdk.rpc.protocol import limits
 from cyborg_spdk.rpc.protocol import message
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
     from typing import NamedTuple
     from typing import Protocol
+
+    from cyborg_spdk.rpc.protocol import catalogue
 
     class Receiver(Protocol):
         """Who is told, once, when an operation has its result or error."""
@@ -189,7 +191,8 @@ class Call(Operation):
         self.name = name or self.method
         as_it_is = self.verbatim or self.internal
         if not as_it_is:
-            varies = catalogue.varies(self.method, params)
+            varies = checks.varies_without(self.method) if params is None \
+                else checks.varies(self.method, params)
         if target is not None and not as_it_is and name is None:
             self.name, params = target.translate(self.method, params)
         data = message.encode(self.name, params, self.id)

@@ -35,11 +35,13 @@ _SHORTEST = 0.02
 _READ_SIZE = 256 * 1024
 # A target goes on with a large reply only as long as the socket takes it, and
 # then waits for its next poll, 4 ms later. So while more than this of a reply
-# is there, the kernel is left to fetch what comes for so long, with nothing
-# in between.
+# is there, nothing is done between two reads, and each waits for so long
+# (seconds, microseconds): until the reply ends, or so much is there, or so
+# little comes that there is no hurry.
 _LARGE = 128 * 1024
 _LARGE_READ = 1024 * 1024
 _LARGE_TIME = struct.pack("ll", 0, 8000)
+_LITTLE = 4 * 1024
 
 
 class Engine:
@@ -172,17 +174,35 @@ class Engine:
     def _receive(self, sock: socket.socket) -> bool:
         """Read what is there; false if nothing is."""
         try:
-            if self.exchange.held < _LARGE:
-                data = sock.recv(_READ_SIZE, socket.MSG_DONTWAIT)
-            else:
-                data = sock.recv(_LARGE_READ, socket.MSG_WAITALL)
+            data = sock.recv(_READ_SIZE, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         if not data:
             self._lose("the target closed it")
             return False
+        if self.exchange.held >= _LARGE and not _is_green(sock):
+            data = self._drain(sock, data)
         self.exchange.receive(data, time.monotonic())
         return True
+
+    @staticmethod
+    def _drain(sock: socket.socket, data: bytes) -> bytes:
+        """Read on, as fast as it comes.
+
+        :param data: what came just now.
+        :returns: that and what came after it. The end of the stream, or an
+            error, shows again with the next read.
+        """
+        parts, size = [data], len(data)
+        while size < _LARGE_READ and len(data) >= _LITTLE \
+                and not data.endswith(b"\n"):
+            try:
+                data = sock.recv(_READ_SIZE)
+            except OSError:
+                break
+            parts.append(data)
+            size += len(data)
+        return b"".join(parts)
 
     def _expire(self) -> None:
         window = self._window
@@ -242,9 +262,8 @@ class Engine:
             self.sock = sock
         if spare is not None:
             spare.close()
-        # It would block only in _receive(), where it says so. A socket of
-        # eventlet (Cyborg up to 15) would do so whatever the flags say.
-        if not hasattr(sock, "act_non_blocking"):
+        # It blocks only in _drain().
+        if not _is_green(sock):
             sock.setblocking(True)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _LARGE_TIME)
         self._blocked = self._polls_for_output = False
@@ -289,3 +308,11 @@ class Engine:
         for operation in self.exchange.operations():
             operation.receiver.renew()
         self.exchange.end("the process has forked")
+
+
+def _is_green(sock: socket.socket) -> bool:
+    """Whether it is a socket of eventlet (Cyborg up to 15).
+
+    When it may block it does so whatever the flags and time limits say.
+    """
+    return hasattr(sock, "act_non_blocking")

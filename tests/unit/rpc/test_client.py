@@ -271,7 +271,7 @@ class PeerTest(ClientTestCase):
     def test_garbage_after_a_change_leaves_its_outcome_unknown(self):
         client = self.answering(lambda request: b'?\n')
         with self.assertRaises(exceptions.OutcomeUnknown) as caught:
-            client.call('bdev_null_create')
+            client.call('change_something')
         self.assertIn('read the target', str(caught.exception))
         self.assertIsInstance(caught.exception.__cause__,
                               exceptions.ProtocolError)

@@ -2,6 +2,7 @@
 
 import json
 import unittest
+from unittest import mock
 
 import hypothesis
 from hypothesis import strategies as st
@@ -119,6 +120,59 @@ class DecodeTest(unittest.TestCase):
         self.assertEqual(12, message.id_of_cut(
             b'{"jsonrpc":"2.0","id":12,"result":[{"na'))
         self.assertIsNone(message.id_of_cut(b'{"result":[{"na'))
+
+
+class FastTest(unittest.TestCase):
+    """What another decoder takes it reads as json does."""
+
+    def setUp(self):
+        super().setUp()
+        self.assertIsNotNone(message._fast_decoder(), 'install msgspec')
+
+    def both(self, piece):
+        """See that it makes no difference; return the values or the error.
+        """
+        found = []
+        for smallest in (0, 1 << 62):
+            with mock.patch.object(message, '_LARGE', smallest):
+                try:
+                    found.append(repr(list(message.decode(piece))))
+                except message.NotJson as exc:
+                    found.append(str(exc))
+        self.assertEqual(found[1], found[0])
+        return found[0]
+
+    def test_where_they_could_differ(self):
+        for piece in (
+                b'{"a":1,"b":3,"a":2}', b'[1]\n[2]\n', b'[]x',
+                b'\xef\xbb\xbf[]',
+                b'[18446744073709551616,-9223372036854775809]',
+                b'[1e400,-1e400,1e-400,-0,-0.0,1E5]', b'[NaN,-Infinity]',
+                b'["\\ud800","\\udc00","\\ud83d\\ude00"]', b'["\xff"]',
+                b'["\xed\xa0\x80"]', b'["a\nb"]', b'["a\x01b"]', b'[01]',
+                b'[1.]',
+                b'[1,]', b'{1:2}', b'["\\x41"]', b'[' + b'1' * 5000 + b']',
+                b'[' * 100000 + b']' * 100000, b'[' * 500 + b']' * 500,
+                b'[2.2250738585072011e-308,0.30000000000000004440892098500626'
+                b',1.7976931348623157e308]'):
+            with self.subTest(piece[:40]):
+                self.both(piece)
+
+    @_relaxed
+    @hypothesis.given(_JSON, st.lists(st.tuples(
+        st.integers(0, 1 << 16), st.sampled_from(
+            b'\x00\x01"\\\\{}[]:,0129.-+eE\xff\xc3\x80 \ttrufalsnN')),
+        max_size=3))
+    def test_whatever_comes(self, value, changes):
+        piece = bytearray(json.dumps([value], ensure_ascii=False).encode())
+        for at, byte in changes:
+            piece[at % len(piece)] = byte
+        self.both(bytes(piece))
+
+    def test_the_memory_of_a_large_piece_is_freed(self):
+        piece = bytearray(b'[' + b'1,' * (1 << 20) + b'1]')
+        self.assertEqual((1 << 20) + 1, len(next(message.decode(piece))))
+        self.assertEqual(0, len(piece))
 
 
 class LimitsTest(unittest.TestCase):

@@ -15,7 +15,8 @@ from cyborg_spdk.rpc.serving import call as calls
 from cyborg_spdk.rpc.serving import exchange as exchanges
 
 ADDRESS = '/run/x.sock'
-READ, CHANGE = 'bdev_get_bdevs', 'bdev_null_create'
+READ, CHANGE = 'bdev_get_bdevs', 'change_something'
+END = 'spdk_kill_instance'
 
 
 class Receiver:
@@ -41,7 +42,8 @@ class Rig:
                                            self.queue)
 
     def call(self, method, timeout=30.0, **kwargs):
-        call = calls.Call(method, None, timeout, self.now + timeout,
+        params = {'sig_name': 'SIGTERM'} if method == END else None
+        call = calls.Call(method, params, timeout, self.now + timeout,
                           Receiver(), **kwargs)
         call.encode(self.exchange.discovery.target)
         self.queue.append(call)
@@ -203,7 +205,7 @@ class ExchangeTest(unittest.TestCase):
             with self.subTest(quiet=quiet, ending=ending):
                 rig = Rig(connect_timeout=5.0)
                 rig.exchange.begin(rig.now)
-                rig.call('spdk_kill_instance' if ending else CHANGE)
+                rig.call(END if ending else CHANGE)
                 rig.reply(*rig.written())
                 rig.now += quiet
                 call = rig.call(READ)
