@@ -138,7 +138,7 @@ def _members(method: str, one: release.Release,
     """Name -> (type, needed) of parameters and members of objects."""
     members: dict[str, Member] = {}
     # Where no parameters at all will do, none of them must be given.
-    free_all = spec.get('absent_ok', False)
+    free_all = spec.get('absent_ok') and not spec.get('absent_error')
     for name, decoder, optional in (*(spec.get('fields') or ()),
                                     *spec.get('extra', ())):
         name = _current(method, name, one.tag)

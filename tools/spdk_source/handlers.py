@@ -14,7 +14,8 @@ from spdk_source import csource
 
 _DECODE = r'spdk_json_decode_object(_relaxed)?\s*\(\s*{}\s*,\s*(\w+)'
 _SEND = re.compile(
-    r'spdk_jsonrpc_send_error_response(?:_fmt)?\s*\(\s*[\w>.-]+\s*,(?:\s*id\s*,)?')
+    r'spdk_jsonrpc_send_error_response(?:_fmt)?\s*\(\s*[\w>.-]+\s*,'
+    r'(?:\s*id\s*,)?')
 _GOTO = re.compile(r'goto\s+(\w+)\s*;')
 _STRING = re.compile(r'"((?:\\.|[^"\\])*)"')
 _CODES = {'SPDK_JSONRPC_ERROR_PARSE_ERROR': -32700,
@@ -23,7 +24,8 @@ _CODES = {'SPDK_JSONRPC_ERROR_PARSE_ERROR': -32700,
           'SPDK_JSONRPC_ERROR_INVALID_PARAMS': -32602,
           'SPDK_JSONRPC_ERROR_INTERNAL_ERROR': -32603,
           '-EINVAL': -22, '-ENOMEM': -12}
-_CALL = r'(\w+)\(([^;{{}}()]*\b{}\b(?:[^;{{}}()]|\(\w+\))*)\)'
+_CALL = (r'(\w+)\(([^;{{}}()]*\b{}\b'
+         r'(?:[^;{{}}()]|\(\w+\))*)\)')
 _MAX_DEPTH = 4
 
 Error = list[Any]
@@ -61,7 +63,8 @@ class Handlers:
         :param path: the file that registers it.
         :param name: the function's name.
         :returns: ``fields`` (list, or None for no parameters at all),
-            ``relaxed``, ``absent_ok`` and ``error``, each only if it says
+            ``relaxed``, ``absent_ok``, ``absent_error`` (it has an error
+            of its own for that) and ``error``, each only if it says
             something; None if there is no such function.
         """
         where = self._find(path, name)
@@ -83,6 +86,9 @@ class Handlers:
             spec['absent_ok'] = True
         if found.error is not None:
             spec['error'] = found.error
+        absent = _absent(function.body, param)
+        if absent and _SEND.search(_block(function.body, absent.start())):
+            spec['absent_error'] = True
         return spec
 
     def table(self, path: str, name: str) -> list[csource.Field]:
@@ -149,8 +155,14 @@ def _is_guarded(before: str, param: str) -> bool:
     """Whether what follows is done only if there are parameters."""
     return bool(re.search(
         rf'if\s*\(\s*{param}\s*(!=\s*NULL\s*)?(\)|&&)|'
-        rf'if\s*\(\s*(!{param}|{param}\s*==\s*NULL)\s*\)|'
-        rf'if\s*\(\s*NULL\s*!=\s*{param}', before))
+        rf'if\s*\(\s*NULL\s*!=\s*{param}', before)
+        or _absent(before, param))
+
+
+def _absent(before: str, param: str) -> re.Match[str] | None:
+    """Where it is asked whether there are no parameters."""
+    return re.search(rf'if\s*\(\s*(!{param}|{param}\s*==\s*NULL)\s*\)',
+                     before)
 
 
 def _without_table(body: str, param: str) -> dict[str, Any]:

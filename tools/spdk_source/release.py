@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one release of SPDK serves."""
 
+from collections.abc import Iterable
 import dataclasses
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import yaml

@@ -22,7 +22,7 @@ def make(releases: list[release.Release]) -> dict[str, Any]:
     return {
         'releases': [one.tag for one in releases],
         'methods': history.table(releases, [
-            {name: _without_extra(spec) for name, spec
+            {name: _plain(spec) for name, spec
              in one.methods.items()} for one in releases]),
         'nested': history.table(releases, [one.nested for one in releases]),
         'aliases': {
@@ -31,5 +31,6 @@ def make(releases: list[release.Release]) -> dict[str, Any]:
                 releases, [one.aliases for one in releases]).items()}}
 
 
-def _without_extra(spec: release.Spec) -> release.Spec:
-    return {key: value for key, value in spec.items() if key != 'extra'}
+def _plain(spec: release.Spec) -> release.Spec:
+    return {key: value for key, value in spec.items()
+            if key not in ('extra', 'absent_error')}

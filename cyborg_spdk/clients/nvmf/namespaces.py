@@ -8,7 +8,7 @@ from cyborg_spdk import exceptions
 
 
 #: What else an object "namespace" may hold (lib/nvmf, nvmf_rpc.c); which
-#: release has it stands in rpc/methods.json.
+#: release has it stands in rpc/protocol/parameters.json.
 NAMESPACE_OPTIONS = ('anagrpid', 'hide_metadata', 'no_auto_visible',
                      'ptpl_file')
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cyborg_spdk.rpc.protocol import version as versions
 
+
 class Period:
     """Releases in which a method has a parameter.
 

@@ -19,7 +19,6 @@ else:
     TypedDict = dict
 
 
-
 class Methods(TypedDict):
     """The table of methods.
 
