@@ -11,7 +11,7 @@ import time
 from oslo_config import cfg
 import psutil
 
-from cyborg_spdk.clients.nvmf import client as nvmf_client
+from cyborg_spdk import clients
 from cyborg_spdk.host.saved import store as saved_store
 from cyborg_spdk.host.target import lifecycle
 from tests.functional.cli import test_drivers as cli_tests
@@ -34,7 +34,7 @@ class SavingTest(cli_tests.CommandCase, attach_tests.NvmfCase):
                 and process.status() != psutil.STATUS_ZOMBIE:
             self.assertLess(time.monotonic(), deadline)
         lifecycle.ensure(cfg.CONF, target, force=True)
-        self.target = nvmf_client.NvmfTgt(self.targets.client('spdk_nvmf'))
+        self.target = clients.NvmfTgt(self.targets.client('spdk_nvmf'))
 
     def subsystem(self, nqn=attach_tests.NQN):
         return self.target.find_subsystem(nqn)
