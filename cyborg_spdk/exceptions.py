@@ -39,6 +39,7 @@
     |   +-- StateError            a state file cannot be read or written
     +-- PlacementError            Placement gave no answer, or refused
     |   +-- PlacementNotConfigured  nothing says how to reach it
+    +-- HypervisorError           libvirt, or a domain, would not
     +-- WipeError                 a unit was not wiped, and stays dirty
     +-- DirtyUnit                 a unit still has another consumer's data
     +-- TaskError                 a named background task failed
@@ -424,6 +425,20 @@ class PlacementError(SpdkError):
 
 class PlacementNotConfigured(PlacementError):
     """There is nothing in ``[placement]`` to reach it by."""
+
+
+class HypervisorError(SpdkError):
+    """libvirt did not answer, or a unit cannot be plugged into a domain.
+
+    :ivar code: libvirt's error code (``VIR_ERR_...``), or None.
+    """
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        self.code = code
+        super().__init__(message, code)
+
+    def _text(self) -> str:
+        return str(self.args[0])
 
 
 class WipeError(SpdkError):

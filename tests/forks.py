@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functions called in forked children of a test."""
 
+from collections.abc import Callable
 import json
 import os
 import select
 import signal
 import time
 from typing import Any
-from collections.abc import Callable
 
 #: Seconds that a child may take on a loaded machine.
 PATIENCE = 120.0

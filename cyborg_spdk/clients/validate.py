@@ -9,11 +9,8 @@ would be accepted. The limits are those of SPDK v26.05; where they differed
 before, the widest one applies, and the target has the last word.
 """
 
-from collections.abc import Sequence
 import ipaddress
 import re
-from typing import Any
-from typing import NoReturn
 import uuid as uuid_module
 
 from cyborg_spdk import exceptions
@@ -59,7 +56,7 @@ _NQN = re.compile(r'nqn\.\d{4}-\d{2}\.([^:]*):(.+)\Z',
                   re.ASCII | re.S)
 
 
-def refuse(name: str, value: object, reason: str) -> NoReturn:
+def refuse(name, value, reason):
     """Raise the error for a value that cannot be used.
 
     :raises InvalidValue: always.
@@ -67,8 +64,7 @@ def refuse(name: str, value: object, reason: str) -> NoReturn:
     raise exceptions.InvalidValue(name, value, reason)
 
 
-def integer(name: str, value: Any, low: int | None = None,
-            high: int | None = None) -> int:
+def integer(name, value, low=None, high=None):
     """A whole number within limits; bool is none.
 
     :param low: smallest value that is accepted, or None.
@@ -84,7 +80,7 @@ def integer(name: str, value: Any, low: int | None = None,
     return value
 
 
-def choice(name: str, value: Any, choices: Sequence[str]) -> str:
+def choice(name, value, choices):
     """One of a few words, as SPDK spells it.
 
     :param choices: the words; compared without regard to case.
@@ -96,7 +92,7 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> str:
     refuse(name, value, 'give one of ' + ', '.join(choices))
 
 
-def text(name: str, value: Any, limit: int | None = None) -> str:
+def text(name, value, limit=None):
     """A string that is not empty and that SPDK can hold as a C string.
 
     :param limit: most bytes of UTF-8 that are accepted, or None.
@@ -116,7 +112,7 @@ def text(name: str, value: Any, limit: int | None = None) -> str:
     return value
 
 
-def size(name: str, value: int | str) -> int:
+def size(name, value):
     """A size in bytes.
 
     :param value: an int in bytes, or a string with a unit: ``"64MiB"``,
@@ -125,12 +121,12 @@ def size(name: str, value: int | str) -> int:
     :returns: int, at least 1.
     """
     if isinstance(value, str):
-        match = _SIZE.match(value)
-        if not match:
+        found = _SIZE.match(value)
+        if not found:
             refuse(name, value, 'give bytes, or a number with a unit such '
                    'as "64MiB" or "1G"')
-        whole, _, fraction = match[1].partition('.')
-        unit = _UNITS[(match[2] or '').lower()]
+        whole, _, fraction = found[1].partition('.')
+        unit = _UNITS[(found[2] or '').lower()]
         scale = 10 ** len(fraction)
         number = int(whole + fraction) * unit
         if number % scale:
@@ -139,7 +135,7 @@ def size(name: str, value: int | str) -> int:
     return integer(name, value, 1, 2 ** 64 - 1)
 
 
-def blocks(name: str, value: int | str, block_size: int) -> int:
+def blocks(name, value, block_size):
     """How many blocks a size is.
 
     :param value: a size as :func:`size` takes it.
@@ -153,7 +149,7 @@ def blocks(name: str, value: int | str, block_size: int) -> int:
     return count // block_size
 
 
-def mebibytes(name: str, value: int | str) -> int:
+def mebibytes(name, value):
     """A size as SPDK wants it where it counts in MiB.
 
     :param value: a size as :func:`size` takes it.
@@ -162,7 +158,7 @@ def mebibytes(name: str, value: int | str) -> int:
     return blocks(name, value, 1 << 20)
 
 
-def block_size(value: int, name: str = 'block_size') -> int:
+def block_size(value, name='block_size'):
     """A block size of malloc, null and their like.
 
     bdev_malloc.c and bdev_null.c refuse what is no multiple of 512.
@@ -173,7 +169,7 @@ def block_size(value: int, name: str = 'block_size') -> int:
     return value
 
 
-def power_of_two(name: str, value: int, low: int) -> int:
+def power_of_two(name, value, low):
     """A power of two from ``low`` on (bdev_aio.c for its block size)."""
     integer(name, value, low, 2 ** 32 - 1)
     if value & (value - 1):
@@ -181,7 +177,7 @@ def power_of_two(name: str, value: int, low: int) -> int:
     return value
 
 
-def uuid(name: str, value: 'str | uuid_module.UUID') -> str:
+def uuid(name, value):
     """A UUID in its usual form.
 
     :param value: str or :class:`uuid.UUID`.
@@ -194,7 +190,7 @@ def uuid(name: str, value: 'str | uuid_module.UUID') -> str:
                '6cbf7a3e-4b1d-4c4a-9f0e-2f7f1d3b0a11')
 
 
-def hexadecimal(name: str, value: Any, digits: int) -> str:
+def hexadecimal(name, value, digits):
     """A string of exactly so many hexadecimal digits (NGUID, EUI64)."""
     if not isinstance(value, str) or not re.fullmatch(
             f'[0-9A-Fa-f]{{{digits}}}', value):
@@ -202,7 +198,7 @@ def hexadecimal(name: str, value: Any, digits: int) -> str:
     return value.upper()
 
 
-def nqn(value: str, name: str = 'NQN') -> str:
+def nqn(value, name='NQN'):
     """An NVMe qualified name, by the rules of SPDK.
 
     lib/nvmf/subsystem.c, nvmf_nqn_is_valid(): 11 to 223 bytes;
@@ -221,18 +217,18 @@ def nqn(value: str, name: str = 'NQN') -> str:
                    f'{_UUID_NQN}')
         uuid(name, rest)
         return value
-    match = _NQN.match(value)
-    if not match or len(value.encode()) < NQN_MIN:
+    found = _NQN.match(value)
+    if not found or len(value.encode()) < NQN_MIN:
         refuse(name, value, 'give nqn.YYYY-MM.reverse.domain:name, for '
                'example nqn.2016-06.io.spdk:cnode1')
-    for label in match[1].split('.'):
+    for label in found[1].split('.'):
         if not _LABEL.match(label) or len(label) > 63:
             refuse(name, value, f'{label!r} is no label of a domain: use '
                    'letters, digits and hyphens, first a letter, 63 at most')
     return value
 
 
-def printable(name: str, value: str, limit: int, least: int = 1) -> str:
+def printable(name, value, limit, least=1):
     """Printable ASCII of limited length: serial and model numbers, labels.
 
     lib/nvmf/subsystem.c, nvmf_valid_ascii_string().
@@ -243,12 +239,12 @@ def printable(name: str, value: str, limit: int, least: int = 1) -> str:
     text(name, value, limit)
     if len(value) < least:
         refuse(name, value, f'give {least} characters at least')
-    if not all(' ' <= character <= '~' for character in value):
+    if not all(' ' <= one <= '~' for one in value):
         refuse(name, value, 'use printable ASCII characters only')
     return value
 
 
-def port(name: str, value: int | str) -> str:
+def port(name, value):
     """A TCP port.
 
     :param value: int or str of digits.
@@ -262,8 +258,7 @@ def port(name: str, value: int | str) -> str:
     return str(int(digits))
 
 
-def ip_address(name: str, value: Any
-               ) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def ip_address(name, value):
     """An IPv4 or IPv6 address, without brackets.
 
     :returns: :class:`ipaddress.IPv4Address` or its IPv6 sister.
@@ -274,7 +269,7 @@ def ip_address(name: str, value: Any
         refuse(name, value, 'give an IPv4 or IPv6 address')
 
 
-def object_name(name: str, value: str, limit: int = LVOL_NAME_MAX) -> str:
+def object_name(name, value, limit=LVOL_NAME_MAX):
     """A name of an lvol or of its store: no slash, which joins the two."""
     text(name, value, limit)
     if '/' in value:
@@ -282,7 +277,7 @@ def object_name(name: str, value: str, limit: int = LVOL_NAME_MAX) -> str:
     return value
 
 
-def file_name(name: str, value: str) -> str:
+def file_name(name, value):
     """A plain file name: what a vhost controller's socket is called.
 
     A path of a socket has 107 bytes at most; SPDK makes one that nobody can

@@ -11,12 +11,12 @@ is used, whatever others rename meanwhile. Who may have made a part:
   directories of the agent, and no link of the agent's leads it elsewhere.
 """
 
+from collections.abc import Iterator
 import contextlib
 import dataclasses
 import errno
 import os
 import stat
-from collections.abc import Iterator
 
 from cyborg_spdk import exceptions
 

@@ -8,13 +8,13 @@ path and would follow one. It excludes the same processes: the lock is the
 same (fcntl).
 """
 
+from collections.abc import Iterator
 import contextlib
 import errno
 import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterator
 
 from oslo_concurrency import lockutils
 

@@ -10,6 +10,7 @@ and by descriptors, and what is opened is what was looked at; see
 link and without waiting for anything, and has to be a regular one.
 """
 
+from collections.abc import Iterator
 import contextlib
 import errno
 import fcntl
@@ -18,7 +19,6 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
 from typing import Any
 
 from cyborg_spdk import exceptions

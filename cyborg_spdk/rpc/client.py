@@ -17,11 +17,11 @@ from cyborg_spdk.rpc.transport import dial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
     import concurrent.futures
     import os
     import types
-    from collections.abc import Callable
-    from collections.abc import Iterable
     from typing import Any
 
     from cyborg_spdk.rpc.protocol import catalogue

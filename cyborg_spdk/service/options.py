@@ -11,15 +11,29 @@ from cyborg_spdk import conf as spdk_conf
 GROUP = 'spdk_service'
 
 #: Duties that can be named in ``duties``.
-DUTIES = ('supervise',)
+DUTIES = ('supervise', 'wipe', 'plug')
+
+#: Those that a plain installation can do.
+DEFAULT_DUTIES = ('supervise', 'wipe')
 
 OPTS = [
     cfg.ListOpt(
-        'duties', default=list(DUTIES),
+        'duties', default=list(DEFAULT_DUTIES),
         item_type=types.String(choices=DUTIES),
         help='What cyborg-spdk serve does. supervise: asks each target '
-             'every interval and starts one that has ended. Leave one out '
-             'to switch it off; an unknown name is an error.'),
+             'every interval and starts one that has ended. wipe: wipes '
+             'units that were given back. plug: plugs the units that '
+             'instances were given into their domains; it needs libvirt\'s '
+             'binding (pip install cyborg-spdk[libvirt]) and [placement]. '
+             'Leave one out to switch it off; an unknown name is an '
+             'error.'),
+    cfg.StrOpt(
+        'libvirt_uri', default='qemu:///system',
+        help='Where libvirt listens, for the duty plug.'),
+    cfg.StrOpt(
+        'qemu_user', default='libvirt-qemu',
+        help='User that QEMU runs as (user in libvirt\'s qemu.conf): the '
+             'sockets of units are given to it while they are plugged.'),
     cfg.FloatOpt(
         'interval', default=2.0, min=0.1, max=60.0,
         help='Seconds between two questions to a target, and how long one '

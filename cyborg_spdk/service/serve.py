@@ -23,6 +23,7 @@ from cyborg_spdk.service import options
 from cyborg_spdk.service import schedule as schedules
 from cyborg_spdk.service import supervise
 from cyborg_spdk.service import systemd
+from cyborg_spdk.service import wipe
 
 LOG = logging.getLogger(__name__)
 
@@ -101,7 +102,17 @@ class Service:
             if 'supervise' in wanted and target.start:
                 found.append(supervise.Supervise(
                     self._conf, target, self._target_started))
+        if 'wipe' in wanted:
+            found.append(wipe.WipeUnits(self._conf))
+        if 'plug' in wanted:
+            found.append(self._plug())
         return found
+
+    def _plug(self) -> duties.Duty:
+        # libvirt is not everywhere.
+        from cyborg_spdk.service.plug import duty as plug_duty
+        return plug_duty.PlugUnits(
+            self._conf, lambda name: self._schedule.wake(name))
 
     def _target_started(self, target: spdk_conf.Target) -> None:
         self._schedule.wake(f'repair {target.name}')

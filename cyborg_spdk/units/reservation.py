@@ -40,7 +40,7 @@ def _provider(conf: cfg.ConfigOpts, target: spdk_conf.Target,
 
 
 def hold(conf: cfg.ConfigOpts, target: spdk_conf.Target,
-         handle: str) -> None:
+         handle: str, waiting: str | None = None) -> None:
     """Reserve a unit, and see that nobody has it. Blocks.
 
     A unit that was never reported needs neither.
@@ -48,7 +48,9 @@ def hold(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     :param conf: the configuration.
     :param target: the unit's target.
     :param handle: its handle.
-    :raises WipeError: if it is allocated.
+    :param waiting: UUID of an instance that it may be allocated to: that
+        one was not let in yet, and waits for the unit to be wiped.
+    :raises WipeError: if it is allocated to anybody else.
     :raises PlacementError: if Placement is configured and does not answer.
     """
     found = _provider(conf, target, handle)
@@ -57,7 +59,7 @@ def hold(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     service = placement.Placement(conf)
     try:
         _set(service, *found, 1)
-        consumers = service.consumers(found[0])
+        consumers = set(service.consumers(found[0])) - {waiting}
     except exceptions.PlacementNotConfigured:
         LOG.debug('Placement is not configured')
         return

@@ -11,6 +11,7 @@ import dataclasses
 import json
 
 from cyborg_spdk.units import identity
+from cyborg_spdk.units import internal
 from cyborg_spdk.units import traits
 
 #: ``subtype`` of the subsystems that have namespaces; the other kind is
@@ -146,6 +147,8 @@ def of_controllers(controllers, bdevs, accel=frozenset()):
     found = []
     for controller in controllers:
         name, socket = controller['ctrlr'], controller['socket']
+        if internal.ours(name):
+            continue
         backend = controller.get('backend_specific') or {}
         if 'block' in backend:
             block = backend['block']
@@ -180,6 +183,8 @@ def of_target_nodes(nodes, portal_groups, bdevs, accel=frozenset()):
                for group in portal_groups}
     found = []
     for node in nodes:
+        if internal.ours(node['name']):
+            continue
         tags = {entry['pg_tag'] for entry in node.get('pg_ig_maps') or ()}
         reach = ', '.join(sorted({portal for tag in tags
                                   for portal in portals.get(tag, ())}))

@@ -29,7 +29,7 @@ class PortalGroup(reported.Reported):
     """
 
     tag: int = reported.number(0)
-    portals: tuple[Portal, ...] = reported.array(Portal.parse)
+    portals: tuple = reported.array(Portal.parse)
     private: bool = reported.flag()
 
 
@@ -43,8 +43,8 @@ class InitiatorGroup(reported.Reported):
     """
 
     tag: int = reported.number(0)
-    initiators: tuple[str, ...] = reported.array()
-    netmasks: tuple[str, ...] = reported.array()
+    initiators: tuple = reported.array()
+    netmasks: tuple = reported.array()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,14 +56,13 @@ class AuthGroup(reported.Reported):
     """
 
     tag: int = reported.number(0)
-    users: tuple[str, ...] = ()
+    users: tuple = ()
 
     @classmethod
-    def parse(cls, raw: reported.Json) -> 'AuthGroup':
+    def parse(cls, raw):
         """See :meth:`Reported.parse`; ``raw`` has the users only."""
-        users = tuple(secret.get('user', '')
-                      for secret in raw.get('secrets') or ()
-                      if isinstance(secret, dict))
+        users = tuple(one.get('user', '') for one in raw.get('secrets') or ()
+                      if isinstance(one, dict))
         return cls(tag=raw.get('tag', 0), users=users,
                    raw={'tag': raw.get('tag', 0), 'users': list(users)})
 
@@ -80,12 +79,12 @@ class IscsiLun(reported.Reported):
     bdev_name: str = reported.text('')
 
     @classmethod
-    def parse(cls, raw: reported.Json) -> 'IscsiLun':
+    def parse(cls, raw):
         """See :meth:`Reported.parse`; ``id`` is the old ``lun_id``."""
-        lun = super().parse(raw)
+        found = super().parse(raw)
         if 'lun_id' not in raw and isinstance(raw.get('id'), int):
-            return dataclasses.replace(lun, lun_id=raw['id'])
-        return lun
+            found = dataclasses.replace(found, lun_id=raw['id'])
+        return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,8 +119,8 @@ class TargetNode(reported.Reported):
 
     name: str = reported.text('')
     alias_name: str = reported.text('')
-    pg_ig_maps: tuple[GroupMap, ...] = reported.array(GroupMap.parse)
-    luns: tuple[IscsiLun, ...] = reported.array(IscsiLun.parse)
+    pg_ig_maps: tuple = reported.array(GroupMap.parse)
+    luns: tuple = reported.array(IscsiLun.parse)
     queue_depth: int = reported.number(0)
     disable_chap: bool = reported.flag()
     require_chap: bool = reported.flag()
@@ -130,9 +129,9 @@ class TargetNode(reported.Reported):
     header_digest: bool = reported.flag()
     data_digest: bool = reported.flag()
 
-    def lun(self, lun_id: int) -> IscsiLun | None:
+    def lun(self, lun_id):
         """Its :class:`IscsiLun` of that number, or None."""
-        return next((lun for lun in self.luns if lun.lun_id == lun_id), None)
+        return next((one for one in self.luns if one.lun_id == lun_id), None)
 
 
 @dataclasses.dataclass(frozen=True)

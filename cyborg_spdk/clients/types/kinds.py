@@ -67,7 +67,7 @@ BY_PRODUCT = {
 }
 
 
-def of_bdev(product_name: str) -> Kind:
+def of_bdev(product_name):
     """The kind of a bdev.
 
     :param product_name: as the target reports it.

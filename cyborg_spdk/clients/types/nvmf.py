@@ -3,7 +3,6 @@
 """NVMe over Fabrics: subsystems and who is connected to them."""
 
 import dataclasses
-from typing import Any
 
 from cyborg_spdk.clients.types import reported
 from cyborg_spdk.clients import validate
@@ -23,18 +22,18 @@ class ListenAddress(reported.Reported):
     trtype: str = reported.text('')
     traddr: str = reported.text('')
     trsvcid: str = reported.text('')
-    adrfam: str | None = reported.text()
+    adrfam: str = reported.text()
 
     @classmethod
-    def parse(cls, raw: reported.Json) -> 'ListenAddress':
+    def parse(cls, raw):
         """See :meth:`Reported.parse`; ``transport`` is the old ``trtype``."""
-        address = super().parse(raw)
-        if not address.trtype and isinstance(raw.get('transport'), str):
-            return dataclasses.replace(address, trtype=raw['transport'])
-        return address
+        found = super().parse(raw)
+        if not found.trtype and isinstance(raw.get('transport'), str):
+            found = dataclasses.replace(found, trtype=raw['transport'])
+        return found
 
     @property
-    def place(self) -> tuple[str, str, str]:
+    def place(self):
         """What tells two addresses apart, whatever their spelling."""
         address = self.traddr
         if self.trtype.upper() in ('TCP', 'RDMA'):
@@ -44,7 +43,7 @@ class ListenAddress(reported.Reported):
                 pass
         return self.trtype.upper(), address, self.trsvcid
 
-    def __str__(self) -> str:
+    def __str__(self):
         address = f'[{self.traddr}]' if ':' in self.traddr and \
             self.trsvcid else self.traddr
         return f'{self.trtype}:{address}' + (
@@ -65,22 +64,22 @@ class Namespace(reported.Reported):
 
     nsid: int = reported.number(0)
     bdev_name: str = reported.text('')
-    nguid: str | None = reported.text()
-    eui64: str | None = reported.text()
-    uuid: str | None = reported.text()
-    anagrpid: int | None = reported.number()
+    nguid: str = reported.text()
+    eui64: str = reported.text()
+    uuid: str = reported.text()
+    anagrpid: int = reported.number()
 
     @classmethod
-    def parse(cls, raw: reported.Json) -> 'Namespace':
+    def parse(cls, raw):
         """See :meth:`Reported.parse`; ``name`` is the old ``bdev_name``."""
-        space = super().parse(raw)
-        if not space.bdev_name and isinstance(raw.get('name'), str):
-            return dataclasses.replace(space, bdev_name=raw['name'])
-        return space
+        found = super().parse(raw)
+        if not found.bdev_name and isinstance(raw.get('name'), str):
+            found = dataclasses.replace(found, bdev_name=raw['name'])
+        return found
 
 
-def _host_nqn(raw: Any) -> str:
-    return str(raw.get('nqn', '') if isinstance(raw, dict) else raw)
+def _host_nqn(raw):
+    return raw.get('nqn', '') if isinstance(raw, dict) else str(raw)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,26 +103,25 @@ class Subsystem(reported.Reported):
 
     nqn: str = reported.text('')
     subtype: str = reported.text('')
-    listen_addresses: tuple[ListenAddress, ...] = reported.array(
-        ListenAddress.parse)
+    listen_addresses: tuple = reported.array(ListenAddress.parse)
     allow_any_host: bool = reported.flag()
-    hosts: tuple[str, ...] = reported.array(_host_nqn)
-    serial_number: str | None = reported.text()
-    model_number: str | None = reported.text()
-    max_namespaces: int | None = reported.number()
-    min_cntlid: int | None = reported.number()
-    max_cntlid: int | None = reported.number()
-    admin_label: str | None = reported.text()
-    namespaces: tuple[Namespace, ...] = reported.array(Namespace.parse)
+    hosts: tuple = reported.array(_host_nqn)
+    serial_number: str = reported.text()
+    model_number: str = reported.text()
+    max_namespaces: int = reported.number()
+    min_cntlid: int = reported.number()
+    max_cntlid: int = reported.number()
+    admin_label: str = reported.text()
+    namespaces: tuple = reported.array(Namespace.parse)
 
     @property
-    def is_discovery(self) -> bool:
+    def is_discovery(self):
         """Whether it is a discovery subsystem: it has no namespaces."""
         return self.subtype.startswith('Discovery')
 
-    def namespace(self, nsid: int) -> Namespace | None:
+    def namespace(self, nsid):
         """Its :class:`Namespace` of that number, or None."""
-        return next((space for space in self.namespaces if space.nsid == nsid),
+        return next((one for one in self.namespaces if one.nsid == nsid),
                     None)
 
 
@@ -139,10 +137,10 @@ class Transport(reported.Reported):
     """
 
     trtype: str = reported.text('')
-    max_queue_depth: int | None = reported.number()
-    max_io_qpairs_per_ctrlr: int | None = reported.number()
-    in_capsule_data_size: int | None = reported.number()
-    max_io_size: int | None = reported.number()
+    max_queue_depth: int = reported.number()
+    max_io_qpairs_per_ctrlr: int = reported.number()
+    in_capsule_data_size: int = reported.number()
+    max_io_size: int = reported.number()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,10 +167,10 @@ class Listener(reported.Reported):
 
     address: ListenAddress = dataclasses.field(
         default_factory=ListenAddress)
-    ana_states: tuple[AnaState, ...] = reported.array(AnaState.parse)
+    ana_states: tuple = reported.array(AnaState.parse)
 
     @classmethod
-    def parse(cls, raw: reported.Json) -> 'Listener':
+    def parse(cls, raw):
         """See :meth:`Reported.parse`."""
         states = AnaState.parse_list(raw.get('ana_states'))
         if not states and isinstance(raw.get('ana_state'), str):
@@ -197,10 +195,6 @@ class Controller(reported.Reported):
     num_io_qpairs: int = reported.number(0)
 
 
-def _address(raw: Any) -> ListenAddress | None:
-    return ListenAddress.parse(raw) if isinstance(raw, dict) else None
-
-
 @dataclasses.dataclass(frozen=True)
 class QueuePair(reported.Reported):
     """A connected queue pair.
@@ -216,17 +210,18 @@ class QueuePair(reported.Reported):
     cntlid: int = reported.number(0)
     qid: int = reported.number(0)
     state: str = reported.text('')
-    hostnqn: str | None = reported.text()
-    listen_address: ListenAddress | None = None
-    peer_address: ListenAddress | None = None
+    hostnqn: str = reported.text()
+    listen_address: ListenAddress = None
+    peer_address: ListenAddress = None
 
     @classmethod
-    def parse(cls, raw: reported.Json) -> 'QueuePair':
+    def parse(cls, raw):
         """See :meth:`Reported.parse`."""
-        return dataclasses.replace(
-            super().parse(raw),
-            listen_address=_address(raw.get('listen_address')),
-            peer_address=_address(raw.get('peer_address')))
+        found = super().parse(raw)
+        addresses = {key: ListenAddress.parse(raw[key])
+                     for key in ('listen_address', 'peer_address')
+                     if isinstance(raw.get(key), dict)}
+        return dataclasses.replace(found, **addresses)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,13 +233,12 @@ class Referral(reported.Reported):
     :ivar secure_channel: whether it wants TLS.
     """
 
-    address: ListenAddress = dataclasses.field(
-        default_factory=ListenAddress)
+    address: ListenAddress = None
     subnqn: str = reported.text('')
     secure_channel: bool = reported.flag()
 
     @classmethod
-    def parse(cls, raw: reported.Json) -> 'Referral':
+    def parse(cls, raw):
         """See :meth:`Reported.parse`."""
         return dataclasses.replace(
             super().parse(raw),
@@ -261,13 +255,13 @@ class NvmePath(reported.Reported):
     :ivar cntlid: number of the controller there, or None (v22.09).
     """
 
-    state: str | None = reported.text()
-    trid: ListenAddress = dataclasses.field(default_factory=ListenAddress)
+    state: str = reported.text()
+    trid: ListenAddress = None
     subnqn: str = reported.text('')
-    cntlid: int | None = reported.number()
+    cntlid: int = reported.number()
 
     @classmethod
-    def parse(cls, raw: reported.Json) -> 'NvmePath':
+    def parse(cls, raw):
         """See :meth:`Reported.parse`."""
         trid = raw.get('trid') or {}
         return dataclasses.replace(
@@ -275,7 +269,7 @@ class NvmePath(reported.Reported):
             subnqn=trid.get('subnqn') or '')
 
     @property
-    def place(self) -> tuple[str, str, str, str | None]:
+    def place(self):
         """What tells two paths apart."""
         fabrics = self.trid.trtype.upper() in ('TCP', 'RDMA')
         return (*self.trid.place, self.subnqn if fabrics else None)
@@ -290,10 +284,10 @@ class NvmeController(reported.Reported):
     """
 
     name: str = reported.text('')
-    paths: tuple[NvmePath, ...] = ()
+    paths: tuple = ()
 
     @classmethod
-    def parse(cls, raw: reported.Json) -> 'NvmeController':
+    def parse(cls, raw):
         """See :meth:`Reported.parse`; one path, by itself, until v21.07."""
         paths = raw.get('ctrlrs')
         if not isinstance(paths, list):

@@ -32,7 +32,7 @@ class ScsiTarget(reported.Reported):
     scsi_dev_num: int = reported.number(0)
     id: int = reported.number(0)
     target_name: str = reported.text('')
-    luns: tuple[ScsiLun, ...] = reported.array(ScsiLun.parse)
+    luns: tuple = reported.array(ScsiLun.parse)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,14 +49,14 @@ class VhostController(reported.Reported):
     """
 
     ctrlr: str = reported.text('')
-    cpumask: str | None = reported.text()
-    delay_base_us: int | None = reported.number()
+    cpumask: str = reported.text()
+    delay_base_us: int = reported.number()
     iops_threshold: int = reported.number(0)
-    socket: str | None = reported.text()
-    backend_specific: reported.Json = reported.mapping()
+    socket: str = reported.text()
+    backend_specific: dict = reported.mapping()
 
     @property
-    def kind(self) -> str | None:
+    def kind(self):
         """``blk``, ``scsi``, ``nvme`` (until v20.07), or None."""
         for key, name in (('block', 'blk'), ('scsi', 'scsi'),
                           ('namespaces', 'nvme')):
@@ -65,20 +65,19 @@ class VhostController(reported.Reported):
         return None
 
     @property
-    def bdev(self) -> str | None:
+    def bdev(self):
         """Bdev of a block controller; None if that is gone, or for SCSI."""
         block = self.backend_specific.get('block') or {}
-        name: str | None = block.get('bdev')
-        return name
+        return block.get('bdev')
 
     @property
-    def readonly(self) -> bool:
+    def readonly(self):
         """Whether a block controller refuses writes."""
         block = self.backend_specific.get('block') or {}
         return bool(block.get('readonly'))
 
     @property
-    def scsi_targets(self) -> tuple[ScsiTarget, ...]:
+    def scsi_targets(self):
         """Targets of a SCSI controller (tuple of :class:`ScsiTarget`)."""
         return tuple(ScsiTarget.parse_list(self.backend_specific.get('scsi')))
 

@@ -26,9 +26,9 @@ from cyborg_spdk.rpc.transport import sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
     from collections.abc import Iterable
+    import socket
 
     from cyborg_spdk.rpc import address as addresses
     from cyborg_spdk.rpc.protocol import catalogue

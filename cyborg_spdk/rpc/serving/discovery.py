@@ -11,8 +11,8 @@ from cyborg_spdk.rpc.serving import call as calls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Callable
+    from collections import deque
     from typing import Any
 
 #: Seconds of wall-clock time for it.

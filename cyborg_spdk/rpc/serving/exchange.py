@@ -21,9 +21,9 @@ from cyborg_spdk.rpc.serving import retry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Iterable
     from collections.abc import Sequence
+    from collections import deque
     from typing import Any
 
     from cyborg_spdk.rpc import address as addresses

@@ -31,14 +31,12 @@ from cyborg_spdk.clients import types
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 from cyborg_spdk.units import holders
+from cyborg_spdk.units import internal
 from cyborg_spdk.units import listeners
 from cyborg_spdk.units.wipe import disk as disk_module
 from cyborg_spdk.units.wipe import iscsi
 from cyborg_spdk.units.wipe import nvme_tcp
 from cyborg_spdk.units.wipe import vhost_user_blk
-
-#: What the names of all that a wipe makes have in common.
-MARK = 'cyborg-wipe-'
 
 #: Pairs: what kind of thing, and its name.
 Trace = tuple[str, str]
@@ -49,14 +47,6 @@ Note = Callable[[Trace], None]
 # Below the range of ports that Linux gives to outgoing connections.
 _PORTS = range(20000, 32000)
 _ATTEMPTS = 20
-
-
-def ours(name: str) -> bool:
-    """Whether something in a target was made by a wipe, for its time.
-
-    :param name: NQN of a host, name of a controller or target node, ...
-    """
-    return MARK in name
 
 
 def enter(client: rpc.Client, kind: str, handle: Mapping[str, str],
@@ -125,7 +115,7 @@ def _nvmf(target: clients.NvmfTgt, handle: Mapping[str, str],
           note: Note) -> disk_module.Disk:
     nqn = handle['nqn']
     place = _listener(target, nqn, note)
-    host = f'nqn.2016-06.io.spdk:{MARK}{uuid.uuid4()}'
+    host = f'nqn.2016-06.io.spdk:{internal.WIPE}{uuid.uuid4()}'
     note(('host', host))
     target.nvmf_subsystem_add_host(nqn, host)
     return nvme_tcp.Disk(place, nqn, int(handle['nsid']), host)
@@ -191,7 +181,7 @@ def _vhost(target: clients.VhostTgt, handle: Mapping[str, str],
            bdev: types.Bdev, note: Note) -> disk_module.Disk:
     path = handle['socket']
     if 'target' in handle:
-        name = f'{MARK}{uuid.uuid4().hex[:12]}'
+        name = f'{internal.WIPE}{uuid.uuid4().hex[:12]}'
         note(('controller', name))
         target.vhost_create_blk_controller(name, bdev.name)
         path = target.vhost_get_controllers(name)[0].socket
@@ -209,14 +199,14 @@ def _iscsi(target: clients.IscsiTgt, handle: Mapping[str, str],
            bdev: types.Bdev, note: Note) -> disk_module.Disk:
     """A node of our own: the unit's may want CHAP, or have no portal."""
     number = uuid.uuid4().hex[:12]
-    initiator = f'iqn.2016-06.io.spdk:{MARK}{number}-host'
+    initiator = f'iqn.2016-06.io.spdk:{internal.WIPE}{number}-host'
     tag, place = _portal(target, note)
     note(('initiators', initiator))
     group = max([0, *(one.tag for one in
                       target.iscsi_get_initiator_groups())]) + 1
     target.iscsi_create_initiator_group(group, [initiator], ['ANY'])
     base = handle['iqn'].rpartition(':')[0] or 'iqn.2016-06.io.spdk'
-    node = f'{base}:{MARK}{number}'
+    node = f'{base}:{internal.WIPE}{number}'
     note(('node', node))
     target.iscsi_create_target_node(
         node, [bdev.name], [(tag, group)], queue_depth=64, disable_chap=True)

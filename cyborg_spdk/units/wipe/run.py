@@ -94,13 +94,16 @@ class _Wipe:
 
 def wipe(conf: cfg.ConfigOpts, target: spdk_conf.Target,
          handle: handles.AnyHandle, *,
-         listener: Listener | None = None) -> Done:
+         listener: Listener | None = None,
+         waiting: str | None = None) -> Done:
     """Wipe a unit. Blocks until it is clean, or has failed.
 
     :param conf: the configuration.
     :param target: the unit's target.
     :param handle: the unit's handle.
     :param listener: told how far it is.
+    :param waiting: UUID of an instance that it may be allocated to: one
+        that was not let in yet, so that none of the data is that one's.
     :returns: what was done.
     :raises NotFound: if there is no such unit.
     :raises WipeError: if it is in use or allocated, if a wipe would not
@@ -122,7 +125,7 @@ def wipe(conf: cfg.ConfigOpts, target: spdk_conf.Target,
                     settings.of(conf, target.name, name))
         with _typed(name):
             job.tidy()
-            size = _steps(job, target, listener)
+            size = _steps(job, target, listener, waiting)
     reservation.release(conf, target, name)
     LOG.info('%s: %s was wiped: %d MiB in %.1f s', target.name, name,
              size >> 20, time.monotonic() - begin)
@@ -143,9 +146,9 @@ def _typed(name: str) -> Iterator[None]:
 
 
 def _steps(job: _Wipe, target: spdk_conf.Target,
-           listener: Listener | None) -> int:
+           listener: Listener | None, waiting: str | None) -> int:
     bdev, bdevs = _look(job)
-    reservation.hold(job.conf, target, job.name)
+    reservation.hold(job.conf, target, job.name, waiting)
     if job.settings.method == settings.NONE:
         raise exceptions.WipeError(
             f'{job.name} is given on as it is: wipe is none')
