@@ -193,6 +193,12 @@ def target_opts(kind):
             'start', default=True,
             help='Start the target if it does not run. False: it is only '
                  'read, and reported as not readable while it is down.'),
+        cfg.BoolOpt(
+            'repair', default=False,
+            help='Make again what a target has lost that is not started '
+                 'here (start = false). A target that is started here is '
+                 'always repaired. What was deleted on purpose is never '
+                 'made again.'),
         cfg.StrOpt(
             'core_mask',
             help='CPU cores of the target: a mask (0x3) or a list ([0,2]). '
@@ -220,12 +226,14 @@ def target_opts(kind):
         cfg.StrOpt(
             'config_file',
             help='JSON configuration to start the target with when nothing '
-                 'is saved for it yet. A file that is missing is an '
-                 'error.'),
+                 'is kept for it yet, in the form that save_config and -c '
+                 'of SPDK have. A file that is missing is an error.'),
         cfg.BoolOpt(
             'save_config', default=True,
-            help='Save the target\'s configuration when it has changed, '
-                 'and give it back to a target that is started here.'),
+            help='Keep what the target is to have (NAME.desired.json in '
+                 '[spdk] state_path), and give it back to a target that is '
+                 'started here. False: it begins with config_file each '
+                 'time.'),
         cfg.ListOpt(
             'extra_args', default=[],
             help='Further arguments for the program, for example '
@@ -269,6 +277,7 @@ class Target:
     save_config: bool
     extra_args: tuple[str, ...]
     resource_class: str
+    repair: bool = False
 
 
 def register(conf):

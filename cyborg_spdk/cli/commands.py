@@ -15,6 +15,10 @@ from cyborg_spdk import rpc
 
 LOG = logging.getLogger(__name__)
 
+#: Exit status of a command that succeeded at a target that lacks something
+#: of what it is to have.
+MISSING = 3
+
 
 class Size(columns.FormattableColumn):
     """A number of bytes; in a table in the unit that suits."""

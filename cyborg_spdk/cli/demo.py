@@ -15,8 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-from cyborg_spdk.clients.nvmf import client as nvmf_client
-from cyborg_spdk.clients import vhost
+from cyborg_spdk import clients
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.target import lifecycle
@@ -75,8 +74,8 @@ def populate(conf):
     disk = os.path.join(conf.spdk.state_path, 'disk.img')
     with open(disk, 'wb') as out:
         out.truncate(32 * _MIB)
-    _populate_nvmf(nvmf_client.NvmfTgt(rpc.connect(addresses['nvmf'])), disk)
-    _populate_vhost(vhost.VhostTgt(rpc.connect(addresses['vhost'])))
+    _populate_nvmf(clients.NvmfTgt(rpc.connect(addresses['nvmf'])), disk)
+    _populate_vhost(clients.VhostTgt(rpc.connect(addresses['vhost'])))
 
 
 def _populate_nvmf(target, disk):

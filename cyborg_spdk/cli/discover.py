@@ -11,6 +11,7 @@ from cliff import lister
 from stevedore import driver
 from stevedore import extension
 
+from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import saving
 from cyborg_spdk import exceptions
 from cyborg_spdk import tasks
@@ -51,7 +52,8 @@ class Discover(lister.Lister):
 
     Targets that do not run are started if their options allow it, and what
     they have is saved if this user may. What the agent remembers of its last
-    report is neither read nor changed.
+    report is neither read nor changed. The exit status is 3 if all could be
+    read, and one lacks something of what it is to have.
     """
 
     def get_parser(self, prog_name):
@@ -73,7 +75,9 @@ class Discover(lister.Lister):
         code = super().run(parsed_args) or int(self._failed)
         if not parsed_args.simulate:
             # After the output: where something is missing it takes seconds.
-            saving.save(self.app.conf, self._read)
+            missing = saving.save(self.app.conf, self._read)
+            if any(missing.values()) and not code:
+                return commands.MISSING
         return code
 
     def take_action(self, parsed_args):

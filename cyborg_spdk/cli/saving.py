@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Save what a target has, after a command has looked at it or changed it.
+"""Keep what a target has, after a command has looked at it or changed it.
 
 The Cyborg agent does so after each report; here it is done for who works
 without one, or whose target ends before the next report.
@@ -10,9 +10,9 @@ import logging
 import os
 
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk.desired import keep
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
-from cyborg_spdk.host.saved import store as saved_store
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 
@@ -20,7 +20,9 @@ LOG = logging.getLogger(__name__)
 
 
 def save(conf, addresses, expected=()):
-    """Save what configured targets have, if it has changed. Blocks.
+    """Keep what configured targets have, if it has changed. Blocks.
+
+    What they lack is made, as far as their options allow it.
 
     Only of targets on this host whose option save_config is set, and only
     if this user may write the state directory; else nothing is done and
@@ -30,22 +32,24 @@ def save(conf, addresses, expected=()):
     :param addresses: RPC addresses; one that no configured target has is
         passed over.
     :param expected: names of what was changed; see
-        :func:`cyborg_spdk.host.saved.store.save`.
+        :func:`cyborg_spdk.desired.keep.look`.
+    :returns: the objects that are missing, by the target's name.
     """
     if not _may_write(conf.spdk.state_path):
         LOG.debug('%s may not be written: configurations are not saved',
                   conf.spdk.state_path)
-        return
+        return {}
     try:
         targets = _targets(conf, addresses)
     except exceptions.InvalidValue as exc:
         # Of a target that the command has had nothing to do with.
         LOG.debug('configurations are not saved: %s', exc)
-        return
+        return {}
     names = [f'save {target.name}' for target in targets]
     for name, target in zip(names, targets, strict=True):
         tasks.run(name, _save, conf, target, expected)
-    tasks.wait(*names)
+    return {target.name: missing for target, missing in zip(
+        targets, tasks.wait(*names), strict=True)}
 
 
 def _may_write(directory):
@@ -71,9 +75,10 @@ def _save(conf, target, expected):
     try:
         client = rpc.connect(target.rpc_address,
                              timeout=conf.spdk.connect_timeout)
-        saved_store.save(conf, target, client, timeout=conf.spdk.rpc_timeout,
-                         expected=expected)
+        return keep.look(conf, target, client, expected=expected,
+                         timeout=conf.spdk.rpc_timeout).missing
     except exceptions.SpdkError as exc:
         LOG.warning('%s: its configuration was not saved: %s; if it ends now '
                     'it comes back with what was saved before', target.name,
                     exc)
+        return []

@@ -7,7 +7,10 @@ import logging
 from cliff import columns
 from cliff import lister
 
+from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import target as target_cli
+from cyborg_spdk.desired import store
+from cyborg_spdk import exceptions
 from cyborg_spdk.host.target import status as target_status
 from cyborg_spdk import tasks
 
@@ -34,11 +37,12 @@ class Status(lister.Lister):
     """Show which targets run, and what is wrong with those that do not.
 
     Nothing is started or changed. The exit status is 1 if a target that is
-    to be started is not ready.
+    to be started is not ready, and 3 if all are, and one was seen to lack
+    something of what it is to have ("cyborg-spdk target diff" shows it).
     """
 
     COLUMNS = ('Target', 'Application', 'State', 'PID', 'Running', 'Cores',
-               'Memory MiB', 'Version', 'Address', 'Saved objects')
+               'Memory MiB', 'Version', 'Address', 'Saved objects', 'Missing')
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
@@ -49,7 +53,10 @@ class Status(lister.Lister):
 
     def run(self, parsed_args):
         self._failed = False
-        return super().run(parsed_args) or int(self._failed)
+        self._missing = False
+        return super().run(parsed_args) or (
+            1 if self._failed else
+            commands.MISSING if self._missing else 0)
 
     def take_action(self, parsed_args):
         conf = self.app.conf
@@ -66,13 +73,25 @@ class Status(lister.Lister):
             if state.problem:
                 LOG.warning('%s: %s', state.name, state.problem.removeprefix(
                     f'{state.name}: '))
-            for path in state.rejected:
-                LOG.warning('%s: a configuration that was refused is kept: '
-                            '%s', state.name, path)
+        kept = [self._kept(conf, target) for target in targets]
         return self.COLUMNS, [
             (s.name, s.application, s.state, target_cli.Known(s.pid),
              Seconds(s.seconds), target_cli.Known(s.cores),
              target_cli.Known(s.memory_mb),
              target_cli.Known(s.version), s.address,
-             target_cli.Known(s.saved_objects if s.saved else None))
-            for s in states]
+             target_cli.Known(objects), target_cli.Known(missing))
+            for s, (objects, missing) in zip(states, kept, strict=True)]
+
+    def _kept(self, conf, target):
+        """How many objects a target is to have, and how many it lacks."""
+        try:
+            state = store.load(conf, target)
+        except exceptions.StateError as exc:
+            LOG.warning('%s: %s', target.name, exc)
+            return None, None
+        if not state.exists:
+            return None, None
+        missing = state.missing()
+        self._missing |= bool(missing)
+        target_cli.tell_missing(target, missing)
+        return state.size(), len(missing)

@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""``cyborg-spdk target``: start and stop targets, save and load them."""
+"""``cyborg-spdk target``: start, stop and restart targets."""
 
-import functools
-import json
 import logging
 
 from cliff import columns
-from cliff import command
 from cliff import lister
 
-from cyborg_spdk.cli import saving
+from cyborg_spdk.cli import commands
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk.desired import judge
+from cyborg_spdk.desired import keep
+from cyborg_spdk.desired import starting
 from cyborg_spdk import exceptions
-from cyborg_spdk.host.saved import replay as saved_replay
-from cyborg_spdk.host.saved import store as saved_store
-from cyborg_spdk.host.target import lifecycle
-from cyborg_spdk.host import trusted_files
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 
@@ -48,6 +44,24 @@ class Known(columns.FormattableColumn):
         return '' if self._value is None else self._value
 
 
+#: How many missing objects of a target are told one by one.
+TOLD = 10
+
+
+def tell_missing(target, missing):
+    """Tell what a target lacks, on the standard error.
+
+    :param target: a :class:`cyborg_spdk.conf.Target`.
+    :param missing: list of :class:`cyborg_spdk.desired.objects.Object`.
+    """
+    for one in missing[:TOLD]:
+        LOG.warning('%s: %s is missing: %s', target.name,
+                    judge.said(one.key), one.why)
+    if len(missing) > TOLD:
+        LOG.warning('%s: %d more are missing: cyborg-spdk target diff %s',
+                    target.name, len(missing) - TOLD, target.name)
+
+
 class _Targets(lister.Lister):
     """Do something with several targets at once; a row for each."""
 
@@ -63,7 +77,9 @@ class _Targets(lister.Lister):
 
     def run(self, parsed_args):
         self.failures = []
-        return super().run(parsed_args) or int(bool(self.failures))
+        self.missing = False
+        return super().run(parsed_args) or (
+            1 if self.failures else commands.MISSING if self.missing else 0)
 
     def take_action(self, parsed_args):
         conf = self.app.conf
@@ -99,38 +115,74 @@ def _pid(running):
     return running.process.pid if running.process else None
 
 
-class Start(_Targets):
-    """Start targets that do not run, and wait until they answer."""
+class _Starting(_Targets):
+    """The exit status is 3 if a target lacks something it is to have."""
+
+    columns = ('Target', 'Result', 'PID', 'Missing')
+
+    def _row(self, target):
+        try:
+            result, pid, missing = tasks.wait(target.name)[0]
+        except exceptions.TaskError as exc:
+            if not isinstance(exc.__cause__, exceptions.SpdkError):
+                raise
+            self.failures.append(str(exc.__cause__))
+            return target.name, 'failed', Known(None), Known(None)
+        self.missing |= bool(missing)
+        tell_missing(target, missing)
+        return target.name, result, Known(pid), len(missing)
+
+    @staticmethod
+    def ensure(conf, target):
+        """Start a target, or give one that runs what it lacks.
+
+        :returns: (:class:`cyborg_spdk.desired.starting.Running`, list of
+            what is missing).
+        """
+        running = starting.ensure(conf, target, force=True)
+        if running.process is None or running.started \
+                or not target.save_config:
+            return running, list(running.missing)
+        client = rpc.connect(target.rpc_address,
+                             timeout=conf.spdk.connect_timeout)
+        return running, keep.look(conf, target, client,
+                                  at_once=True).missing
+
+
+class Start(_Starting):
+    """Start targets that do not run, with all that they are to have.
+
+    One that runs is given what it lacks. The exit status is 3 if a target
+    runs and lacks something of what it is to have: each object is told,
+    and made when its cause is gone.
+    """
 
     def one(self, conf, target, parsed_args):
-        running = lifecycle.ensure(conf, target, force=True)
+        running, missing = self.ensure(conf, target)
         if running.process is None:
-            return 'not on this host', None
+            return 'not on this host', None, []
         return ('started' if running.started else 'was running',
-                _pid(running))
+                running.process.pid, missing)
 
 
-class _Stopping(_Targets):
-
-    def get_parser(self, prog_name):
-        parser = super().get_parser(prog_name)
-        parser.add_argument(
-            '--kill', action='store_true',
-            help='Send SIGKILL if it has not ended within [spdk] '
-                 'stop_timeout.')
-        return parser
+def _with_kill(parser):
+    parser.add_argument(
+        '--kill', action='store_true',
+        help='Send SIGKILL if it has not ended within [spdk] '
+             'stop_timeout.')
+    return parser
 
 
-class Stop(_Stopping):
+class Stop(_Targets):
     """Stop targets: SIGTERM, and wait for their end.
 
-    What a target has is saved before, and given back when it is started
+    What a target has is kept before, and given back when it is started
     again. A Cyborg agent that runs starts it again, unless its option
     start is false or --hold is given.
     """
 
     def get_parser(self, prog_name):
-        parser = super().get_parser(prog_name)
+        parser = _with_kill(super().get_parser(prog_name))
         parser.add_argument(
             '--hold', action='store_true',
             help='Keep it down: it is not started again until '
@@ -138,116 +190,22 @@ class Stop(_Stopping):
         return parser
 
     def one(self, conf, target, parsed_args):
-        stopped = lifecycle.stop(conf, target, kill=parsed_args.kill,
-                                 hold=parsed_args.hold)
+        stopped = starting.stop(conf, target, kill=parsed_args.kill,
+                                hold=parsed_args.hold)
         return 'stopped' if stopped else 'was not running', None
 
 
-class Restart(_Stopping):
-    """Stop targets, and start them with what they had."""
+class Restart(_Starting):
+    """Stop targets, and start them with what they are to have.
+
+    The exit status is 3 if a target lacks something then; see target start.
+    """
+
+    def get_parser(self, prog_name):
+        return _with_kill(super().get_parser(prog_name))
 
     def one(self, conf, target, parsed_args):
-        lifecycle.stop(conf, target, kill=parsed_args.kill)
-        return 'restarted', _pid(lifecycle.ensure(conf, target, force=True))
-
-
-class SaveConfig(command.Command):
-    """Save what a target has, to be given back when it is started.
-
-    Whatever was saved before is kept beside it as NAME.json.previous.
-    """
-
-    def get_parser(self, prog_name):
-        parser = super().get_parser(prog_name)
-        parser.add_argument('target', metavar='TARGET',
-                            help='Name of a target.')
-        parser.add_argument(
-            'file', nargs='?', metavar='FILE',
-            help='Write it to this file instead; - is the standard '
-                 'output.')
-        return parser
-
-    def take_action(self, parsed_args):
-        conf = self.app.conf
-        target, = chosen(conf, [parsed_args.target])
-        client = rpc.connect(target.rpc_address,
-                             timeout=conf.spdk.connect_timeout)
-        if parsed_args.file is None:
-            name = saved_store.path(conf, target)
-            changed = saved_store.save(conf, target, client, force=True)
-            self.app.stdout.write(
-                f"{name}: {'saved' if changed else 'unchanged'}\n")
-            return
-        data = saved_store.dump(saved_store.read(client))
-        if parsed_args.file == '-':
-            self.app.stdout.write(data.decode())
-        else:
-            trusted_files.write_atomically(parsed_args.file, data)
-
-
-class LoadConfig(command.Command):
-    """Give a configuration to a target that runs.
-
-    The calls of the file are made one after the other, and the first that
-    fails ends it. Calls that a target takes only before it is initialised
-    are left out and told: restart the target with --restart for those.
-    """
-
-    def get_parser(self, prog_name):
-        parser = super().get_parser(prog_name)
-        parser.add_argument('target', metavar='TARGET',
-                            help='Name of a target.')
-        parser.add_argument(
-            'file', nargs='?', metavar='FILE',
-            help='File that save-config or rpc.py save_config wrote. '
-                 'Default: what is saved for the target.')
-        parser.add_argument(
-            '--restart', action='store_true',
-            help='Stop the target, and start it with this configuration '
-                 'instead of what it has, which is kept as '
-                 'NAME.json.previous.')
-        parser.add_argument(
-            '--keep-going', action='store_true',
-            help='Make the other calls although one has failed.')
-        return parser
-
-    def take_action(self, parsed_args):
-        conf = self.app.conf
-        target, = chosen(conf, [parsed_args.target])
-        name = parsed_args.file or saved_store.path(conf, target)
-        data = trusted_files.read(name, follow=True)
-        if data is None:
-            raise exceptions.StateError(
-                f"{name}: there is no such file; name one that save-config "
-                "wrote")
-        config = saved_store.parse(data, name)
-        if parsed_args.restart:
-            return self._restart(conf, target, config)
-        return self._apply(conf, target, config, parsed_args.keep_going)
-
-    def _restart(self, conf, target, config):
-        lifecycle.stop(conf, target)
-        saved_store.replace(conf, target, config)
-        running = lifecycle.ensure(conf, target, force=True)
-        self.app.stdout.write(
-            f"{target.name}: restarted as process "
-            f"{_pid(running)}\n")
-
-    def _apply(self, conf, target, config, keep_going):
-        client = rpc.connect(target.rpc_address,
-                             timeout=conf.spdk.connect_timeout)
-        done = saved_replay.apply(
-            functools.partial(client.call,
-                              _timeout=conf.spdk.rpc_timeout),
-            config, keep_going=keep_going)
-        for call, error in done.failed:
-            LOG.error('%s %s: %s', call['method'],
-                      json.dumps(call.get('params') or {}), error)
-        if done.left_out:
-            LOG.warning('%s: left out, since it is initialised: %s',
-                        target.name, ', '.join(done.left_out))
-        self.app.stdout.write(
-            f"{target.name}: {done.made} calls made, "
-            f"{len(done.left_out)} left out, {len(done.failed)} failed\n")
-        saving.save(conf, [target.rpc_address])
-        return int(bool(done.failed))
+        starting.stop(conf, target, kill=parsed_args.kill)
+        running, missing = self.ensure(conf, target)
+        return ('restarted', running.process and running.process.pid,
+                missing)

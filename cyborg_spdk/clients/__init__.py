@@ -21,9 +21,9 @@ wrong is told by an error of :mod:`cyborg_spdk.exceptions` that names the
 operation, the object and the cause.
 """
 
-from cyborg_spdk.clients.bdev.client import BdevClient
-from cyborg_spdk.clients.iscsi.client import IscsiTgt
-from cyborg_spdk.clients.nvmf.client import NvmfTgt
-from cyborg_spdk.clients.vhost import VhostTgt
+from cyborg_spdk.clients.bdev_client import BdevClient
+from cyborg_spdk.clients.iscsi_tgt import IscsiTgt
+from cyborg_spdk.clients.nvmf_tgt import NvmfTgt
+from cyborg_spdk.clients.vhost_tgt import VhostTgt
 
 __all__ = ['NvmfTgt', 'VhostTgt', 'IscsiTgt', 'BdevClient']

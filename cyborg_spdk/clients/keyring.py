@@ -1,66 +1,73 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Keys that the target reads from files: for TLS and DH-HMAC-CHAP."""
+"""Keys that the target reads from files: for TLS and DH-HMAC-CHAP.
 
+SPDK has the keyring since v24.05.
+"""
+
+from cyborg_spdk.clients import base
+from cyborg_spdk.clients import errors
 from cyborg_spdk.clients import types
 from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
 
 
-class Keyring:
-    """Mixed into :class:`~cyborg_spdk.clients.BdevClient` (v24.05)."""
+def get_keys(client: base.Caller) -> list[types.Key]:
+    """The keys, without what they are.
 
-    def keyring_get_keys(self):
-        """The keys, without what they are.
+    :returns: list of :class:`~cyborg_spdk.clients.types.Key`.
+    """
+    return types.Key.parse_list(base.call(client, 'keyring_get_keys'))
 
-        :returns: list of :class:`~cyborg_spdk.clients.types.Key`.
-        """
-        return types.Key.parse_list(self._call('keyring_get_keys'))
 
-    def _find_key(self, name):
-        return next((one for one in self.keyring_get_keys()
-                     if one.name == name), None)
+def find_key(client: base.Caller, name: str) -> types.Key | None:
+    """The key of that name, or None."""
+    return next((key for key in get_keys(client) if key.name == name), None)
 
-    def keyring_file_add_key(self, name, path, *, exist_ok=False):
-        """Add a key that is in a file.
 
-        :param name: name of the key.
-        :param path: absolute path on the host of the target. SPDK wants
-            it to be nobody's but the owner's (mode 0600).
-        :param exist_ok: do not mind if it exists with that path.
-        :returns: the name.
-        :raises AlreadyExists: there is a key of that name.
-        :raises PermissionDenied: others can read the file.
-        :raises NotFound: the file does not exist.
-        """
-        validate.text('key name', name)
-        validate.text('path', path, 4095)
-        if not path.startswith('/'):
-            validate.refuse('path', path, 'give an absolute path')
+def file_add_key(client: base.Caller, name: str, path: str, *,
+                 exist_ok: bool = False) -> str:
+    """Add a key that is in a file.
 
-        def cause(exc):
-            if isinstance(exc, exceptions.NotFound):
-                return type(exc), f'file {path!r} does not exist on the ' \
-                    'target\'s host'
-            return type(exc), f'key {name!r} in {path!r}: the file must ' \
-                'belong to the target\'s user, with mode 0600'
+    :param name: name of the key.
+    :param path: absolute path on the host of the target. SPDK wants it to
+        be nobody's but the owner's (mode 0600).
+    :param exist_ok: do not mind if it exists with that path.
+    :returns: the name.
+    :raises AlreadyExists: there is a key of that name.
+    :raises PermissionDenied: others can read the file.
+    :raises NotFound: the file does not exist.
+    """
+    validate.text('key name', name)
+    validate.text('path', path, 4095)
+    if not path.startswith('/'):
+        validate.refuse('path', path, 'give an absolute path')
 
-        self._create(
-            'keyring_file_add_key', f'key {name!r}',
-            lambda: self._find_key(name),
-            {'path': (path, lambda one: one.path)}, exist_ok, cause,
-            name=name, path=path)
-        return name
+    def cause(exc: exceptions.RpcError) -> errors.Finding:
+        if isinstance(exc, exceptions.NotFound):
+            return type(exc), f'file {path!r} does not exist on the ' \
+                'target\'s host'
+        return type(exc), f'key {name!r} in {path!r}: the file must ' \
+            'belong to the target\'s user, with mode 0600'
 
-    def keyring_file_remove_key(self, name, *, missing_ok=False):
-        """Remove a key; who uses it keeps it until done.
+    base.create(
+        client, 'keyring_file_add_key', f'key {name!r}',
+        lambda: find_key(client, name),
+        {'path': (path, lambda key: key.path)}, exist_ok, cause,
+        name=name, path=path)
+    return name
 
-        :param name: its name.
-        :param missing_ok: do not mind if there is none.
-        :returns: True; False if it was not there.
-        :raises NotFound: it was not there and ``missing_ok`` is not set.
-        """
-        validate.text('key name', name)
-        return self._delete(
-            'keyring_file_remove_key', f'key {name!r}',
-            lambda: self._find_key(name) is None, missing_ok, name=name)
+
+def file_remove_key(client: base.Caller, name: str, *,
+                    missing_ok: bool = False) -> bool:
+    """Remove a key; who uses it keeps it until done.
+
+    :param name: its name.
+    :param missing_ok: do not mind if there is none.
+    :returns: True; False if it was not there.
+    :raises NotFound: it was not there and ``missing_ok`` is not set.
+    """
+    validate.text('key name', name)
+    return base.delete(
+        client, 'keyring_file_remove_key', f'key {name!r}',
+        lambda: find_key(client, name) is None, missing_ok, name=name)

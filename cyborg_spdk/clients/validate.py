@@ -9,8 +9,11 @@ would be accepted. The limits are those of SPDK v26.05; where they differed
 before, the widest one applies, and the target has the last word.
 """
 
+from collections.abc import Sequence
 import ipaddress
 import re
+from typing import Any
+from typing import NoReturn
 import uuid as uuid_module
 
 from cyborg_spdk import exceptions
@@ -56,7 +59,7 @@ _NQN = re.compile(r'nqn\.\d{4}-\d{2}\.([^:]*):(.+)\Z',
                   re.ASCII | re.S)
 
 
-def refuse(name, value, reason):
+def refuse(name: str, value: object, reason: str) -> NoReturn:
     """Raise the error for a value that cannot be used.
 
     :raises InvalidValue: always.
@@ -64,7 +67,8 @@ def refuse(name, value, reason):
     raise exceptions.InvalidValue(name, value, reason)
 
 
-def integer(name, value, low=None, high=None):
+def integer(name: str, value: Any, low: int | None = None,
+            high: int | None = None) -> int:
     """A whole number within limits; bool is none.
 
     :param low: smallest value that is accepted, or None.
@@ -80,7 +84,7 @@ def integer(name, value, low=None, high=None):
     return value
 
 
-def choice(name, value, choices):
+def choice(name: str, value: Any, choices: Sequence[str]) -> str:
     """One of a few words, as SPDK spells it.
 
     :param choices: the words; compared without regard to case.
@@ -92,7 +96,7 @@ def choice(name, value, choices):
     refuse(name, value, 'give one of ' + ', '.join(choices))
 
 
-def text(name, value, limit=None):
+def text(name: str, value: Any, limit: int | None = None) -> str:
     """A string that is not empty and that SPDK can hold as a C string.
 
     :param limit: most bytes of UTF-8 that are accepted, or None.
@@ -112,7 +116,7 @@ def text(name, value, limit=None):
     return value
 
 
-def size(name, value):
+def size(name: str, value: int | str) -> int:
     """A size in bytes.
 
     :param value: an int in bytes, or a string with a unit: ``"64MiB"``,
@@ -121,12 +125,12 @@ def size(name, value):
     :returns: int, at least 1.
     """
     if isinstance(value, str):
-        found = _SIZE.match(value)
-        if not found:
+        match = _SIZE.match(value)
+        if not match:
             refuse(name, value, 'give bytes, or a number with a unit such '
                    'as "64MiB" or "1G"')
-        whole, _, fraction = found[1].partition('.')
-        unit = _UNITS[(found[2] or '').lower()]
+        whole, _, fraction = match[1].partition('.')
+        unit = _UNITS[(match[2] or '').lower()]
         scale = 10 ** len(fraction)
         number = int(whole + fraction) * unit
         if number % scale:
@@ -135,7 +139,7 @@ def size(name, value):
     return integer(name, value, 1, 2 ** 64 - 1)
 
 
-def blocks(name, value, block_size):
+def blocks(name: str, value: int | str, block_size: int) -> int:
     """How many blocks a size is.
 
     :param value: a size as :func:`size` takes it.
@@ -149,7 +153,7 @@ def blocks(name, value, block_size):
     return count // block_size
 
 
-def mebibytes(name, value):
+def mebibytes(name: str, value: int | str) -> int:
     """A size as SPDK wants it where it counts in MiB.
 
     :param value: a size as :func:`size` takes it.
@@ -158,7 +162,7 @@ def mebibytes(name, value):
     return blocks(name, value, 1 << 20)
 
 
-def block_size(value, name='block_size'):
+def block_size(value: int, name: str = 'block_size') -> int:
     """A block size of malloc, null and their like.
 
     bdev_malloc.c and bdev_null.c refuse what is no multiple of 512.
@@ -169,7 +173,7 @@ def block_size(value, name='block_size'):
     return value
 
 
-def power_of_two(name, value, low):
+def power_of_two(name: str, value: int, low: int) -> int:
     """A power of two from ``low`` on (bdev_aio.c for its block size)."""
     integer(name, value, low, 2 ** 32 - 1)
     if value & (value - 1):
@@ -177,7 +181,7 @@ def power_of_two(name, value, low):
     return value
 
 
-def uuid(name, value):
+def uuid(name: str, value: 'str | uuid_module.UUID') -> str:
     """A UUID in its usual form.
 
     :param value: str or :class:`uuid.UUID`.
@@ -190,7 +194,7 @@ def uuid(name, value):
                '6cbf7a3e-4b1d-4c4a-9f0e-2f7f1d3b0a11')
 
 
-def hexadecimal(name, value, digits):
+def hexadecimal(name: str, value: Any, digits: int) -> str:
     """A string of exactly so many hexadecimal digits (NGUID, EUI64)."""
     if not isinstance(value, str) or not re.fullmatch(
             f'[0-9A-Fa-f]{{{digits}}}', value):
@@ -198,7 +202,7 @@ def hexadecimal(name, value, digits):
     return value.upper()
 
 
-def nqn(value, name='NQN'):
+def nqn(value: str, name: str = 'NQN') -> str:
     """An NVMe qualified name, by the rules of SPDK.
 
     lib/nvmf/subsystem.c, nvmf_nqn_is_valid(): 11 to 223 bytes;
@@ -217,18 +221,18 @@ def nqn(value, name='NQN'):
                    f'{_UUID_NQN}')
         uuid(name, rest)
         return value
-    found = _NQN.match(value)
-    if not found or len(value.encode()) < NQN_MIN:
+    match = _NQN.match(value)
+    if not match or len(value.encode()) < NQN_MIN:
         refuse(name, value, 'give nqn.YYYY-MM.reverse.domain:name, for '
                'example nqn.2016-06.io.spdk:cnode1')
-    for label in found[1].split('.'):
+    for label in match[1].split('.'):
         if not _LABEL.match(label) or len(label) > 63:
             refuse(name, value, f'{label!r} is no label of a domain: use '
                    'letters, digits and hyphens, first a letter, 63 at most')
     return value
 
 
-def printable(name, value, limit, least=1):
+def printable(name: str, value: str, limit: int, least: int = 1) -> str:
     """Printable ASCII of limited length: serial and model numbers, labels.
 
     lib/nvmf/subsystem.c, nvmf_valid_ascii_string().
@@ -239,12 +243,12 @@ def printable(name, value, limit, least=1):
     text(name, value, limit)
     if len(value) < least:
         refuse(name, value, f'give {least} characters at least')
-    if not all(' ' <= one <= '~' for one in value):
+    if not all(' ' <= character <= '~' for character in value):
         refuse(name, value, 'use printable ASCII characters only')
     return value
 
 
-def port(name, value):
+def port(name: str, value: int | str) -> str:
     """A TCP port.
 
     :param value: int or str of digits.
@@ -258,7 +262,8 @@ def port(name, value):
     return str(int(digits))
 
 
-def ip_address(name, value):
+def ip_address(name: str, value: Any
+               ) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """An IPv4 or IPv6 address, without brackets.
 
     :returns: :class:`ipaddress.IPv4Address` or its IPv6 sister.
@@ -269,7 +274,7 @@ def ip_address(name, value):
         refuse(name, value, 'give an IPv4 or IPv6 address')
 
 
-def object_name(name, value, limit=LVOL_NAME_MAX):
+def object_name(name: str, value: str, limit: int = LVOL_NAME_MAX) -> str:
     """A name of an lvol or of its store: no slash, which joins the two."""
     text(name, value, limit)
     if '/' in value:
@@ -277,7 +282,7 @@ def object_name(name, value, limit=LVOL_NAME_MAX):
     return value
 
 
-def file_name(name, value):
+def file_name(name: str, value: str) -> str:
     """A plain file name: what a vhost controller's socket is called.
 
     A path of a socket has 107 bytes at most; SPDK makes one that nobody can

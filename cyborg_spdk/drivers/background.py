@@ -7,8 +7,8 @@ Cyborg agent makes its drivers in one process and forks the one that reports.
 There, a target that was being checked before is checked anew.
 """
 
+from cyborg_spdk.desired import starting
 from cyborg_spdk import exceptions
-from cyborg_spdk.host.target import lifecycle
 from cyborg_spdk import tasks
 
 
@@ -29,7 +29,7 @@ def start(conf, target):
     if not target.start:
         return False
     if not tasks.pending(_name(target)):
-        tasks.run(_name(target), lifecycle.ensure, conf, target)
+        tasks.run(_name(target), starting.ensure, conf, target)
     return True
 
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Targets' configurations saved in the background, after a report."""
+"""What targets have is kept, and what they lack made, after a report."""
 
 import itertools
 
+from cyborg_spdk.desired import keep
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
-from cyborg_spdk.host.saved import store as saved_store
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 
@@ -14,7 +14,7 @@ _COUNT = itertools.count(1)
 
 
 class Saver:
-    """Saves the configurations of one driver's targets.
+    """Keeps what one driver's targets are to have.
 
     :param conf: the ``oslo_config.cfg.ConfigOpts``.
     :param conditions: :class:`~cyborg_spdk.conditions.Conditions`.
@@ -26,7 +26,7 @@ class Saver:
         self._number = next(_COUNT)
 
     def save(self, target):
-        """Begin to save what a target has, if it has changed.
+        """Begin to keep what a target has, and to make what it lacks.
 
         Nothing is begun while the last one runs; what became of that is
         told now.
@@ -34,8 +34,7 @@ class Saver:
         :param target: :class:`~cyborg_spdk.conf.Target` that was read just
             now.
         """
-        if not (target.save_config and target.start
-                and process.socket_path(target)):
+        if not (target.save_config and process.socket_path(target)):
             return
         name = f'save {target.name} {self._number}'
         if tasks.pending(name):
@@ -52,7 +51,7 @@ class Saver:
     def _save(self, target):
         client = rpc.connect(target.rpc_address,
                              timeout=self._conf.spdk.connect_timeout)
-        return saved_store.save(self._conf, target, client)
+        return keep.look(self._conf, target, client)
 
     def _tell(self, target, error):
         self._conditions.tell(

@@ -14,10 +14,10 @@ import time
 from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk.desired import starting
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import unix_sockets
 from cyborg_spdk.host import process
-from cyborg_spdk.host.target import lifecycle
 from cyborg_spdk.host.target import start as target_start
 from cyborg_spdk import rpc
 from cyborg_spdk.service import duty as duties
@@ -104,7 +104,7 @@ class Supervise(duties.Duty):
                      f'[{self._target.name}] start is false; start it where '
                      'it is managed',), {'state': ENDED})
             try:
-                running = lifecycle.ensure(self._conf, self._target)
+                running = starting.ensure(self._conf, self._target)
             except exceptions.SpdkError as exc:
                 return duties.Outcome((str(exc),), {'state': ENDED})
             found = running.process

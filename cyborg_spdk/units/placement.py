@@ -13,6 +13,7 @@ Policies of Placement 16 allow all of this to the roles ``admin`` and
 from collections.abc import Mapping
 import dataclasses
 import os
+import re
 from typing import Any
 import uuid
 
@@ -269,8 +270,18 @@ class Placement:
         except (ks_exc.ClientException, OSError) as exc:
             # A token or an endpoint may be the reason: start afresh.
             self._adapter = None
-            raise exceptions.PlacementError(
-                ' '.join(str(exc).split())) from exc
+            raise exceptions.PlacementError(_short(exc)) from exc
+
+
+def _short(exc: Exception) -> str:
+    """What went wrong, in the same words for each path."""
+    text = ' '.join(str(exc).split())
+    said, _, further = text.partition(': HTTP')
+    said = re.sub(r'(https?://[^/\s]+)\S*', r'\1', said)
+    # requests and urllib3 name each other's objects; the cause is what the
+    # system said.
+    cause = re.search(r'\[Errno -?\d+\] ([\w ]+)|timed out', further)
+    return f'{said}: {cause.group(1) or cause.group()}' if cause else said
 
 
 def _providers(found: Mapping[str, Any] | None) -> list[Provider]:

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The iSCSI target: portal and initiator groups, target nodes, LUNs."""
+"""iSCSI: target nodes, their LUNs, and who may come in how."""

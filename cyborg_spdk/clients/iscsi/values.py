@@ -2,17 +2,31 @@
 
 """Values of iSCSI, checked and in the form that is sent."""
 
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
 import ipaddress
 import re
+from typing import Any
 
 from cyborg_spdk.clients import types
+from cyborg_spdk.clients.types import reported
 from cyborg_spdk.clients import validate
+
+#: What :func:`portal` takes.
+Portal = types.Portal | Mapping[str, Any] | str
+
+#: What :func:`luns_of` takes.
+Luns = Mapping[int, str] | Iterable[str | tuple[int, str]]
+
+#: What :func:`maps_of` takes.
+Maps = Iterable[tuple[int, int] | Mapping[str, int]]
 
 #: Tags of groups are int32 (lib/iscsi).
 TAG_MAX = 2 ** 31 - 1
 
 
-def portal(value):
+def portal(value: Portal) -> dict[str, str]:
     """One portal, checked.
 
     :param value: ``"127.0.0.1:3260"``, ``"[::1]:3260"``, ``"127.0.0.1"``
@@ -21,7 +35,7 @@ def portal(value):
     """
     if isinstance(value, types.Portal):
         value = {'host': value.host, 'port': value.port}
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         host, port = value.get('host'), value.get('port')
     elif isinstance(value, str):
         if value.startswith('['):
@@ -37,7 +51,7 @@ def portal(value):
     return {'host': host, 'port': validate.port('portal', port or 3260)}
 
 
-def initiator(value):
+def initiator(value: str) -> str:
     """An initiator's name, ``ANY``, or one of them with ``!`` before."""
     validate.text('initiator', value)
     name = value.removeprefix('!')
@@ -47,7 +61,7 @@ def initiator(value):
     return value
 
 
-def netmask(value):
+def netmask(value: str) -> str:
     """An address, a network, or ``ANY``.
 
     SPDK takes anything and then lets nobody in (seen on v26.05).
@@ -64,16 +78,17 @@ def netmask(value):
     return value
 
 
-def iscsi_name(name, value):
+def iscsi_name(name: str, value: str) -> str:
     """An iSCSI name, by the rules of lib/iscsi/tgt_node.c.
 
     check_iscsi_name(): 223 bytes; letters, digits, ``-``, ``.``, ``:``;
     ``iqn.`` is followed by ``YYYY-MM.``.
     """
     validate.text(name, value, validate.ISCSI_NAME_MAX)
-    for one in value:
-        if not (one.isalnum() or one in '-.:') and ord(one) < 128:
-            refused = 'a blank' if one == ' ' else repr(one)
+    for character in value:
+        if not (character.isalnum() or character in '-.:') and \
+                ord(character) < 128:
+            refused = 'a blank' if character == ' ' else repr(character)
             validate.refuse(name, value, f'{refused} is not allowed: use '
                             'letters, digits, "-", "." and ":"')
     if value.lower().startswith('iqn.') and not re.match(
@@ -82,12 +97,12 @@ def iscsi_name(name, value):
     return value
 
 
-def tag(value, name='tag'):
+def tag(value: int, name: str = 'tag') -> int:
     """Number of a group."""
     return validate.integer(name, value, 0, TAG_MAX)
 
 
-def check_chap(chap):
+def check_chap(chap: Mapping[str, Any]) -> reported.Json:
     """The four settings of CHAP, as far as they are given, checked."""
     flags = ('disable_chap', 'require_chap', 'mutual_chap')
     unknown = sorted(set(chap) - {*flags, 'chap_group'})
@@ -106,7 +121,12 @@ def check_chap(chap):
     return chap
 
 
-def secret_of(user, secret, muser=None, msecret=None):
+def secret_of(user: str, secret: str, muser: str | None = None,
+              msecret: str | None = None) -> dict[str, str]:
+    """A CHAP secret in the form that is sent.
+
+    :raises InvalidValue: without the secrets.
+    """
     validate.text('user', user, 223)
     for what, value in (('secret', secret), ('msecret', msecret)):
         if what == 'msecret' and value is None:
@@ -121,63 +141,78 @@ def secret_of(user, secret, muser=None, msecret=None):
             if value is not None}
 
 
-def luns_of(luns):
-    """LUNs in the form that is sent."""
-    if isinstance(luns, dict):
-        pairs = list(luns.items())
-    else:
-        pairs = [one if isinstance(one, (tuple, list)) else (number, one)
-                 for number, one in enumerate(luns)]
-    found = []
-    for lun_id, bdev_name in pairs:
-        validate.integer('lun_id', lun_id, 0, validate.SCSI_LUNS - 1)
-        found.append({'bdev_name': validate.text('bdev', bdev_name),
-                      'lun_id': lun_id})
-    numbers = [one['lun_id'] for one in found]
+def luns_of(luns: Luns) -> list[reported.Json]:
+    """LUNs in the form that is sent.
+
+    :param luns: names of bdevs, which become LUN 0, 1, ...; pairs of number
+        and name; or a dict of number to name.
+    """
+    pairs: Iterable[Any] = luns.items() if isinstance(luns, Mapping) else (
+        lun if isinstance(lun, (tuple, list)) else (number, lun)
+        for number, lun in enumerate(luns))
+    sent = [_lun(lun_id, bdev_name) for lun_id, bdev_name in pairs]
+    numbers = [lun['lun_id'] for lun in sent]
     # lib/scsi/dev.c, spdk_scsi_dev_construct_ext().
     if 0 not in numbers:
         validate.refuse('luns', luns, 'there must be a LUN 0')
     if len(set(numbers)) != len(numbers):
         validate.refuse('luns', luns, 'a LUN is there twice')
-    if len(found) > validate.ISCSI_LUNS:
-        validate.refuse('luns', len(found), f'give {validate.ISCSI_LUNS} at '
+    if len(sent) > validate.ISCSI_LUNS:
+        validate.refuse('luns', len(sent), f'give {validate.ISCSI_LUNS} at '
                         'most; iscsi_target_node_add_lun adds more')
-    return found
+    return sent
 
 
-def pairs_of(luns):
-    return sorted((one['lun_id'], one['bdev_name']) for one in luns)
+def _lun(lun_id: int, bdev_name: str) -> reported.Json:
+    validate.integer('lun_id', lun_id, 0, validate.SCSI_LUNS - 1)
+    return {'bdev_name': validate.text('bdev', bdev_name), 'lun_id': lun_id}
 
 
-def maps_of(pg_ig_maps):
-    """Maps in the form that is sent."""
-    found = []
-    for one in pg_ig_maps:
-        if isinstance(one, dict):
-            one = (one.get('pg_tag'), one.get('ig_tag'))
-        if not isinstance(one, (tuple, list)) or len(one) != 2:
-            validate.refuse('pg_ig_maps', one, 'give (pg_tag, ig_tag)')
-        found.append({'pg_tag': tag(one[0], 'pg_tag'),
-                      'ig_tag': tag(one[1], 'ig_tag')})
-    if not found:
+def pairs_of(luns: Iterable[reported.Json]) -> list[tuple[int, str]]:
+    """Number and bdev of LUNs in the form that is sent, in order."""
+    return sorted((lun['lun_id'], lun['bdev_name']) for lun in luns)
+
+
+def maps_of(pg_ig_maps: Maps) -> list[dict[str, int]]:
+    """Maps in the form that is sent.
+
+    :param pg_ig_maps: pairs of portal group and initiator group, or dicts
+        of ``pg_tag`` and ``ig_tag``.
+    """
+    sent = [_map(each) for each in pg_ig_maps]
+    if not sent:
         validate.refuse('pg_ig_maps', pg_ig_maps, 'give one at least')
-    for one in found:
-        if found.count(one) > 1:
-            validate.refuse('pg_ig_maps', tuple(one.values()),
+    for each in sent:
+        if sent.count(each) > 1:
+            validate.refuse('pg_ig_maps', tuple(each.values()),
                             'it is there twice')
-    return found
+    return sent
 
 
-def flat(params):
+def _map(pair: Any) -> dict[str, int]:
+    if isinstance(pair, Mapping):
+        pair = (pair.get('pg_tag'), pair.get('ig_tag'))
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        validate.refuse('pg_ig_maps', pair, 'give (pg_tag, ig_tag)')
+    return {'pg_tag': tag(pair[0], 'pg_tag'),
+            'ig_tag': tag(pair[1], 'ig_tag')}
+
+
+def flat(params: reported.Json) -> reported.Json:
     """The parameters as v18.01 had them: arrays side by side."""
     return {
-        'pg_tags': [one['pg_tag'] for one in params['pg_ig_maps']],
-        'ig_tags': [one['ig_tag'] for one in params['pg_ig_maps']],
-        'bdev_names': [one['bdev_name'] for one in params['luns']],
-        'lun_ids': [one['lun_id'] for one in params['luns']],
+        **flat_maps(params['pg_ig_maps']),
+        'bdev_names': [lun['bdev_name'] for lun in params['luns']],
+        'lun_ids': [lun['lun_id'] for lun in params['luns']],
         'chap_disabled': int(params.get('disable_chap', False)),
         'chap_required': int(params.get('require_chap', False)),
         'chap_mutual': int(params.get('mutual_chap', False)),
         'chap_auth_group': params.get('chap_group', 0),
         'header_digest': int(bool(params.get('header_digest'))),
         'data_digest': int(bool(params.get('data_digest')))}
+
+
+def flat_maps(maps: Sequence[dict[str, int]]) -> dict[str, list[int]]:
+    """Maps as v18.01 had them: arrays side by side."""
+    return {'pg_tags': [each['pg_tag'] for each in maps],
+            'ig_tags': [each['ig_tag'] for each in maps]}

@@ -2,6 +2,9 @@
 
 """Properties of an NVM subsystem, checked before they are sent."""
 
+from typing import Any
+
+from cyborg_spdk.clients.types import reported
 from cyborg_spdk.clients import validate
 
 #: lib/nvmf/subsystem.c: what SPDK takes where none is given (v18.10).
@@ -10,12 +13,14 @@ from cyborg_spdk.clients import validate
 SERIAL_NUMBER = '0' * validate.SERIAL_MAX
 
 
-def checked(nqn, serial_number=None, model_number=None, max_namespaces=None,
-            allow_any_host=False, admin_label=None, **options):
+def checked(nqn: str, serial_number: str | None = None,
+            model_number: str | None = None,
+            max_namespaces: int | None = None, allow_any_host: bool = False,
+            admin_label: str | None = None, **options: Any) -> reported.Json:
     """Properties of a subsystem that is to be created.
 
     The arguments are those of
-    :meth:`~cyborg_spdk.clients.nvmf.subsystems.Subsystems.nvmf_create_subsystem`.
+    :func:`cyborg_spdk.clients.nvmf.subsystems.create`.
 
     :returns: dict of those properties that are read back: name to value,
         None where any will do.
@@ -41,7 +46,7 @@ def checked(nqn, serial_number=None, model_number=None, max_namespaces=None,
             'allow_any_host': bool(allow_any_host)}
 
 
-def _check_cntlids(low, high):
+def _check_cntlids(low: int | None, high: int | None) -> None:
     """Refuse a range of controller IDs that SPDK does not take.
 
     v26.05 and before answer an error to it, and leak the subsystem.

@@ -2,10 +2,16 @@
 
 """Block devices, lvol stores, RAID, keys."""
 
+from collections.abc import Iterable
+from collections.abc import Sequence
 import dataclasses
+from typing import Any
 
 from cyborg_spdk.clients.types import kinds
 from cyborg_spdk.clients.types import reported
+
+#: Members of :attr:`Bdev.own` that name further bases, by kind.
+CACHE_KEYS = {'ftl': ('cache',), 'ocf': ('cache_device', 'core_device')}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,82 +37,99 @@ class Bdev(reported.Reported):
     product_name: str = reported.text('')
     block_size: int = reported.number(0)
     num_blocks: int = reported.number(0)
-    aliases: tuple = reported.array()
-    uuid: str = reported.text()
+    aliases: tuple[str, ...] = reported.array()
+    uuid: str | None = reported.text()
     claimed: bool = reported.flag()
-    claim_type: str = reported.text()
+    claim_type: str | None = reported.text()
     md_size: int = reported.number(0)
     zoned: bool = reported.flag()
-    assigned_rate_limits: dict = reported.mapping()
-    supported_io_types: dict = reported.mapping()
-    driver_specific: dict = reported.mapping()
+    assigned_rate_limits: reported.Json = reported.mapping()
+    supported_io_types: reported.Json = reported.mapping()
+    driver_specific: reported.Json = reported.mapping()
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Bytes, metadata not counted."""
         return self.block_size * self.num_blocks
 
     @property
-    def kind(self):
+    def kind(self) -> kinds.Kind:
         """Its :class:`~cyborg_spdk.clients.types.kinds.Kind`."""
         return kinds.of_bdev(self.product_name)
 
     @property
-    def own(self):
-        """The object that its module adds to ``driver_specific``."""
+    def own(self) -> reported.Json:
+        """What its module tells: the object in ``driver_specific``.
+
+        An ocf bdev has no object there: its members are in
+        ``driver_specific`` itself (vbdev_ocf.c).
+        """
         for value in self.driver_specific.values():
             if isinstance(value, dict):
                 return value
-        return {}
+        return self.driver_specific
 
     @property
-    def bases(self):
+    def bases(self) -> tuple[str, ...]:
         """Names of the bdevs that it stands on (tuple of str).
 
         ``base_bdev_name``: passthru, delay, crypto, compress, zone_block;
-        ``base_bdev``: error, split, lvol, ftl; ``base_bdevs_list``: raid,
-        with names alone until v22.09.
+        ``base_bdev``: error, split, lvol, ftl, with ``cache`` for the cache
+        of an ftl bdev (bdev_ftl.c); ``base_bdevs_list``: raid, with names
+        alone until v22.09; ``cache_device`` and ``core_device``: ocf
+        (vbdev_ocf.c).
         """
-        members = self.own.get('base_bdevs_list')
-        if isinstance(members, list):
-            names = [one.get('name') if isinstance(one, dict) else one
-                     for one in members]
-        else:
-            names = [self.own.get('base_bdev_name')
-                     or self.own.get('base_bdev')]
-        return tuple(one for one in names if one and isinstance(one, str))
+        own = self.own
+        members = own.get('base_bdevs_list')
+        if not isinstance(members, list):
+            members = [own.get('base_bdev_name') or own.get('base_bdev'),
+                       *(own.get(key) for key in CACHE_KEYS.get(
+                           self.kind.name, ()))]
+        return names(members)
 
     @property
-    def alias(self):
+    def alias(self) -> str:
         """``store/name`` of an lvol; the name of any other bdev."""
-        return next((one for one in self.aliases if '/' in one), self.name)
+        return next((alias for alias in self.aliases if '/' in alias),
+                    self.name)
 
-    def below(self, bdevs):
+    def known_as(self, name: str | None) -> bool:
+        """Whether ``name`` is its name, one of its aliases or its UUID."""
+        return name == self.name or name in self.aliases or (
+            self.uuid is not None and name == self.uuid)
+
+    def below(self, bdevs: 'Sequence[Bdev]') -> 'list[Bdev]':
         """All bdevs that this one stands on, whatever is between.
 
         :param bdevs: all that there are.
         :returns: list of :class:`Bdev`; this one is not among them unless
             it stands on itself.
         """
-        found, todo = [], [self]
+        below: list[Bdev] = []
+        todo = [self]
         while todo:
-            one = todo.pop()
-            names = [*one.bases, one.own.get('external_snapshot_name')]
-            if one.own.get('base_snapshot'):
-                store = one.alias.partition('/')[0]
-                names.append(f'{store}/{one.own["base_snapshot"]}')
-            for name in filter(None, names):
-                under = next((each for each in bdevs
-                              if each.known_as(name)), None)
-                if under is not None and under not in found:
-                    found.append(under)
-                    todo.append(under)
-        return found
+            for name in todo.pop().directly_below:
+                bdev = next((other for other in bdevs
+                             if other.known_as(name)), None)
+                if bdev is not None and bdev not in below:
+                    below.append(bdev)
+                    todo.append(bdev)
+        return below
 
-    def known_as(self, name):
-        """Whether ``name`` is its name, one of its aliases or its UUID."""
-        return name == self.name or name in self.aliases or (
-            self.uuid is not None and name == self.uuid)
+    @property
+    def directly_below(self) -> tuple[str, ...]:
+        """Its bases and, of an lvol, the snapshot that it stands on."""
+        snapshot = self.own.get('base_snapshot')
+        store = self.alias.partition('/')[0]
+        return names([*self.bases, self.own.get('external_snapshot_name'),
+                      f'{store}/{snapshot}' if snapshot else None])
+
+
+def names(reported_names: Iterable[Any]) -> tuple[str, ...]:
+    """The names in a list of names, or of objects that have a name."""
+    plain = [each.get('name') if isinstance(each, dict) else each
+             for each in reported_names]
+    return tuple(name for name in plain if name and isinstance(name, str))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +150,7 @@ class LvolStore(reported.Reported):
     base_bdev: str = reported.text('')
     cluster_size: int = reported.number(0)
     total_data_clusters: int = reported.number(0)
-    free_clusters: int = reported.number()
+    free_clusters: int | None = reported.number()
     block_size: int = reported.number(0)
 
 
@@ -168,10 +191,10 @@ class ShallowCopy(reported.Reported):
     state: str = reported.text('')
     copied_clusters: int = reported.number(0)
     total_clusters: int = reported.number(0)
-    error: str = reported.text()
+    error: str | None = reported.text()
 
     @property
-    def is_done(self):
+    def is_done(self) -> bool:
         """Whether it has ended, well or not."""
         return self.state in ('complete', 'error')
 
@@ -191,24 +214,22 @@ class Raid(reported.Reported):
     """
 
     name: str = reported.text('')
-    uuid: str = reported.text()
+    uuid: str | None = reported.text()
     strip_size_kb: int = reported.number(0)
     raid_level: str = reported.text('')
-    state: str = reported.text()
+    state: str | None = reported.text()
     superblock: bool = reported.flag()
-    members: tuple = ()
+    members: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, raw):
+    def parse(cls, raw: reported.Json) -> 'Raid':
         """See :meth:`Reported.parse`."""
-        names = [one.get('name') if isinstance(one, dict) else one
-                 for one in raw.get('base_bdevs_list') or ()]
-        found = dataclasses.replace(super().parse(raw), members=tuple(
-            one for one in names if isinstance(one, str)))
+        raid = dataclasses.replace(super().parse(raw), members=names(
+            raw.get('base_bdevs_list') or ()))
         level = raw.get('raid_level')
         if isinstance(level, int):              # until v19.10
-            found = dataclasses.replace(found, raid_level=f'raid{level}')
-        return found
+            return dataclasses.replace(raid, raid_level=f'raid{level}')
+        return raid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,7 +242,7 @@ class Key(reported.Reported):
     """
 
     name: str = reported.text('')
-    path: str = reported.text()
+    path: str | None = reported.text()
     removed: bool = reported.flag()
 
 
@@ -234,4 +255,4 @@ class Version(reported.Reported):
     """
 
     version: str = reported.text('')
-    fields: dict = reported.mapping()
+    fields: reported.Json = reported.mapping()

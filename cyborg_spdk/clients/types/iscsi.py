@@ -29,7 +29,7 @@ class PortalGroup(reported.Reported):
     """
 
     tag: int = reported.number(0)
-    portals: tuple = reported.array(Portal.parse)
+    portals: tuple[Portal, ...] = reported.array(Portal.parse)
     private: bool = reported.flag()
 
 
@@ -43,8 +43,8 @@ class InitiatorGroup(reported.Reported):
     """
 
     tag: int = reported.number(0)
-    initiators: tuple = reported.array()
-    netmasks: tuple = reported.array()
+    initiators: tuple[str, ...] = reported.array()
+    netmasks: tuple[str, ...] = reported.array()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,13 +56,14 @@ class AuthGroup(reported.Reported):
     """
 
     tag: int = reported.number(0)
-    users: tuple = ()
+    users: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, raw):
+    def parse(cls, raw: reported.Json) -> 'AuthGroup':
         """See :meth:`Reported.parse`; ``raw`` has the users only."""
-        users = tuple(one.get('user', '') for one in raw.get('secrets') or ()
-                      if isinstance(one, dict))
+        users = tuple(secret.get('user', '')
+                      for secret in raw.get('secrets') or ()
+                      if isinstance(secret, dict))
         return cls(tag=raw.get('tag', 0), users=users,
                    raw={'tag': raw.get('tag', 0), 'users': list(users)})
 
@@ -79,12 +80,12 @@ class IscsiLun(reported.Reported):
     bdev_name: str = reported.text('')
 
     @classmethod
-    def parse(cls, raw):
+    def parse(cls, raw: reported.Json) -> 'IscsiLun':
         """See :meth:`Reported.parse`; ``id`` is the old ``lun_id``."""
-        found = super().parse(raw)
+        lun = super().parse(raw)
         if 'lun_id' not in raw and isinstance(raw.get('id'), int):
-            found = dataclasses.replace(found, lun_id=raw['id'])
-        return found
+            return dataclasses.replace(lun, lun_id=raw['id'])
+        return lun
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,8 +120,8 @@ class TargetNode(reported.Reported):
 
     name: str = reported.text('')
     alias_name: str = reported.text('')
-    pg_ig_maps: tuple = reported.array(GroupMap.parse)
-    luns: tuple = reported.array(IscsiLun.parse)
+    pg_ig_maps: tuple[GroupMap, ...] = reported.array(GroupMap.parse)
+    luns: tuple[IscsiLun, ...] = reported.array(IscsiLun.parse)
     queue_depth: int = reported.number(0)
     disable_chap: bool = reported.flag()
     require_chap: bool = reported.flag()
@@ -129,9 +130,9 @@ class TargetNode(reported.Reported):
     header_digest: bool = reported.flag()
     data_digest: bool = reported.flag()
 
-    def lun(self, lun_id):
+    def lun(self, lun_id: int) -> IscsiLun | None:
         """Its :class:`IscsiLun` of that number, or None."""
-        return next((one for one in self.luns if one.lun_id == lun_id), None)
+        return next((lun for lun in self.luns if lun.lun_id == lun_id), None)
 
 
 @dataclasses.dataclass(frozen=True)

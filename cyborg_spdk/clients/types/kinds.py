@@ -67,7 +67,7 @@ BY_PRODUCT = {
 }
 
 
-def of_bdev(product_name):
+def of_bdev(product_name: str) -> Kind:
     """The kind of a bdev.
 
     :param product_name: as the target reports it.

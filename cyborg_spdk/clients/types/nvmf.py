@@ -3,6 +3,7 @@
 """NVMe over Fabrics: subsystems and who is connected to them."""
 
 import dataclasses
+from typing import Any
 
 from cyborg_spdk.clients.types import reported
 from cyborg_spdk.clients import validate
@@ -22,18 +23,18 @@ class ListenAddress(reported.Reported):
     trtype: str = reported.text('')
     traddr: str = reported.text('')
     trsvcid: str = reported.text('')
-    adrfam: str = reported.text()
+    adrfam: str | None = reported.text()
 
     @classmethod
-    def parse(cls, raw):
+    def parse(cls, raw: reported.Json) -> 'ListenAddress':
         """See :meth:`Reported.parse`; ``transport`` is the old ``trtype``."""
-        found = super().parse(raw)
-        if not found.trtype and isinstance(raw.get('transport'), str):
-            found = dataclasses.replace(found, trtype=raw['transport'])
-        return found
+        address = super().parse(raw)
+        if not address.trtype and isinstance(raw.get('transport'), str):
+            return dataclasses.replace(address, trtype=raw['transport'])
+        return address
 
     @property
-    def place(self):
+    def place(self) -> tuple[str, str, str]:
         """What tells two addresses apart, whatever their spelling."""
         address = self.traddr
         if self.trtype.upper() in ('TCP', 'RDMA'):
@@ -43,7 +44,7 @@ class ListenAddress(reported.Reported):
                 pass
         return self.trtype.upper(), address, self.trsvcid
 
-    def __str__(self):
+    def __str__(self) -> str:
         address = f'[{self.traddr}]' if ':' in self.traddr and \
             self.trsvcid else self.traddr
         return f'{self.trtype}:{address}' + (
@@ -64,22 +65,22 @@ class Namespace(reported.Reported):
 
     nsid: int = reported.number(0)
     bdev_name: str = reported.text('')
-    nguid: str = reported.text()
-    eui64: str = reported.text()
-    uuid: str = reported.text()
-    anagrpid: int = reported.number()
+    nguid: str | None = reported.text()
+    eui64: str | None = reported.text()
+    uuid: str | None = reported.text()
+    anagrpid: int | None = reported.number()
 
     @classmethod
-    def parse(cls, raw):
+    def parse(cls, raw: reported.Json) -> 'Namespace':
         """See :meth:`Reported.parse`; ``name`` is the old ``bdev_name``."""
-        found = super().parse(raw)
-        if not found.bdev_name and isinstance(raw.get('name'), str):
-            found = dataclasses.replace(found, bdev_name=raw['name'])
-        return found
+        space = super().parse(raw)
+        if not space.bdev_name and isinstance(raw.get('name'), str):
+            return dataclasses.replace(space, bdev_name=raw['name'])
+        return space
 
 
-def _host_nqn(raw):
-    return raw.get('nqn', '') if isinstance(raw, dict) else str(raw)
+def _host_nqn(raw: Any) -> str:
+    return str(raw.get('nqn', '') if isinstance(raw, dict) else raw)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,25 +104,26 @@ class Subsystem(reported.Reported):
 
     nqn: str = reported.text('')
     subtype: str = reported.text('')
-    listen_addresses: tuple = reported.array(ListenAddress.parse)
+    listen_addresses: tuple[ListenAddress, ...] = reported.array(
+        ListenAddress.parse)
     allow_any_host: bool = reported.flag()
-    hosts: tuple = reported.array(_host_nqn)
-    serial_number: str = reported.text()
-    model_number: str = reported.text()
-    max_namespaces: int = reported.number()
-    min_cntlid: int = reported.number()
-    max_cntlid: int = reported.number()
-    admin_label: str = reported.text()
-    namespaces: tuple = reported.array(Namespace.parse)
+    hosts: tuple[str, ...] = reported.array(_host_nqn)
+    serial_number: str | None = reported.text()
+    model_number: str | None = reported.text()
+    max_namespaces: int | None = reported.number()
+    min_cntlid: int | None = reported.number()
+    max_cntlid: int | None = reported.number()
+    admin_label: str | None = reported.text()
+    namespaces: tuple[Namespace, ...] = reported.array(Namespace.parse)
 
     @property
-    def is_discovery(self):
+    def is_discovery(self) -> bool:
         """Whether it is a discovery subsystem: it has no namespaces."""
         return self.subtype.startswith('Discovery')
 
-    def namespace(self, nsid):
+    def namespace(self, nsid: int) -> Namespace | None:
         """Its :class:`Namespace` of that number, or None."""
-        return next((one for one in self.namespaces if one.nsid == nsid),
+        return next((space for space in self.namespaces if space.nsid == nsid),
                     None)
 
 
@@ -137,10 +139,10 @@ class Transport(reported.Reported):
     """
 
     trtype: str = reported.text('')
-    max_queue_depth: int = reported.number()
-    max_io_qpairs_per_ctrlr: int = reported.number()
-    in_capsule_data_size: int = reported.number()
-    max_io_size: int = reported.number()
+    max_queue_depth: int | None = reported.number()
+    max_io_qpairs_per_ctrlr: int | None = reported.number()
+    in_capsule_data_size: int | None = reported.number()
+    max_io_size: int | None = reported.number()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,10 +169,10 @@ class Listener(reported.Reported):
 
     address: ListenAddress = dataclasses.field(
         default_factory=ListenAddress)
-    ana_states: tuple = reported.array(AnaState.parse)
+    ana_states: tuple[AnaState, ...] = reported.array(AnaState.parse)
 
     @classmethod
-    def parse(cls, raw):
+    def parse(cls, raw: reported.Json) -> 'Listener':
         """See :meth:`Reported.parse`."""
         states = AnaState.parse_list(raw.get('ana_states'))
         if not states and isinstance(raw.get('ana_state'), str):
@@ -195,6 +197,10 @@ class Controller(reported.Reported):
     num_io_qpairs: int = reported.number(0)
 
 
+def _address(raw: Any) -> ListenAddress | None:
+    return ListenAddress.parse(raw) if isinstance(raw, dict) else None
+
+
 @dataclasses.dataclass(frozen=True)
 class QueuePair(reported.Reported):
     """A connected queue pair.
@@ -210,18 +216,17 @@ class QueuePair(reported.Reported):
     cntlid: int = reported.number(0)
     qid: int = reported.number(0)
     state: str = reported.text('')
-    hostnqn: str = reported.text()
-    listen_address: ListenAddress = None
-    peer_address: ListenAddress = None
+    hostnqn: str | None = reported.text()
+    listen_address: ListenAddress | None = None
+    peer_address: ListenAddress | None = None
 
     @classmethod
-    def parse(cls, raw):
+    def parse(cls, raw: reported.Json) -> 'QueuePair':
         """See :meth:`Reported.parse`."""
-        found = super().parse(raw)
-        addresses = {key: ListenAddress.parse(raw[key])
-                     for key in ('listen_address', 'peer_address')
-                     if isinstance(raw.get(key), dict)}
-        return dataclasses.replace(found, **addresses)
+        return dataclasses.replace(
+            super().parse(raw),
+            listen_address=_address(raw.get('listen_address')),
+            peer_address=_address(raw.get('peer_address')))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,12 +238,13 @@ class Referral(reported.Reported):
     :ivar secure_channel: whether it wants TLS.
     """
 
-    address: ListenAddress = None
+    address: ListenAddress = dataclasses.field(
+        default_factory=ListenAddress)
     subnqn: str = reported.text('')
     secure_channel: bool = reported.flag()
 
     @classmethod
-    def parse(cls, raw):
+    def parse(cls, raw: reported.Json) -> 'Referral':
         """See :meth:`Reported.parse`."""
         return dataclasses.replace(
             super().parse(raw),
@@ -255,13 +261,13 @@ class NvmePath(reported.Reported):
     :ivar cntlid: number of the controller there, or None (v22.09).
     """
 
-    state: str = reported.text()
-    trid: ListenAddress = None
+    state: str | None = reported.text()
+    trid: ListenAddress = dataclasses.field(default_factory=ListenAddress)
     subnqn: str = reported.text('')
-    cntlid: int = reported.number()
+    cntlid: int | None = reported.number()
 
     @classmethod
-    def parse(cls, raw):
+    def parse(cls, raw: reported.Json) -> 'NvmePath':
         """See :meth:`Reported.parse`."""
         trid = raw.get('trid') or {}
         return dataclasses.replace(
@@ -269,7 +275,7 @@ class NvmePath(reported.Reported):
             subnqn=trid.get('subnqn') or '')
 
     @property
-    def place(self):
+    def place(self) -> tuple[str, str, str, str | None]:
         """What tells two paths apart."""
         fabrics = self.trid.trtype.upper() in ('TCP', 'RDMA')
         return (*self.trid.place, self.subnqn if fabrics else None)
@@ -284,10 +290,10 @@ class NvmeController(reported.Reported):
     """
 
     name: str = reported.text('')
-    paths: tuple = ()
+    paths: tuple[NvmePath, ...] = ()
 
     @classmethod
-    def parse(cls, raw):
+    def parse(cls, raw: reported.Json) -> 'NvmeController':
         """See :meth:`Reported.parse`; one path, by itself, until v21.07."""
         paths = raw.get('ctrlrs')
         if not isinstance(paths, list):

@@ -32,7 +32,7 @@ class ScsiTarget(reported.Reported):
     scsi_dev_num: int = reported.number(0)
     id: int = reported.number(0)
     target_name: str = reported.text('')
-    luns: tuple = reported.array(ScsiLun.parse)
+    luns: tuple[ScsiLun, ...] = reported.array(ScsiLun.parse)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,14 +49,14 @@ class VhostController(reported.Reported):
     """
 
     ctrlr: str = reported.text('')
-    cpumask: str = reported.text()
-    delay_base_us: int = reported.number()
+    cpumask: str | None = reported.text()
+    delay_base_us: int | None = reported.number()
     iops_threshold: int = reported.number(0)
-    socket: str = reported.text()
-    backend_specific: dict = reported.mapping()
+    socket: str | None = reported.text()
+    backend_specific: reported.Json = reported.mapping()
 
     @property
-    def kind(self):
+    def kind(self) -> str | None:
         """``blk``, ``scsi``, ``nvme`` (until v20.07), or None."""
         for key, name in (('block', 'blk'), ('scsi', 'scsi'),
                           ('namespaces', 'nvme')):
@@ -65,19 +65,20 @@ class VhostController(reported.Reported):
         return None
 
     @property
-    def bdev(self):
+    def bdev(self) -> str | None:
         """Bdev of a block controller; None if that is gone, or for SCSI."""
         block = self.backend_specific.get('block') or {}
-        return block.get('bdev')
+        name: str | None = block.get('bdev')
+        return name
 
     @property
-    def readonly(self):
+    def readonly(self) -> bool:
         """Whether a block controller refuses writes."""
         block = self.backend_specific.get('block') or {}
         return bool(block.get('readonly'))
 
     @property
-    def scsi_targets(self):
+    def scsi_targets(self) -> tuple[ScsiTarget, ...]:
         """Targets of a SCSI controller (tuple of :class:`ScsiTarget`)."""
         return tuple(ScsiTarget.parse_list(self.backend_specific.get('scsi')))
 

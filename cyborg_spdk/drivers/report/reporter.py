@@ -33,6 +33,7 @@ class _Ask:
         self._mark = entries.mark(host, target)
         self.optional = False
         self.reason = None
+        self.away = False
 
     def known(self):
         children = self._ask(self._service.children, self._host)
@@ -46,9 +47,13 @@ class _Ask:
         return self._ask(self._service.allocated, name)
 
     def _ask(self, question, value):
+        if self.away:
+            # Once: each question may take its time to fail.
+            raise plan.Unknown(self.reason)
         try:
             return question(value)
         except exceptions.PlacementError as exc:
+            self.away = True
             self.optional = isinstance(
                 exc, exceptions.PlacementNotConfigured)
             self.reason = str(exc)
@@ -142,7 +147,8 @@ class Reporter:
         """
         found = [inventory.stub(host, target) for target in others
                  if self._state(directory, target.name) is None
-                 and self._plan(directory, 0, host, target.name, {}).frozen]
+                 and self._plan(directory, 0, host, target.name, {},
+                                enabled=False).frozen]
         for name, state in self._former(directory, host, names):
             if state.kind not in kinds:
                 continue
@@ -162,7 +168,7 @@ class Reporter:
                 report_memory.remove(report_memory.path(directory, name))
         return found
 
-    def _plan(self, directory, max_new, host, target, found):
+    def _plan(self, directory, max_new, host, target, found, enabled=True):
         state = self._state(directory, target)
         if state is not None and state.host != host:
             state = None
@@ -172,7 +178,9 @@ class Reporter:
                             first=target not in self._checked)
         if ask.reason is None:
             self._checked.add(target)
-        self._tell_plan(target, planned, ask)
+        # Nobody misses what a driver that is not enabled might have left.
+        if enabled or ask.reason is None:
+            self._tell_plan(target, planned, ask)
         return planned
 
     def _state(self, directory, target):
@@ -221,12 +229,22 @@ class Reporter:
         elif ask.reason:
             message = (f'cannot be asked ({ask.reason}): units that are gone '
                        'are reported on, new ones wait')
+        if ask.away and planned.frozen:
+            message = (f'cannot be asked ({ask.reason}): Cyborg keeps what it '
+                       'has of this target')
         tell(target, 'Placement', message)
-        tell(target, 'frozen', planned.frozen and
-             f'Cyborg keeps what it has of this target: {planned.frozen}; '
-             'free them, or bring the state file back')
-        tell(target, 'held', f'{len(planned.held)} units are gone or '
-             'changed and still allocated, so they are reported on: '
-             f'{", ".join(planned.held[:3])}' if planned.held else None)
+        if not ask.away:
+            # Else nobody knows what is allocated.
+            self._tell_held(target, planned)
         tell(target, 'waiting', f'{planned.waiting} new units wait for the '
              'next reports' if planned.waiting else None, logging.INFO)
+
+    def _tell_held(self, target, planned):
+        self._conditions.tell(
+            target, 'frozen', planned.frozen and
+            f'Cyborg keeps what it has of this target: {planned.frozen}; '
+            'free them, or bring the state file back')
+        self._conditions.tell(
+            target, 'held', f'{len(planned.held)} units are gone or changed '
+            'and still allocated, so they are reported on: '
+            f'{", ".join(planned.held[:3])}' if planned.held else None)

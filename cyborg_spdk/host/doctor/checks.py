@@ -309,11 +309,6 @@ def sockets(machine):
                               f'{target.name}: {target.name}: ',
                               f'{target.name}: '),
                           remedy if text else '', target.name)
-        for path in state.rejected:
-            yield Finding('saved configuration', WARNING, f'{target.name} '
-                          f'has refused {path}', 'correct it and give it '
-                          f'back: cyborg-spdk target load-config '
-                          f'{target.name} {path}', target.name)
 
 
 def _can_listen(machine, target):

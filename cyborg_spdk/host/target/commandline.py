@@ -9,8 +9,6 @@ from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import cores as cpu
 from cyborg_spdk.host import process
 
-#: First release in which ``-c`` takes JSON; ``--json`` does since v19.01.
-_JSON_BY_C = (20, 10)
 #: Releases that have --huge-unlink and leave it out by themselves. Without
 #: it a target's pages stay taken after its end, until the next one starts.
 _UNLINK_BY_OPTION = ((18, 7), (22, 5))
@@ -48,7 +46,7 @@ def check_extra_args(target):
                 'an argument holds no NUL and no line feed')
 
 
-def build(target, installation, *, cores=None, config=None, huge_dir=None,
+def build(target, installation, *, cores=None, huge_dir=None,
           vhost_dir=None):
     """Build the command line that starts a target.
 
@@ -57,7 +55,6 @@ def build(target, installation, *, cores=None, config=None, huge_dir=None,
         :class:`~cyborg_spdk.host.machine.installation.Installation` to use.
     :param cores: the cores (see :mod:`cyborg_spdk.host.machine.cores`); None
         leaves ``-m`` out.
-    :param config: path of a JSON configuration to start with, or None.
     :param huge_dir: the hugetlbfs to use, or None for SPDK's choice.
     :param vhost_dir: directory of the sockets of vhost's controllers,
         unless ``-S`` in ``extra_args`` names one. None leaves it to SPDK,
@@ -80,9 +77,6 @@ def build(target, installation, *, cores=None, config=None, huge_dir=None,
         argv += ['--huge-unlink']
     if target.interrupt_mode:
         argv += ['--interrupt-mode']
-    if config:
-        old = installation.release and installation.release < _JSON_BY_C
-        argv += ['--json' if old else '-c', config]
     if vhost_dir and target.application == 'vhost' and not any(
             argument.startswith('-S') for argument in target.extra_args):
         argv += ['-S', vhost_dir]

@@ -2,6 +2,7 @@
 
 """Keep the targets of this host: find them, start them, stop them."""
 
+import contextlib
 import dataclasses
 import hashlib
 import logging
@@ -10,11 +11,12 @@ import pwd
 import signal
 import time
 
+import psutil
+
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import locks
 from cyborg_spdk.host.machine import installation as spdk
 from cyborg_spdk.host import process
-from cyborg_spdk.host.saved import store as saved_store
 from cyborg_spdk.host.target import logs
 from cyborg_spdk.host.target import ready as target_ready
 from cyborg_spdk.host.target import restarts
@@ -24,9 +26,8 @@ from cyborg_spdk import rpc
 
 LOG = logging.getLogger(__name__)
 
-# Seconds in which a target that has lost something must not go down by
-# itself, for that to be believed before it is stopped.
-_CONFIRM_BEFORE_STOP = 2.0
+# Seconds for a target to say whether it is initialised.
+_MOMENT = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,13 +43,17 @@ class Running:
     started: bool
 
 
-def ensure(conf, target, *, force=False):
+def ensure(conf, target, *, force=False, bring_up=None):
     """Make sure that a target runs and answers; start it if it does not.
 
     :param conf: the configuration (``oslo_config.cfg.ConfigOpts``).
     :param target: a :class:`cyborg_spdk.conf.Target` of it.
     :param force: start it although ``start`` is false, and without the
         pause after several deaths: the operator says so.
+    :param bring_up: ``bring_up(deadline)`` initialises a target that was
+        started, and gives it what it is to have; it is called once more
+        where a start was interrupted. None: it starts by itself, with
+        nothing (:func:`cyborg_spdk.desired.starting.ensure` gives it all).
     :returns: :class:`Running`.
     :raises NotRunning: if it does not run and must not be started.
     :raises StartError: if it ended, or did not answer in time.
@@ -56,13 +61,13 @@ def ensure(conf, target, *, force=False):
     :raises ConfigurationError: for options that cannot be used.
 
     Blocks for ``[spdk] start_timeout`` at most, and as long again if
-    another process is starting it, or if it refuses its configuration.
+    another process is starting it.
     """
     if process.socket_path(target) is None:
         return Running(None, False)
     found = process.find(target)
     if found is not None:
-        return _await(conf, target, found)
+        return _await(conf, target, found, bring_up)
     if not (target.start or force):
         raise exceptions.NotRunning(
             f"{target.name}: it does not run, and [{target.name}] start is "
@@ -75,13 +80,13 @@ def ensure(conf, target, *, force=False):
     with _lock(conf, target, run_path, 'start'):
         found = process.find(target)
         if found is not None:
-            return _await(conf, target, found)
+            return _await(conf, target, found, bring_up, locked=True)
         if force:
             restarts.forget(run_path, process.name(conf, target))
         _check_pause(conf, target, run_path)
         deadline = time.monotonic() + conf.spdk.start_timeout
         return Running(target_start.start(
-            conf, target, installation, run_path, deadline), True)
+            conf, target, installation, run_path, deadline, bring_up), True)
 
 
 def _run_path(conf):
@@ -151,7 +156,7 @@ def _check_pause(conf, target, run_path):
             f"{target.name}")
 
 
-def _await(conf, target, found):
+def _await(conf, target, found, bring_up, locked=False):
     """Wait for a target that runs already, or is starting."""
     def ended(seconds):
         time.sleep(seconds)
@@ -164,6 +169,12 @@ def _await(conf, target, found):
         patience = min(patience, conf.spdk.connect_timeout)
     deadline = time.monotonic() + patience
     try:
+        if bring_up is not None and _is_begun_by_us(target, found) and \
+                target_ready.answers(target, deadline, ended) and \
+                not _is_initialised(target):
+            with contextlib.nullcontext() if locked else _lock(
+                    conf, target, _run_path(conf), 'start'):
+                bring_up(time.monotonic() + conf.spdk.start_timeout)
         if target_ready.wait(target, deadline, ended):
             if found.listening:
                 return Running(found, False)
@@ -178,16 +189,39 @@ def _await(conf, target, found):
         log_tail=logs.tail(logs.path(conf, target)))
 
 
-def stop(conf, target, *, kill=False, hold=False):
-    """Stop a target: SIGTERM, and wait for its end.
+def _is_begun_by_us(target, found):
+    """Whether a target was started to be initialised by us (bool)."""
+    if not found.pid or target_start.WAIT_FOR_RPC in target.extra_args:
+        return False
+    try:
+        return target_start.WAIT_FOR_RPC in psutil.Process(
+            found.pid).cmdline()
+    except psutil.Error:
+        return False
 
-    Its configuration is saved before, if that can be done.
+
+def _is_initialised(target):
+    try:
+        # Whatever it says of such a bdev: it is initialised.
+        rpc.connect(target.rpc_address).call('bdev_get_bdevs', name='-',
+                                             _timeout=_MOMENT)
+    except exceptions.NotReady:
+        return False
+    except exceptions.SpdkError:
+        pass
+    return True
+
+
+def stop(conf, target, *, kill=False, hold=False, before=None):
+    """Stop a target: SIGTERM, and wait for its end.
 
     :param conf: the configuration: ``[spdk] stop_timeout``.
     :param target: a :class:`cyborg_spdk.conf.Target`.
     :param kill: send SIGKILL if it has not ended in time.
     :param hold: keep it down: :func:`ensure` does not start it again
         unless it is forced to.
+    :param before: called without arguments before the target is stopped,
+        if it runs.
     :returns: True if it was stopped, False if it did not run.
     :raises StopError: if it has not ended in time.
     :raises ForeignProcess: if it is not ours to stop.
@@ -208,7 +242,8 @@ def stop(conf, target, *, kill=False, hold=False):
                 f"{target.name}: process {found.pid} "
                 f"({found.exe or 'in a container'}) is no program of SPDK "
                 "that can be stopped from here; stop it yourself")
-        _save_before_stop(conf, target)
+        if before is not None:
+            before()
         for number in (signal.SIGTERM,
                        *([signal.SIGKILL] if kill else [])):
             target_start.send_signal(conf, found.pid, found.ticks, number)
@@ -225,20 +260,6 @@ def stop(conf, target, *, kill=False, hold=False):
         f"{target.name}: process {found.pid} has not ended within [spdk] "
         f"stop_timeout ({conf.spdk.stop_timeout:g} s)"
         + ('' if kill else '; wait, or end it with --kill'))
-
-
-def _save_before_stop(conf, target):
-    if not target.save_config:
-        return
-    try:
-        client = rpc.connect(target.rpc_address,
-                             timeout=conf.spdk.connect_timeout)
-        saved_store.save(conf, target, client,
-                         timeout=conf.spdk.connect_timeout,
-                         confirm=_CONFIRM_BEFORE_STOP)
-    except exceptions.SpdkError as exc:
-        LOG.warning('%s: its configuration was not saved before the stop: '
-                    '%s', target.name, exc)
 
 
 def status(conf, target):

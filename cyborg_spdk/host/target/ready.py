@@ -29,11 +29,23 @@ def wait(target, deadline, ended):
     :returns: True; False if the process has ended.
     :raises RpcTimeout: at the deadline.
     """
-    began = time.monotonic()
     methods = ['spdk_get_version']
     if '--wait-for-rpc' not in target.extra_args:
         # With it, the operator initialises the framework, not we.
         methods.append('framework_wait_init')
+    return _wait(target, deadline, ended, methods)
+
+
+def answers(target, deadline, ended):
+    """Wait until a target answers, initialised or not.
+
+    Parameters, result and exceptions are those of :func:`wait`.
+    """
+    return _wait(target, deadline, ended, ['spdk_get_version'])
+
+
+def _wait(target, deadline, ended, methods):
+    began = time.monotonic()
     while methods:
         left = deadline - time.monotonic()
         if left <= 0:

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import stat
-import time
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import cores as cpu
@@ -19,7 +18,6 @@ from cyborg_spdk.host.machine import pci
 from cyborg_spdk.host.machine import proc
 from cyborg_spdk.host.machine import spawn
 from cyborg_spdk.host import process
-from cyborg_spdk.host.saved import store as saved_store
 from cyborg_spdk.host.target import commandline
 from cyborg_spdk.host.target import logs
 from cyborg_spdk.host.target import ready as target_ready
@@ -28,9 +26,18 @@ from cyborg_spdk.host import trusted_files
 
 LOG = logging.getLogger(__name__)
 
+# Seconds in which a target that has closed its connections ends.
+_ENDING = 5.0
 
-def start(conf, target, installation, run_path, deadline):
-    """Start a target, with its configuration, and wait until it is ready.
+
+#: The first release that can be given its configuration by RPC before it is
+#: initialised.
+_WAITS_FOR_RPC = (18, 7)
+WAIT_FOR_RPC = '--wait-for-rpc'
+
+
+def start(conf, target, installation, run_path, deadline, bring_up=None):
+    """Start a target and wait until it is ready.
 
     :param conf: the configuration.
     :param target: a :class:`cyborg_spdk.conf.Target` that does not run.
@@ -38,6 +45,9 @@ def start(conf, target, installation, run_path, deadline):
         :class:`~cyborg_spdk.host.machine.installation.Installation` to use.
     :param run_path: the trusted directory of logs and locks.
     :param deadline: point of ``time.monotonic()`` at which to give up.
+    :param bring_up: ``bring_up(deadline)`` initialises a target that
+        answers, and gives it what it is to have. None: it does so itself,
+        and has nothing.
     :returns: its :class:`~cyborg_spdk.host.process.TargetProcess`.
     :raises StartError: if it ended, or did not answer in time.
     :raises HostError: its other subclasses, for what is in the way.
@@ -46,42 +56,14 @@ def start(conf, target, installation, run_path, deadline):
     check_socket_path(target, process.socket_path(target))
     if conf.spdk.pci_devices and not installation.simulated:
         _bind_devices(conf, target, installation)
-    config, saved = saved_store.for_start(conf, target)
-    try:
-        return _attempt(conf, target, installation, run_path, deadline,
-                        config)
-    except exceptions.StartError as exc:
-        if not saved or not saved_store.refused(exc.log_tail):
-            raise
-        said = exc.log_tail
-    deadline = time.monotonic() + conf.spdk.start_timeout
-    if saved_store.port_taken(said) and \
-            saved_store.IGNORE_ERRORS not in target.extra_args:
-        LOG.error(
-            '%s: a port of its saved configuration is taken; it is started '
-            'with the rest, and %s is kept. Free the port, then: '
-            'cyborg-spdk target restart %s. The target said: %s',
-            target.name, config, target.name, ' | '.join(said))
-        return _attempt(conf, target, installation, run_path, deadline,
-                        config, saved_store.IGNORE_ERRORS)
-    aside = saved_store.set_aside(conf, target)
-    LOG.error(
-        '%s: it refuses its saved configuration, which is now %s; it is '
-        'started without. Correct that file and give it back with: '
-        'cyborg-spdk target load-config %s %s. The target said: %s',
-        target.name, aside, target.name, aside, ' | '.join(said))
-    config, _ = saved_store.for_start(conf, target)
-    return _attempt(conf, target, installation, run_path, deadline, config)
-
-
-def _attempt(conf, target, installation, run_path, deadline, config,
-             *further):
     log = logs.path(conf, target)
     cores = None
     if not installation.simulated:
         cores = cpu.of_target(conf, target)
     elif target.core_mask:
         cores = cpu.parse(target.core_mask, f'[{target.name}] core_mask')
+    if WAIT_FOR_RPC in target.extra_args:
+        bring_up = None  # The operator initialises it.
     with contextlib.ExitStack() as stack:
         started, huge_dir = None, None
         if not (installation.simulated or target.no_huge):
@@ -91,9 +73,12 @@ def _attempt(conf, target, installation, run_path, deadline, config,
                 run_path, target, conf.spdk.start_timeout))
             huge_dir = _prepare_hugepages(conf, target, need_mb)
         argv = commandline.build(
-            target, installation, cores=cores, config=config,
-            huge_dir=huge_dir, vhost_dir=_vhost_dir(target, run_path))
-        argv += further
+            target, installation, cores=cores, huge_dir=huge_dir,
+            vhost_dir=_vhost_dir(target, run_path))
+        if bring_up is not None and (
+                installation.release is None
+                or installation.release >= _WAITS_FOR_RPC):
+            argv.append(WAIT_FOR_RPC)
         starts = restarts.started(run_path,
                                   process.name(conf, target)).starts
         if starts > 1:
@@ -104,7 +89,7 @@ def _attempt(conf, target, installation, run_path, deadline, config,
         if started:
             started(program.pid)
     try:
-        _until_ready(conf, target, program, log, deadline)
+        _until_ready(conf, target, program, log, deadline, bring_up)
     finally:
         program.release()
     found = process.find(target, installation)
@@ -269,10 +254,16 @@ def _share_socket(conf, found):
             "make this user a member of it") from None
 
 
-def _until_ready(conf, target, program, log, deadline):
+def _until_ready(conf, target, program, log, deadline, bring_up):
+    def ended(seconds):
+        return program.poll(seconds) is not None
+
     try:
-        if target_ready.wait(target, deadline, lambda seconds:
-                             program.poll(seconds) is not None):
+        if bring_up is None:
+            if target_ready.wait(target, deadline, ended):
+                return
+        elif target_ready.answers(target, deadline, ended):
+            bring_up(deadline)
             return
     except exceptions.RpcTimeout as exc:
         _stop_again(conf, program)
@@ -280,6 +271,9 @@ def _until_ready(conf, target, program, log, deadline):
             target.name, f'it {unready(exc)} within [spdk] start_timeout '
             f'({conf.spdk.start_timeout:g} s), and was stopped again',
             log_tail=logs.tail(log)) from None
+    except (exceptions.ConnectionLost, exceptions.ConnectError):
+        if program.poll(_ENDING) is None:
+            raise
     code = program.poll()
     tail = logs.tail(log)
     raise exceptions.StartError(
@@ -296,6 +290,8 @@ def unready(exc):
     if exc.method == 'framework_wait_init':
         return ('is not initialised (--wait-for-rpc needs '
                 'framework_start_init)')
+    if exc.method == 'framework_start_init':
+        return 'was not initialised'
     return f'does not answer at {exc.address}'
 
 

@@ -8,7 +8,6 @@ import psutil
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
-from cyborg_spdk.host.saved import store as saved_store
 from cyborg_spdk.host.target import restarts
 from cyborg_spdk import rpc
 
@@ -39,9 +38,6 @@ class State:
     :ivar version: what it says of itself, or None.
     :ivar cores: the ``-m`` of its command line, or None.
     :ivar memory_mb: MiB of huge pages that it has, or None.
-    :ivar saved: path of its saved configuration, or None.
-    :ivar saved_objects: how many calls in it make something.
-    :ivar rejected: paths of configurations that it has refused.
     :ivar problem: what is wrong and what to do, or None.
     """
 
@@ -55,9 +51,6 @@ class State:
     version: str | None = None
     cores: str | None = None
     memory_mb: int | None = None
-    saved: str | None = None
-    saved_objects: int = 0
-    rejected: tuple[str, ...] = ()
     problem: str | None = None
 
 
@@ -71,10 +64,6 @@ def look(conf, target):
     known = {'name': target.name, 'application': target.application,
              'address': target.rpc_address}
     try:
-        known |= _saved(conf, target)
-    except exceptions.StateError as exc:
-        known['problem'] = str(exc)
-    try:
         if process.socket_path(target) is not None:
             found = process.find(target)
             if found is None:
@@ -87,15 +76,6 @@ def look(conf, target):
         return State(**known | {'state': FOREIGN, 'problem': str(exc)})
     except exceptions.SpdkError as exc:
         return State(**known | {'state': UNKNOWN, 'problem': str(exc)})
-
-
-def _saved(conf, target):
-    found = {'rejected': tuple(saved_store.rejected(conf, target))}
-    saved = saved_store.load(conf, target)
-    if saved is not None:
-        found['saved'] = saved.path
-        found['saved_objects'] = saved_store.objects(saved.config)
-    return found
 
 
 def _why_stopped(conf, target):

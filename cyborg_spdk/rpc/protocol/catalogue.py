@@ -81,6 +81,11 @@ def former_names(method: str) -> list[str]:
     return data()["renamed"].get(method, [])
 
 
+def current_name(method: str) -> str:
+    """The name in the newest release of a method of any release."""
+    return _current_names().get(method, method)
+
+
 class Description:
     """What is known about a method.
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from typing import Any
+import uuid
 
 import cyborg_spdk
 
@@ -47,6 +48,11 @@ def listens(port: int) -> bool:
     """Whether somebody accepts at a port of 127.0.0.1."""
     with socket.socket() as probe:
         return probe.connect_ex(('127.0.0.1', port)) == 0
+
+
+def new_uuid() -> str:
+    """A random UUID."""
+    return str(uuid.uuid4())
 
 
 def _for_others(path: str) -> bool:

@@ -13,9 +13,7 @@ from oslo_config import cfg
 import psutil
 import testtools
 
-from cyborg_spdk.clients.iscsi import client as iscsi_client
-from cyborg_spdk.clients.nvmf import client as nvmf_client
-from cyborg_spdk.clients import vhost
+from cyborg_spdk import clients
 from cyborg_spdk.host.target import lifecycle
 from cyborg_spdk import tasks
 from tests.functional.fixtures import cloud
@@ -49,12 +47,12 @@ class AgentCase(testtools.TestCase):
         self.populate()
 
     def populate(self):
-        client = nvmf_client.NvmfTgt(self.targets.client('spdk_nvmf'))
+        client = clients.NvmfTgt(self.targets.client('spdk_nvmf'))
         client.bdev_null_create('Null0', 64 * _MIB, 512)
         client.bdev_malloc_create('Malloc0', 16 * _MIB, 4096)
         client.nvmf_create_transport('TCP')
         add_subsystem(client, 1, ['Null0', 'Malloc0'])
-        client = vhost.VhostTgt(self.targets.client('spdk_vhost'))
+        client = clients.VhostTgt(self.targets.client('spdk_vhost'))
         for name in ('Malloc0', 'Malloc1', 'Malloc2'):
             client.bdev_malloc_create(name, 16 * _MIB, 512)
         client.vhost_create_blk_controller('blk.0', 'Malloc0')
@@ -177,7 +175,7 @@ class RestartTest(AgentCase):
         self.cloud.report(self.tracker)
         again = lifecycle.status(cfg.CONF, self.targets.target('spdk_nvmf'))
         self.assertNotEqual(process.pid, again.pid)
-        client = nvmf_client.NvmfTgt(self.targets.client('spdk_nvmf'))
+        client = clients.NvmfTgt(self.targets.client('spdk_nvmf'))
         subsystem = client.find_subsystem('nqn.2016-06.io.spdk:cnode1')
         self.assertEqual(2, len(subsystem.namespaces))
         self.assertEqual(json.loads(before)[1], self.host.providers())
@@ -191,7 +189,7 @@ class IscsiTest(testtools.TestCase):
             {'iscsi': ['spdk_iscsi']}, host.config))
         tracker = host.cloud.tracker(host.name)
         self.targets.start()
-        client = iscsi_client.IscsiTgt(self.targets.client('spdk_iscsi'))
+        client = clients.IscsiTgt(self.targets.client('spdk_iscsi'))
         for name in ('Malloc0', 'Malloc1'):
             client.bdev_malloc_create(name, 16 * _MIB, 512)
         port = targets.free_port()

@@ -11,8 +11,10 @@ import time
 from oslo_config import cfg
 import psutil
 
-from cyborg_spdk.clients.nvmf import client as nvmf_client
-from cyborg_spdk.host.saved import store as saved_store
+from cyborg_spdk import clients
+from cyborg_spdk.desired import keep
+from cyborg_spdk.desired import starting
+from cyborg_spdk.desired import store
 from cyborg_spdk.host.target import lifecycle
 from tests.functional.cli import test_drivers as cli_tests
 from tests.functional.units import test_attach as attach_tests
@@ -33,14 +35,18 @@ class SavingTest(cli_tests.CommandCase, attach_tests.NvmfCase):
         while process.is_running() \
                 and process.status() != psutil.STATUS_ZOMBIE:
             self.assertLess(time.monotonic(), deadline)
-        lifecycle.ensure(cfg.CONF, target, force=True)
-        self.target = nvmf_client.NvmfTgt(self.targets.client('spdk_nvmf'))
+        starting.ensure(cfg.CONF, target, force=True)
+        self.target = clients.NvmfTgt(self.targets.client('spdk_nvmf'))
 
     def subsystem(self, nqn=attach_tests.NQN):
         return self.target.find_subsystem(nqn)
 
     def saved(self):
-        return saved_store.load(cfg.CONF, self.targets.target('spdk_nvmf'))
+        path = store.path(cfg.CONF, self.targets.target('spdk_nvmf'))
+        if not os.path.exists(path):
+            return None
+        with open(path) as stream:
+            return stream.read()
 
     def test_what_is_created(self):
         _out, err = self.succeed('nvmf', 'subsystem', 'create', NEW)
@@ -87,14 +93,14 @@ class SavingTest(cli_tests.CommandCase, attach_tests.NvmfCase):
         # An hour would be too long for this test.
         self.assertTrue(self.save(confirm=3600,
                                   expected=[attach_tests.NQN]))
-        self.assertNotIn(attach_tests.NQN, self.saved().data.decode())
+        self.assertNotIn(attach_tests.NQN, self.saved())
         self.target.bdev_delete('Null0')
         self.assertTrue(self.save(confirm=0, expected=['other']))
 
     def save(self, **options):
-        return saved_store.save(
+        return keep.look(
             cfg.CONF, self.targets.target('spdk_nvmf'), self.client,
-            **options)
+            **options).written
 
     def test_an_address_that_is_configured_and_one_that_is_not(self):
         link = self.targets.path('link')
@@ -103,7 +109,7 @@ class SavingTest(cli_tests.CommandCase, attach_tests.NvmfCase):
         self.succeed(*_NULL, '-a', link)
         self.assertIsNone(self.saved())
         self.succeed('bdev', 'resize', 'N1', '8MiB', '-a', path)
-        self.assertIn('N1', self.saved().data.decode())
+        self.assertIn('N1', self.saved())
 
     def test_a_user_who_may_not(self):
         """Is not told of it: the change itself was allowed."""
@@ -125,7 +131,7 @@ class SavingTest(cli_tests.CommandCase, attach_tests.NvmfCase):
 
     def test_a_file_that_cannot_be_replaced(self):
         """The change was made; that it was not saved is told."""
-        path = self.targets.path('state', 'spdk_nvmf.json')
+        path = self.targets.path('state', 'spdk_nvmf.desired.json')
         os.mkdir(path)
         self.addCleanup(os.rmdir, path)
         out, err = self.succeed(*_NULL, '-t', 'spdk_nvmf')

@@ -10,8 +10,7 @@ from oslo_config import cfg
 import psutil
 import testtools
 
-from cyborg_spdk.clients.nvmf import client as nvmf_client
-from cyborg_spdk.clients import vhost
+from cyborg_spdk import clients
 from cyborg_spdk.host.target import lifecycle
 from cyborg_spdk import tasks
 from tests.functional.drivers import test_drivers
@@ -33,12 +32,12 @@ class SharedTest(testtools.TestCase):
         self.tracker = self.host.cloud.tracker(self.host.name)
         self.targets.start()
         client = self.targets.client('spdk_nvmf')
-        target = nvmf_client.NvmfTgt(client)
+        target = clients.NvmfTgt(client)
         for name in ('Malloc0', 'Malloc1'):
             target.bdev_malloc_create(name, 16 * _MIB, 512)
         target.nvmf_create_transport('TCP')
         test_drivers.add_subsystem(target, 1, ['Malloc0'])
-        vhost.VhostTgt(client).vhost_create_blk_controller('b', 'Malloc1')
+        clients.VhostTgt(client).vhost_create_blk_controller('b', 'Malloc1')
 
     def process(self):
         found = {lifecycle.status(cfg.CONF, self.targets.target(name)).pid
@@ -73,8 +72,8 @@ class SharedTest(testtools.TestCase):
                          (self.handles(), self.host.providers()))
         self.assertEqual(
             (1, 1), tuple(len(found) for found in (
-                nvmf_client.NvmfTgt(
+                clients.NvmfTgt(
                     self.targets.client('spdk_nvmf')).find_subsystem(
                     'nqn.2016-06.io.spdk:cnode1').namespaces,
-                vhost.VhostTgt(self.targets.client(
+                clients.VhostTgt(self.targets.client(
                     'spdk_vhost')).vhost_get_controllers())))

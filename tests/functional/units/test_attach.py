@@ -8,9 +8,7 @@ import stat
 
 import testtools
 
-from cyborg_spdk.clients.iscsi import client as iscsi_client
-from cyborg_spdk.clients.nvmf import client as nvmf_client
-from cyborg_spdk.clients import vhost
+from cyborg_spdk import clients
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.target import lifecycle
 from cyborg_spdk import tasks
@@ -43,7 +41,7 @@ class NvmfCase(AttachCase):
 
     def setUp(self):
         super().setUp()
-        self.target = nvmf_client.NvmfTgt(self.client)
+        self.target = clients.NvmfTgt(self.client)
         self.target.nvmf_create_transport('TCP')
         self.target.bdev_null_create('Null0', 64 * _MIB, 512)
         self.target.nvmf_create_subsystem(NQN)
@@ -130,7 +128,7 @@ class VhostCase(AttachCase):
 
     def setUp(self):
         super().setUp()
-        self.target = vhost.VhostTgt(self.client)
+        self.target = clients.VhostTgt(self.client)
         self.target.bdev_malloc_create('Malloc0', 16 * _MIB, 512)
         self.socket = self.targets.path('vhost', 'blk.0')
         self.handle = {'socket': self.socket}
@@ -198,7 +196,7 @@ class IscsiTest(AttachCase):
 
     def setUp(self):
         super().setUp()
-        self.target = iscsi_client.IscsiTgt(self.client)
+        self.target = clients.IscsiTgt(self.client)
         self.target.bdev_malloc_create('Malloc0', 16 * _MIB, 512)
         self.port = targets.free_port()
         self.target.iscsi_create_portal_group(

@@ -7,7 +7,7 @@ import os
 import pwd
 import stat
 
-from cyborg_spdk.clients.nvmf import client as nvmf_client
+from cyborg_spdk import clients
 from cyborg_spdk import exceptions
 from cyborg_spdk.units import attach
 from cyborg_spdk.units import reading
@@ -31,7 +31,7 @@ class Custody(attach_tests.AttachCase):
         super().setUp()
         self.conf = self.targets.conf
         self.spdk = self.targets.target('spdk_nvmf')
-        self.target = nvmf_client.NvmfTgt(self.client)
+        self.target = clients.NvmfTgt(self.client)
         self.target.nvmf_create_transport('TCP')
         self.handle = self.unit(NQN, self.disk('disk'))
 

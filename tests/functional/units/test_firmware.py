@@ -11,7 +11,7 @@ import os
 
 import testtools
 
-from cyborg_spdk.clients.nvmf import client as nvmf_client
+from cyborg_spdk import clients
 from cyborg_spdk.drivers import nvmf
 from cyborg_spdk.host.target import lifecycle
 from cyborg_spdk import tasks
@@ -44,7 +44,7 @@ class FirmwareCase(testtools.TestCase):
             {'nvmf': ['spdk_nvmf']}))
         self.driver = nvmf.NvmfDriver()
         self.targets.start()
-        self.target = nvmf_client.NvmfTgt(self.targets.client('spdk_nvmf'))
+        self.target = clients.NvmfTgt(self.targets.client('spdk_nvmf'))
         self.log = self.useFixture(logs.Log())
         self.image = self.targets.path('image')
         self.write(image('FW000002'))

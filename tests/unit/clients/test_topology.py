@@ -66,6 +66,23 @@ class TopologyTests(unittest.TestCase):
             line.endswith(f'-> n0_{list(graph.nodes).index("bdev B")};')
             for line in drawing.dot([graph])))
 
+    def test_caches(self):
+        # As vbdev_ocf.c and bdev_ftl.c tell them.
+        graph = self.graph([
+            bdev('Ssd0'), bdev('Hdd0'), bdev('Base0'), bdev('Nv0'),
+            dict(bdev('Cas0', 'SPDK OCF'), driver_specific={
+                'cache_device': 'Ssd0', 'core_device': 'Hdd0'}),
+            bdev('Ftl0', 'FTL disk', base_bdev='Base0', cache='Nv0')])
+        self.assertEqual([
+            'target t (v26.05)',
+            '`-- not exported',
+            '    |-- bdev Cas0 (ocf, 1 MiB)',
+            '    |   |-- bdev Ssd0 (malloc, 1 MiB)',
+            '    |   `-- bdev Hdd0 (malloc, 1 MiB)',
+            '    `-- bdev Ftl0 (ftl, 1 MiB)',
+            '        |-- bdev Base0 (malloc, 1 MiB)',
+            '        `-- bdev Nv0 (malloc, 1 MiB)'], drawing.tree(graph))
+
     def test_a_ring_ends(self):
         graph = self.graph(
             [bdev('A', 'passthru', base_bdev_name='B'),

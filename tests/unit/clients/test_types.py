@@ -59,6 +59,19 @@ class TypesTests(unittest.TestCase):
                 self.assertEqual(expected, types.Bdev.parse(
                     {'driver_specific': own}).bases)
 
+    def test_bases_that_are_caches(self):
+        # vbdev_ocf.c writes into driver_specific itself.
+        for product, own, expected in (
+                ('SPDK OCF', {'cache_device': 'C', 'core_device': 'B',
+                              'mode': 'wt'}, ('C', 'B')),
+                ('FTL disk', {'ftl': {'base_bdev': 'B', 'cache': 'C'}},
+                 ('B', 'C')),
+                ('FTL disk', {'ftl': {'base_bdev': 'B'}}, ('B',))):
+            with self.subTest(own):
+                self.assertEqual(expected, types.Bdev.parse(
+                    {'product_name': product,
+                     'driver_specific': own}).bases)
+
     def test_kinds(self):
         self.assertEqual('bdev_malloc_delete',
                          kinds.of_bdev('Malloc disk').delete)

@@ -48,21 +48,10 @@ class BuildTest(unittest.TestCase):
                       '/dev/hugepages-1048576kB']),
                 ({'interrupt_mode': True}, {},
                  r + ['-s', '512', '--interrupt-mode']),
-                ({}, {'config': '/var/lib/x/nvmf.json'},
-                 r + ['-s', '512', '-c', '/var/lib/x/nvmf.json']),
                 ({'extra_args': ('--iova-mode=va', '-L', 'nvmf')}, {},
                  r + ['-s', '512', '--iova-mode=va', '-L', 'nvmf'])]:
             with self.subTest(options=options, kwargs=kwargs):
                 self.assertEqual(expected, self.build(options, **kwargs))
-
-    def test_older_releases_take_json_by_another_name(self):
-        for version, option in [
-                ('SPDK v19.01', '--json'), ('SPDK v20.07', '--json'),
-                ('SPDK v20.10', '-c'), ('SPDK v26.05 simulated', '-c')]:
-            with self.subTest(version):
-                self.assertEqual(
-                    [option, '/x.json'],
-                    self.build(version=version, config='/x.json')[-2:])
 
     def test_older_releases_are_told_to_give_huge_pages_back(self):
         for version, options, expected in [
