@@ -11,17 +11,18 @@ from cyborg_spdk import conf as spdk_conf
 GROUP = 'spdk_service'
 
 #: Duties that can be named in ``duties``.
-DUTIES = ('supervise', 'wipe', 'plug')
+DUTIES = ('supervise', 'repair', 'wipe', 'plug')
 
 #: Those that a plain installation can do.
-DEFAULT_DUTIES = ('supervise', 'wipe')
+DEFAULT_DUTIES = ('supervise', 'repair', 'wipe')
 
 OPTS = [
     cfg.ListOpt(
         'duties', default=list(DEFAULT_DUTIES),
         item_type=types.String(choices=DUTIES),
         help='What cyborg-spdk serve does. supervise: asks each target '
-             'every interval and starts one that has ended. wipe: wipes '
+             'every interval and starts one that has ended. repair: makes '
+             'what a target has lost. wipe: wipes '
              'units that were given back. plug: plugs the units that '
              'instances were given into their domains; it needs libvirt\'s '
              'binding (pip install cyborg-spdk[libvirt]) and [placement]. '

@@ -20,6 +20,7 @@ from cyborg_spdk.host import trusted_files
 from cyborg_spdk.service import duty as duties
 from cyborg_spdk.service import endpoint as endpoints
 from cyborg_spdk.service import options
+from cyborg_spdk.service import repair
 from cyborg_spdk.service import schedule as schedules
 from cyborg_spdk.service import supervise
 from cyborg_spdk.service import systemd
@@ -102,6 +103,8 @@ class Service:
             if 'supervise' in wanted and target.start:
                 found.append(supervise.Supervise(
                     self._conf, target, self._target_started))
+            if 'repair' in wanted and (target.start or target.repair):
+                found.append(repair.Repair(self._conf, target))
         if 'wipe' in wanted:
             found.append(wipe.WipeUnits(self._conf))
         if 'plug' in wanted:
@@ -115,7 +118,7 @@ class Service:
             self._conf, lambda name: self._schedule.wake(name))
 
     def _target_started(self, target: spdk_conf.Target) -> None:
-        self._schedule.wake(f'repair {target.name}')
+        self._schedule.wake(f'{repair.NAME} {target.name}')
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

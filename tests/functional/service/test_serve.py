@@ -45,7 +45,8 @@ class ServeTest(testtools.TestCase):
         self.addCleanup(self.end, process)
         self.wait_for(lambda duties: all(
             duty.get('state') == supervise.ANSWERS
-            for duty in duties.values()))
+            for name, duty in duties.items()
+            if name.startswith('supervise ')))
         return process
 
     @staticmethod
@@ -156,12 +157,40 @@ class ServeTest(testtools.TestCase):
         host.wait_until(lambda: 'was not read anew' in self.log(),
                         'the refusal')
         # What it had before goes on.
-        self.assertEqual({'supervise nvmf', 'supervise vhost'},
+        self.assertEqual({'supervise nvmf', 'supervise vhost',
+                          'repair nvmf', 'repair vhost', 'wipe'},
                          set(self.duties()))
         with open(self.command()[-2], 'a') as stream:
             stream.write('[spdk]\nvhost_targets =\n')
         process.send_signal(signal.SIGHUP)
-        self.wait_for(lambda found: set(found) == {'supervise nvmf'})
+        self.wait_for(lambda found: set(found) == {
+            'supervise nvmf', 'repair nvmf', 'wipe'})
+
+    def test_what_is_lost_comes_back(self):
+        path = self.host.path('disk')
+        with open(path, 'wb') as stream:
+            stream.truncate(1 << 20)
+        lifecycle.ensure(self.host.conf, self.host.target('nvmf'))
+        client = self.host.client('nvmf')
+        client.call('bdev_aio_create', name='Aio0', filename=path,
+                    block_size=512)
+        client.call('bdev_malloc_create', name='Malloc0', block_size=512,
+                    num_blocks=2048)
+        self.serve()
+        self.wait_for(lambda found: found['repair nvmf']['runs'] > 1)
+        os.rename(path, path + '.away')
+        pid = self.pid('nvmf')
+        os.kill(pid, signal.SIGKILL)
+        duties = self.wait_for(
+            lambda found: found['repair nvmf'].get('missing') == [
+                'bdev:Aio0'])
+        self.assertIn('bdev:Aio0 is missing',
+                      duties['repair nvmf']['problems'][0])
+        self.host.client('nvmf').call('bdev_get_bdevs', name='Malloc0')
+        os.rename(path + '.away', path)
+        self.wait_for(
+            lambda found: found['repair nvmf'].get('missing') == [])
+        self.host.client('nvmf').call('bdev_get_bdevs', name='Aio0')
 
     def test_killed_at_any_moment(self):
         pids = set()
