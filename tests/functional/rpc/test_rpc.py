@@ -111,7 +111,9 @@ class RpcTests:
             self.assertIn(f'the target takes {size};',
                           str(caught.exception))
             with self.assertRaises(exceptions.RequestTooLarge) as caught:
-                self.client.call('bdev_get_bdevs', name=[1] * values)
+                # As it is: a list is no name, and refused for that first.
+                self.client.exchange('bdev_get_bdevs',
+                                     {'name': [1] * values})
             self.assertIn(f'the target takes {values};',
                           str(caught.exception))
         self.assertTrue(self.client.is_open)
