@@ -7,12 +7,18 @@ The group ``[spdk]`` is for the host; each target has a group of its own:
 operator adds by naming them in ``[spdk] nvmf_targets`` and its like.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import difflib
 import os
 import re
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
 
 from oslo_config import cfg
+from oslo_config import types
 
 from cyborg_spdk import exceptions
 
@@ -111,7 +117,7 @@ SPDK_OPTS = [
              '1048576. Unset: the default size of the kernel. A size that '
              'the kernel does not have is an error.'),
     cfg.ListOpt(
-        'hugepage_nodes', item_type=cfg.types.Integer(min=0), default=[],
+        'hugepage_nodes', item_type=types.Integer(min=0), default=[],
         help='NUMA nodes to reserve huge pages on, in equal parts. Empty: '
              'the kernel spreads them. A node that does not exist is an '
              'error.'),
@@ -167,7 +173,7 @@ SPDK_OPTS = [
 ]
 
 
-def target_opts(kind):
+def target_opts(kind: str) -> list[cfg.Opt]:
     """Options of one target's group.
 
     :param kind: one of :data:`KINDS`.
@@ -280,7 +286,7 @@ class Target:
     repair: bool = False
 
 
-def register(conf):
+def register(conf: cfg.ConfigOpts) -> None:
     """Register the options of ``[spdk]``.
 
     Those of the targets are registered by :func:`targets`, which knows
@@ -294,7 +300,7 @@ def register(conf):
     conf.register_opts(SPDK_OPTS, group=GROUP)
 
 
-def list_opts():
+def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
     """All options, for oslo-config-generator."""
     return [(cfg.OptGroup(GROUP, title='SPDK on this host'), SPDK_OPTS)] + [
         (cfg.OptGroup('spdk_' + kind, title=f'The {kind} target'),
@@ -302,7 +308,7 @@ def list_opts():
         for kind in KINDS]
 
 
-def targets(conf, kind=None):
+def targets(conf: cfg.ConfigOpts, kind: str | None = None) -> list[Target]:
     """The targets that the configuration describes.
 
     Every option of ours is read, so that a bad value is told here and not
@@ -315,7 +321,7 @@ def targets(conf, kind=None):
     """
     check(conf)
     found = []
-    owner = {}
+    owner: dict[str, str] = {}
     for one in KINDS:
         for name in conf.spdk[f'{one}_targets']:
             option = f'[spdk] {one}_targets'
@@ -329,7 +335,7 @@ def targets(conf, kind=None):
     return found
 
 
-def check(conf):
+def check(conf: cfg.ConfigOpts) -> None:
     """Read the options of the host, to be told of a bad value here.
 
     :param conf: an ``oslo_config.cfg.ConfigOpts``.
@@ -340,7 +346,7 @@ def check(conf):
         value(conf, GROUP, opt)
 
 
-def target(conf, kind, name):
+def target(conf: cfg.ConfigOpts, kind: str, name: str) -> Target:
     """One target, as its group of options describes it.
 
     :param conf: an ``oslo_config.cfg.ConfigOpts``.
@@ -364,7 +370,7 @@ def target(conf, kind, name):
     return Target(name=name, kind=kind, **values)
 
 
-def value(conf, group, opt):
+def value(conf: cfg.ConfigOpts, group: str, opt: cfg.Opt) -> Any:
     """The value of one option.
 
     :param conf: an ``oslo_config.cfg.ConfigOpts`` that has it.
@@ -386,7 +392,7 @@ def value(conf, group, opt):
             + (f' in {where.group(1)}' if where else '')) from None
 
 
-def _raw_value(conf, group, opt):
+def _raw_value(conf: cfg.ConfigOpts, group: str, opt: cfg.Opt) -> Any:
     for _name, sections in _parsed(conf.config_file or []):
         values = sections.get(group, {}).get(opt.name)
         if values:
@@ -394,14 +400,15 @@ def _raw_value(conf, group, opt):
     return None
 
 
-def _parsed(files):
+def _parsed(files: Sequence[str]
+            ) -> Iterator[tuple[str, dict[str, dict[str, list[str]]]]]:
     for name in reversed(files):
-        sections = {}
+        sections: dict[str, dict[str, list[str]]] = {}
         cfg.ConfigParser(name, sections).parse()
         yield name, sections
 
 
-def unknown_options(conf):
+def unknown_options(conf: cfg.ConfigOpts) -> list[str]:
     """Names in our groups of the configuration files that are no options.
 
     oslo.config passes over them in silence, and a misspelt option then has

@@ -48,10 +48,18 @@ One class for each thing that a caller may want to handle. ``str()`` of each
 is one line that names the value and the remedy, fit for an operator.
 """
 
-import errno
+from __future__ import annotations
+
+import errno as errnos
 import os
 
+from cyborg_spdk import masking
 from cyborg_spdk import text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 
 class SpdkError(Exception):
@@ -65,6 +73,10 @@ class SpdkError(Exception):
         # A name that a target told, or an operator has typed, may be in it.
         return text.printable(self._text())
 
+    def __repr__(self) -> str:
+        # Not what it was made with: that may hold a secret.
+        return f"{type(self).__name__}({str(self)!r})"
+
     def _text(self) -> str:
         return super().__str__()
 
@@ -76,20 +88,21 @@ class InvalidValue(SpdkError, ValueError):
     :ivar value: the value as given.
     """
 
-    def __init__(self, name, value, reason):
+    def __init__(self, name: str, value: Any, reason: str) -> None:
         self.name = name
         self.value = value
         self.reason = reason
         super().__init__(name, value, reason)
 
     def _text(self) -> str:
-        return f"{self.name} {self.value!r}: {self.reason}"
+        shown = masking.mask(self.value, self.name)
+        return f"{self.name} {shown!r}: {self.reason}"
 
 
 class InvalidAddress(InvalidValue):
     """An RPC address that cannot be parsed."""
 
-    def __init__(self, value, reason):
+    def __init__(self, value: Any, reason: str) -> None:
         super().__init__("RPC address", value, reason)
         self.args = (value, reason)
 
@@ -109,7 +122,8 @@ class ConnectError(SpdkError):
     :ivar errno: the system's error number, or None.
     """
 
-    def __init__(self, address, reason, errno=None):
+    def __init__(self, address: object, reason: str,
+                 errno: int | None = None) -> None:
         self.address = str(address)
         self.reason = reason
         self.errno = errno
@@ -126,7 +140,8 @@ class ConnectionLost(SpdkError):
     :ivar method: the method of the call, or None.
     """
 
-    def __init__(self, address, method=None, reason="the target closed it"):
+    def __init__(self, address: object, method: str | None = None,
+                 reason: str = "the target closed it") -> None:
         self.address = str(address)
         self.method = method
         self.reason = reason
@@ -143,7 +158,8 @@ class OutcomeUnknown(ConnectionLost):
     Only the caller can find out, by reading the target's state.
     """
 
-    def __init__(self, address, method, reason="the target closed it"):
+    def __init__(self, address: object, method: str | None,
+                 reason: str = "the target closed it") -> None:
         super().__init__(address, method, f"{reason}; it may or may not have "
                          "been applied: read the target's state")
         self.args = (self.address, method, reason)
@@ -155,8 +171,8 @@ class RpcTimeout(SpdkError):
     :ivar timeout: the deadline, in seconds from the call.
     """
 
-    def __init__(self, address, method, timeout,
-                 hint="it may still be executed"):
+    def __init__(self, address: object, method: str | None, timeout: float,
+                 hint: str = "it may still be executed") -> None:
         self.address = str(address)
         self.method = method
         self.timeout = timeout
@@ -174,7 +190,8 @@ class ProtocolError(SpdkError):
     :ivar data: the first bytes that made no sense.
     """
 
-    def __init__(self, address, reason, data=b""):
+    def __init__(self, address: object, reason: str,
+                 data: bytes | bytearray = b"") -> None:
         self.address = str(address)
         self.reason = reason
         self.data = bytes(data[:200])
@@ -193,7 +210,8 @@ class RequestTooLarge(SpdkError):
     :ivar unit: ``"bytes"`` or ``"JSON values"``.
     """
 
-    def __init__(self, method, size, limit, unit="bytes"):
+    def __init__(self, method: str, size: int, limit: int,
+                 unit: str = "bytes") -> None:
         self.method = method
         self.size = size
         self.limit = limit
@@ -208,7 +226,7 @@ class RequestTooLarge(SpdkError):
 class ReplyTooLarge(SpdkError):
     """The target cut its reply (at 32 MiB); the rest does not exist."""
 
-    def __init__(self, method, size):
+    def __init__(self, method: str, size: int) -> None:
         self.method = method
         self.size = size
         super().__init__(method, size)
@@ -228,7 +246,8 @@ class RpcError(SpdkError):
     :ivar detail: what was found out about the cause, or None.
     """
 
-    def __init__(self, code, message, method=None, params=None, detail=None):
+    def __init__(self, code: int, message: str, method: str | None = None,
+                 params: Any = None, detail: str | None = None) -> None:
         self.code = code
         self.message = message
         self.method = method
@@ -290,24 +309,24 @@ class InternalError(RpcError):
     """-32603 and nothing better known."""
 
 
-_BY_CODE = {
+_BY_CODE: dict[int, type[RpcError]] = {
     -32601: MethodNotFound,
     -32600: InvalidRequest,
     -32602: InvalidParams,
     -32603: InternalError,
-    -errno.EINVAL: InvalidParams,
-    -errno.EPERM: PermissionDenied,
-    -errno.EACCES: PermissionDenied,
-    -errno.ENODEV: NotFound,
-    -errno.ENOENT: NotFound,
-    -errno.EEXIST: AlreadyExists,
-    -errno.EALREADY: AlreadyExists,
-    -errno.EBUSY: Busy,
-    -errno.EAGAIN: Busy,
-    -errno.ENOSPC: NoSpace,
-    -errno.ENOMEM: NoSpace,
-    -errno.EOPNOTSUPP: NotSupported,
-    -errno.ESHUTDOWN: TargetStopping,
+    -errnos.EINVAL: InvalidParams,
+    -errnos.EPERM: PermissionDenied,
+    -errnos.EACCES: PermissionDenied,
+    -errnos.ENODEV: NotFound,
+    -errnos.ENOENT: NotFound,
+    -errnos.EEXIST: AlreadyExists,
+    -errnos.EALREADY: AlreadyExists,
+    -errnos.EBUSY: Busy,
+    -errnos.EAGAIN: Busy,
+    -errnos.ENOSPC: NoSpace,
+    -errnos.ENOMEM: NoSpace,
+    -errnos.EOPNOTSUPP: NotSupported,
+    -errnos.ESHUTDOWN: TargetStopping,
 }
 
 # SPDK answers -32602 or -32603 for some system errors and puts strerror()
@@ -316,12 +335,15 @@ _BY_TEXT = {
     os.strerror(-code): cls for code, cls in _BY_CODE.items() if code > -32000
 }
 
-# lib/jsonrpc: "Method may only be called after/before framework is
-# initialized ...", sent with code -1 (which is also -EPERM).
-_STATE_TEXT = "Method may only be called"
+# lib/rpc/rpc.c, sent with code -1 (which is also -EPERM): "Method may only be
+# called after/before framework is initialized ..."; v18.07 to v20.07: "Method
+# is allowed in any state in the mask (2), but current state is (1)".
+_STATE_TEXTS = ("Method may only be called",
+                "Method is allowed in any state in the mask")
 
 
-def rpc_error(code, message, method=None, params=None, detail=None):
+def rpc_error(code: int, message: str, method: str | None = None,
+              params: Any = None, detail: str | None = None) -> RpcError:
     """Make the :class:`RpcError` that fits an error object of a target.
 
     :param code: the ``code`` member (int).
@@ -332,7 +354,7 @@ def rpc_error(code, message, method=None, params=None, detail=None):
     :returns: an instance of the class that fits best.
     """
     cls = _BY_CODE.get(code, RpcError)
-    if code == -1 and message.startswith(_STATE_TEXT):
+    if code == -1 and message.startswith(_STATE_TEXTS):
         cls = NotReady
     elif cls in (InvalidParams, InternalError, RpcError):
         # Some releases send errno positive (bdev_raid_delete: 19).
@@ -350,7 +372,8 @@ class NotInstalled(HostError):
     :ivar places: the places that were looked at, in order (list of str).
     """
 
-    def __init__(self, what, places, remedy):
+    def __init__(self, what: str, places: Iterable[str],
+                 remedy: str) -> None:
         self.what = what
         self.places = list(places)
         self.remedy = remedy
@@ -380,7 +403,9 @@ class StartError(HostError):
     :ivar log_tail: the last lines that it wrote (list of str).
     """
 
-    def __init__(self, target, reason, exit_code=None, log_tail=()):
+    def __init__(self, target: str, reason: str,
+                 exit_code: int | None = None,
+                 log_tail: Iterable[str] = ()) -> None:
         self.target = target
         self.reason = reason
         self.exit_code = exit_code
@@ -477,7 +502,7 @@ class TaskError(SpdkError):
     :ivar name: the task's name.
     """
 
-    def __init__(self, name, cause):
+    def __init__(self, name: str, cause: object) -> None:
         self.name = name
         super().__init__(name, cause)
 

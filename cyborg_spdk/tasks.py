@@ -18,6 +18,8 @@ the child, and its result would be waited for without end. So a child knows
 no task of its parent.
 """
 
+from __future__ import annotations
+
 import atexit
 import concurrent.futures
 import dataclasses
@@ -26,6 +28,11 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+from oslo_config import cfg
 
 from cyborg_spdk import exceptions
 
@@ -49,11 +56,11 @@ class Summary:
     serial: float
 
     @property
-    def speedup(self):
+    def speedup(self) -> float:
         """How many times faster than one after the other."""
         return self.serial / self.elapsed if self.elapsed else 1.0
 
-    def __str__(self):
+    def __str__(self) -> str:
         times = ', '.join(f'{name} {seconds:.2f} s'
                           for name, seconds in self.tasks.items())
         return (f'background tasks: {times or "none"}; in the background '
@@ -63,18 +70,20 @@ class Summary:
 
 
 #: Every set of tasks, to begin anew in a child.
-_ALL = weakref.WeakSet()
+_ALL: weakref.WeakSet[Tasks] = weakref.WeakSet()
 
 
 class _Task:
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.future = concurrent.futures.Future()
+        self.future: concurrent.futures.Future[Any] = \
+            concurrent.futures.Future()
         self.began = time.monotonic()
-        self.ended = None
+        self.ended: float | None = None
         self.collected = False
 
-    def execute(self, fn, args, kwargs):
+    def execute(self, fn: Callable[..., Any], args: tuple[Any, ...],
+                kwargs: dict[str, Any]) -> None:
         try:
             result = fn(*args, **kwargs)
         except BaseException as exc:
@@ -85,7 +94,7 @@ class _Task:
             self.future.set_result(result)
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         return (self.ended or time.monotonic()) - self.began
 
 
@@ -95,18 +104,19 @@ class Tasks:
     :ivar parallel: False runs every task inline, when it is given.
     """
 
-    def __init__(self, parallel=True):
+    def __init__(self, parallel: bool = True) -> None:
         self.parallel = parallel
         self._begin()
         _ALL.add(self)
 
-    def _begin(self):
+    def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._tasks = {}
+        self._tasks: dict[str, _Task] = {}
         self._waited = 0.0
-        self._first = None
+        self._first: float | None = None
 
-    def run(self, name, fn, /, *args, **kwargs):
+    def run(self, name: str, fn: Callable[..., Any], /, *args: Any,
+            **kwargs: Any) -> None:
         """Run a function in the background.
 
         :param name: its name; it must not be that of a task that runs.
@@ -132,7 +142,7 @@ class Tasks:
         else:
             task.execute(fn, args, kwargs)
 
-    def known(self, name):
+    def known(self, name: str) -> bool:
         """Whether a task of that name was ever run in this process.
 
         :returns: bool.
@@ -140,7 +150,7 @@ class Tasks:
         with self._lock:
             return name in self._tasks
 
-    def pending(self, name):
+    def pending(self, name: str) -> bool:
         """Whether there is a task whose outcome nobody has had yet.
 
         :returns: bool; it may run still.
@@ -148,7 +158,7 @@ class Tasks:
         with self._lock:
             return name in self._tasks and not self._tasks[name].collected
 
-    def wait(self, *names, timeout=None):
+    def wait(self, *names: str, timeout: float | None = None) -> list[Any]:
         """Wait for some tasks.
 
         :param names: their names. Waiting twice gives the same again.
@@ -174,7 +184,8 @@ class Tasks:
             with self._lock:
                 self._waited += time.monotonic() - began
 
-    def _collect(self, tasks, timeout):
+    def _collect(self, tasks: list[_Task], timeout: float | None
+                 ) -> list[Any]:
         futures = {task.future: task for task in tasks}
         concurrent.futures.wait(
             futures, timeout, concurrent.futures.FIRST_EXCEPTION)
@@ -193,7 +204,7 @@ class Tasks:
                         [other for other in tasks if other is not task]))
         return [task.future.result() for task in tasks]
 
-    def wait_all(self, timeout=None):
+    def wait_all(self, timeout: float | None = None) -> dict[str, Any]:
         """Wait for every task that nobody has waited for yet.
 
         :param timeout: seconds for all of them together.
@@ -206,7 +217,7 @@ class Tasks:
         return dict(zip(names, self.wait(*names, timeout=timeout),
                         strict=True))
 
-    def summary(self):
+    def summary(self) -> Summary:
         """What was saved so far, as a :class:`Summary`."""
         with self._lock:
             tasks = list(self._tasks.values())
@@ -220,11 +231,11 @@ class Tasks:
                                               else elapsed)
         return Summary(seconds, background, elapsed, elapsed + background)
 
-    def after_fork(self):
+    def after_fork(self) -> None:
         """In a child process: forget what the parent runs."""
         self._begin()
 
-    def report_unwaited(self):
+    def report_unwaited(self) -> None:
         """Log each task that nobody has waited for."""
         with self._lock:
             tasks = list(self._tasks.values())
@@ -232,13 +243,13 @@ class Tasks:
             _report(task)
 
 
-def _and_running(cause, tasks):
+def _and_running(cause: object, tasks: Sequence[_Task]) -> object:
     running = [task.name for task in tasks if not task.future.done()]
     return f"{cause} (still running: {', '.join(running)})" if running \
         else cause
 
 
-def _report(task):
+def _report(task: _Task) -> None:
     if task.collected:
         return
     if not task.future.done():
@@ -263,12 +274,12 @@ wait_all = _TASKS.wait_all
 summary = _TASKS.summary
 
 
-def configure(conf):
+def configure(conf: cfg.ConfigOpts) -> None:
     """Take ``[spdk] parallel`` from the configuration."""
     _TASKS.parallel = conf.spdk.parallel
 
 
-def _after_fork():
+def _after_fork() -> None:
     for tasks in _ALL:
         tasks.after_fork()
 

@@ -10,6 +10,7 @@ from typing import Any
 from typing import TypeVar
 
 from cyborg_spdk import exceptions
+from cyborg_spdk import masking
 
 #: What a cause was found to be: the class of the error, and a sentence.
 Finding = tuple[type[exceptions.RpcError], str]
@@ -29,10 +30,6 @@ _BUSY_TEXTS = ('Resource temporarily unavailable', 'try again later')
 
 # What SPDK says of parameters that it cannot read, under any code.
 _UNREAD_TEXTS = ('spdk_json_decode_object failed', 'Failed to decode')
-
-# Parameters whose values are never repeated in an error.
-_SECRET = frozenset(('key', 'key2', 'psk', 'secret', 'msecret', 'secrets',
-                     'dhchap_key', 'dhchap_ctrlr_key'))
 
 
 def missing(method: str, params: Mapping[str, Any] | None,
@@ -112,11 +109,8 @@ def fault(exc: exceptions.RpcError, cls: type[exceptions.RpcError],
     :param cls: class of the new one.
     :param detail: what was found out.
     """
-    params = exc.params
-    if isinstance(params, dict):
-        params = {name: '***' if name in _SECRET else value
-                  for name, value in params.items()}
-    return cls(exc.code, exc.message, exc.method, params, detail)
+    return cls(exc.code, exc.message, exc.method, masking.mask(exc.params),
+               detail)
 
 
 def explained(exc: exceptions.RpcError, about: str | None = None,

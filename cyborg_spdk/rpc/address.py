@@ -12,9 +12,31 @@
 =============================== =======================================
 """
 
+from __future__ import annotations
+
 import collections
 
 from cyborg_spdk import exceptions
+
+# Importing typing would cost a command line more than anything here.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from typing import NamedTuple
+    from typing import TypeAlias
+
+    class _Address(NamedTuple):
+        scheme: str
+        path: str | None
+        host: str | None = None
+        port: int | None = None
+        user: str | None = None
+
+    #: An address as callers may give it.
+    AddressLike: TypeAlias = "str | os.PathLike[str] | Address"
+else:
+    _Address = collections.namedtuple(
+        "Address", "scheme path host port user", defaults=(None, None, None))
 
 #: Port of SPDK's RPC server while it listened on TCP (up to v20.04).
 DEFAULT_PORT = 5260
@@ -29,8 +51,7 @@ _HOST_CHARACTERS = frozenset(
 _USER_CHARACTERS = _HOST_CHARACTERS - {":", "%"} | {"+", "$", "@"}
 
 
-class Address(collections.namedtuple("Address", "scheme path host port user",
-                                     defaults=(None, None, None))):
+class Address(_Address):
     """Where a target listens for RPCs; immutable and hashable.
 
     :ivar scheme: ``"unix"``, ``"tcp"`` or ``"ssh"``.
@@ -42,10 +63,12 @@ class Address(collections.namedtuple("Address", "scheme path host port user",
 
     __slots__ = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         if self.scheme == "unix":
-            return self.path
-        host = f"[{self.host}]" if ":" in self.host else self.host
+            return self.path or ""
+        host = self.host or ""
+        if ":" in host:
+            host = f"[{host}]"
         if self.scheme == "tcp":
             return f"tcp://{host}:{self.port}"
         user = f"{self.user}@" if self.user else ""
@@ -53,7 +76,7 @@ class Address(collections.namedtuple("Address", "scheme path host port user",
         return f"ssh://{user}{host}{port}{self.path}"
 
 
-def parse_address(text):
+def parse_address(text: AddressLike) -> Address:
     """Parse an RPC address.
 
     :param text: one of the forms above, or an :class:`Address`, which is
@@ -63,7 +86,7 @@ def parse_address(text):
     """
     if isinstance(text, Address):
         return text
-    if hasattr(text, "__fspath__"):
+    if not isinstance(text, str) and hasattr(text, "__fspath__"):
         text = text.__fspath__()
     if not isinstance(text, str):
         raise exceptions.InvalidAddress(text, f"use {FORMS}")
@@ -86,7 +109,7 @@ def parse_address(text):
     raise exceptions.InvalidAddress(text, f"use {FORMS}")
 
 
-def _unix(text, path):
+def _unix(text: str, path: str) -> Address:
     if not path.startswith("/"):
         raise exceptions.InvalidAddress(
             text, "the path of a UNIX socket must be absolute: begin it "
@@ -99,13 +122,13 @@ def _unix(text, path):
     return Address("unix", _plain(path))
 
 
-def _plain(path):
+def _plain(path: str) -> str:
     # "..": left as it is, since a symbolic link may be before it.
     return "/" + "/".join(part for part in path.split("/")
                           if part not in ("", "."))
 
 
-def _check_path(text, path):
+def _check_path(text: str, path: str) -> None:
     if "\0" in path or "\n" in path:
         raise exceptions.InvalidAddress(
             text, "a path holds no NUL and no line feed")
@@ -114,12 +137,12 @@ def _check_path(text, path):
             text, "it names a directory; give the path of the socket")
 
 
-def _tcp(text, rest):
+def _tcp(text: str, rest: str) -> Address:
     host, port = _host_port(text, rest.rstrip("/"))
     return Address("tcp", None, host, DEFAULT_PORT if port is None else port)
 
 
-def _ssh(text):
+def _ssh(text: str) -> Address:
     host, slash, path = text[6:].partition("/")
     if not path:
         raise exceptions.InvalidAddress(
@@ -142,19 +165,19 @@ def _ssh(text):
                    user or None)
 
 
-def _host_port(text, rest):
+def _host_port(text: str, rest: str) -> tuple[str, int | None]:
     if rest.startswith("["):
-        host, bracket, port = rest[1:].partition("]")
-        if not bracket or ":" not in host or port[:1] not in ("", ":"):
+        host, bracket, behind = rest[1:].partition("]")
+        if not bracket or ":" not in host or behind[:1] not in ("", ":"):
             raise exceptions.InvalidAddress(
                 text, "write an IPv6 address as [address]:port")
-        port = port[1:] if port else None
+        port = behind[1:] if behind else None
     else:
-        host, colon, port = rest.partition(":")
-        if ":" in port:
+        host, colon, behind = rest.partition(":")
+        if ":" in behind:
             raise exceptions.InvalidAddress(
                 text, "write an IPv6 address as [address]:port")
-        port = port if colon else None
+        port = behind if colon else None
     if not host or host.startswith("-") \
             or not _HOST_CHARACTERS.issuperset(host):
         raise exceptions.InvalidAddress(

@@ -20,15 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterable
     import concurrent.futures
-    import os
     import types
     from typing import Any
 
     from cyborg_spdk.rpc.protocol import catalogue
     from cyborg_spdk.rpc.protocol import version as versions
-
-    #: An address as callers may give it.
-    AddressLike = str | os.PathLike[str] | addresses.Address
 
 #: Seconds of wall-clock time to connect.
 DEFAULT_CONNECT_TIMEOUT = 5.0
@@ -46,7 +42,7 @@ class Client:
     :param connect_timeout: seconds, for each time that it connects.
     """
 
-    def __init__(self, address: AddressLike,
+    def __init__(self, address: addresses.AddressLike,
                  connect_timeout: float | None = DEFAULT_CONNECT_TIMEOUT
                  ) -> None:
         self._address = addresses.parse_address(address)

@@ -8,6 +8,8 @@ call that transfers much) asks for one of its own; when that is closed, the
 next who asks for one gets it, the last closed first.
 """
 
+from __future__ import annotations
+
 import os
 import threading
 import weakref
@@ -15,13 +17,18 @@ import weakref
 from cyborg_spdk.rpc import address as addresses
 from cyborg_spdk.rpc import client as clients
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _lock = threading.Lock()
-_shared = {}
-_own = weakref.WeakSet()
-_unused = []
+_shared: dict[addresses.Address, clients.Client] = {}
+_own: weakref.WeakSet[clients.Client] = weakref.WeakSet()
+_unused: list[clients.Client] = []
 
 
-def connect(address, *, timeout=None, shared=True):
+def connect(address: addresses.AddressLike, *, timeout: float | None = None,
+            shared: bool = True) -> clients.Client:
     """The client for an address, with a connection whose peer is there.
 
     The same object for the same address, in every thread. A connection
@@ -47,14 +54,14 @@ def connect(address, *, timeout=None, shared=True):
     return client
 
 
-def _shared_client(parsed):
+def _shared_client(parsed: addresses.Address) -> clients.Client:
     client = _shared.get(parsed)
     if client is None:
         client = _shared[parsed] = clients.Client(parsed)
     return client
 
 
-def _own_client(parsed):
+def _own_client(parsed: addresses.Address) -> clients.Client:
     for at in range(len(_unused) - 1, -1, -1):
         if _unused[at].address == str(parsed):
             client = _unused.pop(at)
@@ -66,14 +73,14 @@ def _own_client(parsed):
     return client
 
 
-def _put_back(client):
+def _put_back(client: clients.Client) -> None:
     with _lock:
         if client in _own:
             _own.discard(client)
             _unused.append(client)
 
 
-def disconnect(address):
+def disconnect(address: addresses.AddressLike) -> None:
     """Close the connections to an address, if there are any.
 
     A client that somebody still holds connects again when it is used.
@@ -85,7 +92,7 @@ def disconnect(address):
     _close(lambda client: client.address == str(parsed))
 
 
-def disconnect_host(host):
+def disconnect_host(host: str) -> None:
     """Close all connections to a host (tcp and ssh addresses).
 
     :param host: its name or IP address, as in the addresses;
@@ -95,12 +102,12 @@ def disconnect_host(host):
                            or "localhost") == host)
 
 
-def disconnect_all():
+def disconnect_all() -> None:
     """Close all connections."""
     _close(lambda client: True)
 
 
-def _close(wanted):
+def _close(wanted: Callable[[clients.Client], bool]) -> None:
     with _lock:
         found = [client for client in [*_shared.values(), *_own]
                  if wanted(client)]
@@ -108,7 +115,7 @@ def _close(wanted):
         client.close()
 
 
-def _after_fork():
+def _after_fork() -> None:
     global _lock
     _lock = threading.Lock()
     for client in [*_shared.values(), *_own, *_unused]:

@@ -25,6 +25,9 @@ class TestRpcError(testtools.TestCase):
         (-1, 'Method may only be called after framework is initialized '
          'using framework_start_init RPC.', exceptions.NotReady),
         (-22, 'Invalid argument', exceptions.InvalidParams),
+        # The same words in v18.07 to v20.07 (lib/rpc/rpc.c).
+        (-1, 'Method is allowed in any state in the mask (2), but current '
+         'state is (1)', exceptions.NotReady),
         (-95, 'Operation not supported', exceptions.NotSupported),
         (-108, 'Cannot send after transport endpoint shutdown',
          exceptions.TargetStopping),

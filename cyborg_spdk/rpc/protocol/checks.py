@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 
+from cyborg_spdk import masking
 from cyborg_spdk.rpc.protocol import parameters
 from cyborg_spdk.rpc.protocol import releases
 from cyborg_spdk.rpc.protocol import tables
@@ -196,7 +197,8 @@ def problem(method: str, params: Any,
         elif version is not None:
             reason = _absent(found[name], version, taken)
         if reason is None and not newer and _is_wrong(found, name, value):
-            reason = f"{name} is {_WORDS[found[name].shape]}, not {value!r}"
+            reason = f"{name} is {_WORDS[found[name].shape]}, not " \
+                + masking.show(value, name)
         if reason is not None:
             return reason
     return None if newer else _missing(found, params or {}, taken)

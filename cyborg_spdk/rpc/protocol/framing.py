@@ -177,7 +177,7 @@ class Frames:
 
     def _pop(self, end: int) -> bytes | bytearray:
         if end >= len(self._buffer) - 1 and \
-                self._buffer[end:] in (b"", b"\n"):
+                bytes(self._buffer[end:]) in (b"", b"\n"):
             whole, self._buffer = self._buffer, bytearray()
             self._drop(0)
             return whole

@@ -6,6 +6,8 @@ A request that is too large is never answered: the target hangs up, and the
 replies to other calls are lost with it. So it is refused here.
 """
 
+from __future__ import annotations
+
 from cyborg_spdk import exceptions
 from cyborg_spdk.rpc.protocol import message
 from cyborg_spdk.rpc.protocol import version as versions
@@ -23,7 +25,7 @@ _READS_ALL_SINCE = versions.Version(19, 1)
 MAX_NESTING = 64
 
 
-def of(version):
+def of(version: versions.Version | None) -> tuple[int, int]:
     """The limits of a release.
 
     :param version: :class:`~cyborg_spdk.rpc.protocol.version.Version`, or None
@@ -33,7 +35,7 @@ def of(version):
     return LARGE if has_batches(version) else SMALL
 
 
-def has_batches(version):
+def has_batches(version: versions.Version | None) -> bool:
     """Whether a release takes JSON-RPC batches (v26.05 and later).
 
     :param version: :class:`~cyborg_spdk.rpc.protocol.version.Version`, or
@@ -42,7 +44,7 @@ def has_batches(version):
     return version is not None and version >= _LARGE_SINCE
 
 
-def reads_one(version):
+def reads_one(version: versions.Version | None) -> bool:
     """Whether a release executes one request each time it reads.
 
     lib/jsonrpc/jsonrpc_server_tcp.c before v19.01: what came with it stays
@@ -54,7 +56,7 @@ def reads_one(version):
     return version is not None and version < _READS_ALL_SINCE
 
 
-def check(method, request, limits):
+def check(method: str, request: bytes, limits: tuple[int, int]) -> None:
     """Refuse a request that the target would answer by hanging up.
 
     :param method: for the error.
@@ -77,7 +79,7 @@ def check(method, request, limits):
                                              "levels of nesting")
 
 
-def fits(method, request, limits):
+def fits(method: str, request: bytes, limits: tuple[int, int]) -> bool:
     """Whether a request is within limits."""
     try:
         check(method, request, limits)

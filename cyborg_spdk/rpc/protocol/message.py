@@ -9,6 +9,7 @@ import json
 import re
 
 from cyborg_spdk import exceptions
+from cyborg_spdk import masking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,11 +55,9 @@ def encode(method: str, params: Any = None, call_id: int | None = None
         data = (f'{{"jsonrpc":"2.0",{call}"method":{_ENCODER.encode(method)}'
                 f'{body}}}').encode()
     except (TypeError, ValueError, RecursionError) as exc:
-        # Only a mistake needs it. What is too deep to be written is too
-        # deep to be shown.
-        import reprlib
+        # What is too deep to be written is too deep to be shown.
         raise exceptions.InvalidValue(
-            f"params of {method}", reprlib.repr(params),
+            f"params of {method}", masking.show(params),
             f"cannot be written as JSON for SPDK ({exc})") from None
     if params is not None and not isinstance(params, (dict, list, tuple)):
         raise exceptions.InvalidValue(
@@ -185,7 +184,8 @@ def error_of(error: Any, method: str, params: Any) -> exceptions.RpcError:
     :param params: its parameters.
     :returns: :class:`~cyborg_spdk.exceptions.RpcError`.
     """
-    code, text = 0, error
+    code: Any = 0
+    text = error
     if isinstance(error, dict):
         code, text = error.get("code"), error.get("message", "")
     if not isinstance(text, str):

@@ -8,6 +8,12 @@ holds the names of all releases. Those that wait (for the framework, for the
 examination of bdevs) change nothing either.
 """
 
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 READ_ONLY = frozenset({
     "accel_crypto_keys_get",
     "accel_get_engine_info",
@@ -133,7 +139,7 @@ READ_ONLY = frozenset({
 CHANGING_PARAMS = frozenset({"reset_mode"})
 
 
-def is_read_only(method, params):
+def is_read_only(method: str, params: Any) -> bool:
     """Whether a call may be sent twice.
 
     :param method: its name, in any release.
@@ -151,7 +157,7 @@ _SMALL = frozenset({"spdk_get_version", "framework_get_scheduler",
 _ONE_OBJECT = frozenset({"name", "nqn", "ctrlr", "lvs_name"})
 
 
-def is_quick(method, params):
+def is_quick(method: str, params: Any) -> bool:
     """Whether a call may share a JSON-RPC batch.
 
     A batch is answered when its last call is, and its reply is cut at the

@@ -102,7 +102,7 @@ class Channel:
         """``(pid, uid, gid)`` of the process that listens, or None."""
         with self._window.lock:
             sock = self._sock()
-            return sock and sockets.peer_credentials(sock)
+            return None if sock is None else sockets.peer_credentials(sock)
 
     def _sock(self) -> socket.socket | None:
         return self._engine.spare or self._engine.sock

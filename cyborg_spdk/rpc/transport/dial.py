@@ -2,12 +2,20 @@
 
 """From an address of any kind to a connected socket."""
 
+from __future__ import annotations
+
 import time
 
 from cyborg_spdk.rpc.transport import sockets
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
 
-def connect(address, timeout):
+    from cyborg_spdk.rpc import address as addresses
+
+
+def connect(address: addresses.Address, timeout: float) -> socket.socket:
     """Connect to an address; blocks.
 
     :param address: an :class:`~cyborg_spdk.rpc.address.Address`.
@@ -17,7 +25,8 @@ def connect(address, timeout):
     """
     deadline = time.monotonic() + timeout
     if address.scheme == "unix":
-        return sockets.connect_unix(address.path, deadline, timeout, address)
+        return sockets.connect_unix(address.path or "", deadline, timeout,
+                                    address)
     if address.scheme == "tcp":
         return sockets.connect_tcp(address, timeout)
     # Costs time to import and is seldom needed.
@@ -25,7 +34,7 @@ def connect(address, timeout):
     return ssh.connect(address, deadline, timeout)
 
 
-def release(address):
+def release(address: addresses.Address) -> None:
     """Let go of what serves an address beside its connection.
 
     :param address: an :class:`~cyborg_spdk.rpc.address.Address`.

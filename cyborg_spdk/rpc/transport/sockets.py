@@ -2,6 +2,8 @@
 
 """UNIX and TCP sockets, connected, or an error that says what to do."""
 
+from __future__ import annotations
+
 import errno
 import os
 import socket
@@ -11,11 +13,16 @@ import time
 
 from cyborg_spdk import exceptions
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cyborg_spdk.rpc import address as addresses
+
 #: Pause between two looks at a listen queue that is full, in seconds.
 _FULL_PAUSE = 0.02
 
 
-def connect_unix(path, deadline, timeout, address):
+def connect_unix(path: str, deadline: float, timeout: float,
+                 address: addresses.Address) -> socket.socket:
     """Connect to a UNIX socket.
 
     :param path: its path.
@@ -50,7 +57,7 @@ def connect_unix(path, deadline, timeout, address):
         raise
 
 
-def _unix_reason(path, exc):
+def _unix_reason(path: str, exc: OSError) -> str:
     if exc.errno == errno.ENOENT:
         return ("there is no such socket: start the target, or correct the "
                 "path (its -r option)")
@@ -75,9 +82,9 @@ def _unix_reason(path, exc):
     return os.strerror(exc.errno) if exc.errno else str(exc)
 
 
-def connect_tcp(address, timeout):
+def connect_tcp(address: addresses.Address, timeout: float) -> socket.socket:
     try:
-        sock = socket.create_connection((address.host, address.port),
+        sock = socket.create_connection((address.host, address.port or 0),
                                         timeout)
     except OSError as exc:
         raise exceptions.ConnectError(
@@ -89,7 +96,7 @@ def connect_tcp(address, timeout):
     return sock
 
 
-def _tcp_reason(exc, timeout):
+def _tcp_reason(exc: OSError, timeout: float) -> str:
     if isinstance(exc, socket.gaierror):
         return f"the host name cannot be resolved ({exc.strerror})"
     if isinstance(exc, TimeoutError):
@@ -101,7 +108,7 @@ def _tcp_reason(exc, timeout):
     return os.strerror(exc.errno) if exc.errno else str(exc)
 
 
-def identity(address):
+def identity(address: addresses.Address) -> tuple[int, int] | None:
     """Which file a UNIX socket's path names at present.
 
     A target that lost its path lives on; who connects means the new one.
@@ -109,7 +116,7 @@ def identity(address):
     :param address: an :class:`~cyborg_spdk.rpc.address.Address`.
     :returns: device and inode; None if there is none.
     """
-    if address.scheme != "unix":
+    if address.path is None or address.scheme != "unix":
         return None
     try:
         status = os.stat(address.path)
@@ -118,7 +125,7 @@ def identity(address):
     return status.st_dev, status.st_ino
 
 
-def is_alive(sock):
+def is_alive(sock: socket.socket) -> bool:
     """Whether the peer of an idle connection is still there.
 
     :param sock: a connected, non-blocking socket.
@@ -132,7 +139,7 @@ def is_alive(sock):
         return False
 
 
-def peer_credentials(sock):
+def peer_credentials(sock: socket.socket) -> tuple[int, int, int] | None:
     """Who listens at the other end of a UNIX socket.
 
     :param sock: a connected socket.
@@ -142,4 +149,5 @@ def peer_credentials(sock):
     if sock.family != socket.AF_UNIX:
         return None
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    return struct.unpack("3i", raw)
+    pid, uid, gid = struct.unpack("3i", raw)
+    return pid, uid, gid

@@ -13,9 +13,13 @@ with options, for example ``ssh -F /etc/cyborg/ssh_config``; it is split as a
 shell would and never given to one.
 """
 
+from __future__ import annotations
+
 import errno
+import functools
 import multiprocessing.util
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -29,6 +33,15 @@ from cyborg_spdk.rpc.protocol import message
 from cyborg_spdk.rpc.transport import sockets
 from cyborg_spdk.rpc.transport import ssh_directory
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+    from cyborg_spdk.rpc import address as addresses
+
+    #: User, host and port that a control master is for.
+    Key = tuple[str | None, str | None, int | None]
+
 #: Environment variable with the command to use instead of ``ssh``.
 COMMAND_VARIABLE = "CYBORG_SPDK_SSH"
 
@@ -36,8 +49,18 @@ _POLL = 0.02
 # Seconds for what involves only the master on this machine.
 _CONTROL_TIMEOUT = 5.0
 
+# What a user may have in the configuration and what would change how a
+# master lives, or how a forward of it is made.
+_OVERRIDDEN = ("-o", "ControlPersist=no", "-o", "ClearAllForwardings=no",
+               "-o", "RemoteCommand=none", "-o", "StreamLocalBindMask=0177")
+# Since OpenSSH 8.7; an older one refuses to start for it.
+_FORKS_SINCE = (8, 7)
+_NO_FORK = ("-o", "ForkAfterAuthentication=no")
+# ssh makes a socket with 17 more characters first.
+_LONGEST_BASE = 107 - len("/cyborg-spdk-ssh-12345678/master") - 17
+
 _lock = threading.Lock()
-_masters = {}
+_masters: dict[Key, Master] = {}
 _prepared = False
 
 # What ssh says last, and what helps.
@@ -48,12 +71,15 @@ _REMEDIES = (
      "accept the host's key"),
     ("Could not resolve hostname", "correct the host name"),
     ("Connection refused", "see whether sshd runs there, and the port"),
+    ("too long for Unix domain socket", "set TMPDIR to a directory with a "
+     "shorter path"),
     ("timed out", "see whether the host is up and no firewall is in "
      "between"),
 )
 
 
-def connect(address, deadline, timeout):
+def connect(address: addresses.Address, deadline: float, timeout: float
+            ) -> socket.socket:
     """Connect to a remote socket; blocks.
 
     :param address: an :class:`~cyborg_spdk.rpc.address.Address`.
@@ -66,7 +92,7 @@ def connect(address, deadline, timeout):
     master = _master(address)
     with master.lock:
         master.start(address, deadline, timeout)
-        path = master.forward(address, deadline, timeout)
+        path = master.forward(address)
     sock = sockets.connect_unix(path, deadline, timeout, address)
     try:
         _probe(sock, address, deadline, timeout, master)
@@ -76,7 +102,7 @@ def connect(address, deadline, timeout):
     return sock
 
 
-def release(address):
+def release(address: addresses.Address) -> None:
     """End the forward of an address, and the master with the last one.
 
     :param address: an :class:`~cyborg_spdk.rpc.address.Address`.
@@ -88,11 +114,11 @@ def release(address):
             master.cancel(address)
 
 
-def _key(address):
+def _key(address: addresses.Address) -> Key:
     return address.user, address.host, address.port
 
 
-def _master(address):
+def _master(address: addresses.Address) -> Master:
     global _prepared
     with _lock:
         if not _prepared:
@@ -103,7 +129,7 @@ def _master(address):
         return _masters.setdefault(_key(address), Master(_key(address)))
 
 
-def _stop_all():
+def _stop_all() -> None:
     with _lock:
         masters = list(_masters.values())
     for master in masters:
@@ -111,7 +137,7 @@ def _stop_all():
             master.stop()
 
 
-def _after_fork():
+def _after_fork() -> None:
     # What is here belongs to the parent.
     global _lock, _prepared
     _lock = threading.Lock()
@@ -122,15 +148,38 @@ def _after_fork():
 os.register_at_fork(after_in_child=_after_fork)
 
 
-def _base_directory():
+def _base_directory() -> str:
+    """Where the private directories are: a path that leaves room for names.
+    """
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    places = [tempfile.gettempdir(), "/tmp"]  # noqa: S108
     if os.path.isabs(runtime) and ssh_directory.is_private(runtime):
-        return runtime
-    return tempfile.gettempdir()
+        places.insert(0, runtime)
+    for place in places:
+        if len(os.fsencode(place)) <= _LONGEST_BASE \
+                and os.access(place, os.W_OK | os.X_OK):
+            return place
+    return places[0]
 
 
-def _command():
-    return shlex.split(os.environ.get(COMMAND_VARIABLE, "")) or ["ssh"]
+def _command() -> list[str]:
+    """The command, with what overrides the user's configuration."""
+    command = shlex.split(os.environ.get(COMMAND_VARIABLE, "")) or ["ssh"]
+    known = _version(tuple(command)) >= _FORKS_SINCE
+    return [*command, *_OVERRIDDEN, *(_NO_FORK if known else ())]
+
+
+@functools.cache
+def _version(command: tuple[str, ...]) -> tuple[int, int]:
+    """The release of OpenSSH; ``(0, 0)`` if it does not tell."""
+    try:
+        done = subprocess.run([*command, "-V"], stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=_CONTROL_TIMEOUT,
+                              check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0, 0
+    found = re.search(rb"OpenSSH_(\d+)\.(\d+)", done.stderr + done.stdout)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 class Master:
@@ -139,15 +188,17 @@ class Master:
     :ivar lock: to be held around every method.
     """
 
-    def __init__(self, key):
+    def __init__(self, key: Key) -> None:
         self.lock = threading.Lock()
-        self._user, self._host, self._port = key
-        self._process = None
-        self._directory = None
-        self._forwards = {}
+        self._user, host, self._port = key
+        self._host = host or ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._directory: str | None = None
+        self._forwards: dict[str | None, str] = {}
         self._count = 0
 
-    def start(self, address, deadline, timeout):
+    def start(self, address: addresses.Address, deadline: float,
+              timeout: float) -> None:
         """Start it, unless it runs."""
         if self._process is not None:
             if self._process.poll() is None:
@@ -157,9 +208,8 @@ class Master:
         seconds = max(1, round(timeout))
         command = [
             *_command(), "-N", "-T", "-o", "BatchMode=yes",
-            "-o", "ControlMaster=yes", "-o", "ControlPersist=no",
+            "-o", "ControlMaster=yes",
             "-o", f"ControlPath={self._control()}",
-            "-o", "StreamLocalBindMask=0177",
             "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3",
             "-o", f"ConnectTimeout={seconds}"]
         if self._user:
@@ -189,7 +239,7 @@ class Master:
                     else f"ssh was not through within {timeout:g} s")
             time.sleep(_POLL)
 
-    def forward(self, address, deadline, timeout):
+    def forward(self, address: addresses.Address) -> str:
         """Forward a remote socket, unless it is.
 
         :returns: path of the local socket.
@@ -198,39 +248,40 @@ class Master:
         if path is not None:
             return path
         self._count += 1
-        path = os.path.join(self._directory, f"{self._count}.sock")
-        result = self._control_command("forward", address.path, path)
+        path = self._path(f"{self._count}.sock")
+        result = self._control_command("forward", address.path or "", path)
         if result is None or result.returncode:
-            said = "" if result is None else _last_line(result.stderr)
+            said = "it gave no answer" if result is None \
+                else _last_line(result.stderr)
             raise exceptions.ConnectError(
                 address, f"ssh cannot forward the socket: {said}")
         self._forwards[address.path] = path
         return path
 
-    def cancel(self, address):
+    def cancel(self, address: addresses.Address) -> None:
         """End a forward; the master ends with the last one."""
         path = self._forwards.pop(address.path, None)
         if not self._forwards:
             self.stop()
         elif path is not None:
-            self._control_command("cancel", address.path, path)
+            self._control_command("cancel", address.path or "", path)
             _unlink(path)
 
-    def _control_command(self, what, remote, local):
+    def _control_command(self, what: str, remote: str, local: str
+                         ) -> subprocess.CompletedProcess[bytes] | None:
         # ssh splits at colons and expands per cents.
         spec = ":".join(
             part.replace("\\", "\\\\").replace(":", "\\:")
             .replace("%", "%%") for part in (local, remote))
         try:
             return subprocess.run(
-                [*_command(), "-S", self._control(), "-O", what,
-                 "-o", "StreamLocalBindMask=0177", "-L", spec, "--",
-                 self._host], stdin=subprocess.DEVNULL,
+                [*_command(), "-S", self._control(), "-O", what, "-L", spec,
+                 "--", self._host], stdin=subprocess.DEVNULL,
                 capture_output=True, timeout=_CONTROL_TIMEOUT, check=False)
         except (OSError, subprocess.TimeoutExpired):
             return None
 
-    def stop(self):
+    def stop(self) -> None:
         """End it, and remove what it had."""
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
@@ -241,46 +292,52 @@ class Master:
                 process.kill()
                 process.wait()
         if self._directory is not None:
+            # One that went into the background all the same.
+            ssh_directory.end_master(self._directory, _command())
             shutil.rmtree(self._directory, ignore_errors=True)
         self._directory = None
         self._forwards.clear()
 
-    def last_words(self):
+    def last_words(self) -> str:
         """The last line that it wrote to its log, or ``""``."""
         try:
             with open(self._log(), "rb") as log:
                 return _last_line(log.read())
-        except (OSError, TypeError):
+        except OSError:
             return ""
 
-    def _control(self):
-        return os.path.join(self._directory, "master")
+    def _control(self) -> str:
+        return self._path("master")
 
-    def _log(self):
-        return os.path.join(self._directory, "log")
+    def _log(self) -> str:
+        return self._path("log")
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._directory or "/nonexistent", name)
 
 
-def _unlink(path):
+def _unlink(path: str) -> None:
     try:
         os.unlink(path)
     except FileNotFoundError:
         return
 
 
-def _last_line(data):
+def _last_line(data: bytes) -> str:
     lines = data.decode("utf-8", "replace").split("\n")
     lines = [line.strip() for line in lines if line.strip()]
     return lines[-1] if lines else ""
 
 
-def _reason(said, host):
+def _reason(said: str, host: str) -> str:
     for text, remedy in _REMEDIES:
         if text in said:
             return f"{said}: {remedy}"
     return f"{said or 'ssh ended without a word'}: try ssh {host} by hand"
 
 
-def _probe(sock, address, deadline, timeout, master):
+def _probe(sock: socket.socket, address: addresses.Address, deadline: float,
+           timeout: float, master: Master) -> None:
     # ssh accepts on the local socket whatever is at the other end. A call
     # that changes nothing shows whether somebody is.
     sock.setblocking(True)

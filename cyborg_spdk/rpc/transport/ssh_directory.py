@@ -8,6 +8,8 @@ that a PID used again is not mistaken. Only directories that belong to this
 user and that nobody else may enter are looked at.
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 import signal
@@ -19,7 +21,7 @@ _PREFIX = "cyborg-spdk-ssh-"
 _TIMEOUT = 5.0
 
 
-def make(base):
+def make(base: str) -> str:
     """Make a private directory that says whose it is.
 
     :param base: the directory to make it in.
@@ -30,12 +32,12 @@ def make(base):
     return path
 
 
-def note_process(path, pid):
+def note_process(path: str, pid: int) -> None:
     """Note the process that was started for a directory."""
     _write(path, "process", pid)
 
 
-def is_private(path):
+def is_private(path: str) -> bool:
     """Whether a directory is this user's, and nobody else may enter it."""
     try:
         status = os.lstat(path)
@@ -45,7 +47,7 @@ def is_private(path):
             and not status.st_mode & 0o077)
 
 
-def remove(base, ssh):
+def remove(base: str, ssh: list[str]) -> None:
     """Remove directories whose owner is gone, and end their processes.
 
     :param base: the directory that they are in.
@@ -58,11 +60,16 @@ def remove(base, ssh):
         owner = _read(path, "owner")
         if owner is None or _is_running(owner):
             continue
-        _end_master(path, ssh)
+        end_master(path, ssh)
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _end_master(path, ssh):
+def end_master(path: str, ssh: list[str]) -> None:
+    """End the control master of a directory, if it runs.
+
+    :param path: the directory.
+    :param ssh: the command to end it with.
+    """
     control = os.path.join(path, "master")
     if os.path.exists(control):
         try:
@@ -79,13 +86,13 @@ def _end_master(path, ssh):
             return
 
 
-def _write(path, name, pid):
+def _write(path: str, name: str, pid: int) -> None:
     start = _start_time(pid)
     with open(os.path.join(path, name), "w", encoding="ascii") as file:
         file.write(f"{pid} {start}\n")
 
 
-def _read(path, name):
+def _read(path: str, name: str) -> tuple[int, str] | None:
     """``(pid, start time)`` from a file, or None."""
     try:
         with open(os.path.join(path, name), encoding="ascii") as file:
@@ -95,12 +102,12 @@ def _read(path, name):
         return None
 
 
-def _is_running(process):
+def _is_running(process: tuple[int, str]) -> bool:
     pid, start = process
     return _start_time(pid) == start
 
 
-def _start_time(pid):
+def _start_time(pid: int) -> str:
     """When a process started (clock ticks, as text); "-" if there is none.
     """
     try:

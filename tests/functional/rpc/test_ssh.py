@@ -75,6 +75,30 @@ class SshTest(fixtures.TestWithFixtures):
         many = client.call_many([rpc.Request('spdk_get_version')] * 500)
         self.assertEqual([many[0]] * 500, many)
 
+    def test_what_the_user_configured_does_not_change_how_ssh_lives(self):
+        with open(self.sshd.path('ssh_config')) as file:
+            before = file.read()
+        with open(self.sshd.path('ssh_config'), 'w') as file:
+            file.write('ForkAfterAuthentication yes\nControlPersist yes\n'
+                       'ClearAllForwardings yes\nRemoteCommand sleep 60\n'
+                       + before)
+        client = rpc.connect(self.address, timeout=sshd.PATIENCE)
+        self.assertTrue(client.call('spdk_get_version'))
+        pid, = self.masters()
+        self.assertTrue(os.path.exists(f'/proc/{pid}'))
+        rpc.disconnect_all()
+        self.await_end(pid)
+        self.assertEqual([], self.left())
+
+    def test_a_temporary_directory_with_a_long_path(self):
+        deep = os.path.join(self.runtime, 'x' * (107 - len(self.runtime)))
+        os.mkdir(deep)
+        self.useFixture(fixtures.EnvironmentVariable('XDG_RUNTIME_DIR'))
+        self.useFixture(fixtures.MonkeyPatch('tempfile.tempdir', deep))
+        client = rpc.connect(self.address, timeout=sshd.PATIENCE)
+        self.assertTrue(client.call('spdk_get_version'))
+        self.assertEqual([], os.listdir(deep))
+
     def test_one_master_serves_all_sockets_of_a_host(self):
         other = self.useFixture(target.Target('vhost', None, '-m', '0x2')
                                 if not target.SPDK_DIR
