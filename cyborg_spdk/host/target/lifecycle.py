@@ -23,6 +23,7 @@ from cyborg_spdk.host.target import restarts
 from cyborg_spdk.host.target import start as target_start
 from cyborg_spdk.host import trusted_files
 from cyborg_spdk import rpc
+from cyborg_spdk.rpc.transport import sockets
 
 LOG = logging.getLogger(__name__)
 
@@ -87,6 +88,15 @@ def ensure(conf, target, *, force=False, bring_up=None):
         deadline = time.monotonic() + conf.spdk.start_timeout
         return Running(target_start.start(
             conf, target, installation, run_path, deadline, bring_up), True)
+
+
+def _remedy(found):
+    """What to do about a target that does not answer."""
+    taken = sockets.connections(found.rpc_address)
+    if taken >= sockets.MOST_CONNECTIONS:
+        return (f'it has {taken} connections, as many as it takes: close some '
+                f'(ss -xp src {found.rpc_address} shows whose they are)')
+    return 'look at its log, or stop it'
 
 
 def _run_path(conf):
@@ -182,8 +192,8 @@ def _await(conf, target, found, bring_up, locked=False):
     except exceptions.RpcTimeout as exc:
         raise exceptions.StartError(
             target.name, f'process {found.pid} runs, but '
-            f'{target_start.unready(exc)} within {patience:g} s; look at its '
-            'log, or stop it') from None
+            f'{target_start.unready(exc)} within {patience:g} s; '
+            + _remedy(found)) from None
     raise exceptions.StartError(
         target.name, f'process {found.pid} ended while it was waited for',
         log_tail=logs.tail(logs.path(conf, target)))

@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cyborg_spdk.rpc import address as addresses
 
+#: Connections that a target serves at a time (lib/jsonrpc, all releases).
+MOST_CONNECTIONS = 64
 #: Pause between two looks at a listen queue that is full, in seconds.
 _FULL_PAUSE = 0.02
 
@@ -123,6 +125,25 @@ def identity(address: addresses.Address) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def connections(path: str) -> int:
+    """How many connections the process that listens at a path has accepted.
+
+    :param path: of a UNIX socket of this machine.
+    :returns: their number; 0 also if the kernel does not tell.
+    """
+    count = 0
+    try:
+        with open("/proc/net/unix", "rb") as file:
+            for line in file:
+                # Num RefCount Protocol Flags Type State Inode Path; state 3
+                # is a connection that somebody holds.
+                fields = line.rstrip(b"\n").split(None, 7)
+                count += fields[5::2] == [b"03", os.fsencode(path)]
+    except OSError:
+        return 0
+    return count
 
 
 def is_alive(sock: socket.socket) -> bool:

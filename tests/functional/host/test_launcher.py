@@ -16,6 +16,7 @@ from cyborg_spdk.host import process
 from cyborg_spdk.host.target import lifecycle
 from cyborg_spdk.host.target import logs
 from cyborg_spdk import rpc
+from cyborg_spdk.rpc.transport import sockets
 from tests.functional.fixtures import host
 
 # A process that makes sure, at each line that it reads, that a target runs.
@@ -344,6 +345,28 @@ class FailureTest(HostTest):
         one.set('nvmf', extra_args=['--rpc-socket=/tmp/x'])
         self.refused(one, 'set the option rpc_address instead',
                      exceptions.ConfigurationError)
+
+
+class FullTest(HostTest):
+
+    def test_all_connections_of_a_healthy_target_are_taken(self):
+        one = self.host()
+        found = lifecycle.ensure(one.conf, one.target()).process
+        path = one.target().rpc_address
+        rpc.disconnect_all()
+        host.wait_until(lambda: not sockets.connections(path))
+        for _ in range(sockets.MOST_CONNECTIONS):
+            sock = socket.socket(socket.AF_UNIX)
+            self.addCleanup(sock.close)
+            sock.connect(path)
+        host.wait_until(lambda: sockets.connections(path)
+                        == sockets.MOST_CONNECTIONS)
+        one.set('spdk', start_timeout=1, connect_timeout=1)
+        with self.assertRaises(exceptions.StartError) as caught:
+            lifecycle.ensure(one.conf, one.target())
+        self.assertIn('has 64 connections', str(caught.exception))
+        self.assertNotIn('stop it', str(caught.exception))
+        self.assertTrue(found.alive())
 
 
 class ForeignTest(HostTest):

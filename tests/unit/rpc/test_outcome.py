@@ -64,7 +64,7 @@ class OutcomeTest(fixtures.TestWithFixtures):
 
     def test_a_restart_between_two_calls_is_not_noticed(self):
         client = self.connect(self.once, self.echo)
-        for method in ('framework_start_init', 'bdev_null_delete', 'x', 'y'):
+        for method in ('change_a', 'change_b', 'x', 'y'):
             self.assertEqual(method, client.call(method))
             self.await_end()
         self.assertEqual(2, self.peer.accepted)
