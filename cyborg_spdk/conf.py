@@ -129,10 +129,27 @@ SPDK_OPTS = [
              'use is refused.'),
     cfg.IntOpt(
         'max_new_units', default=50, min=1,
-        help='How many new namespaces, controllers or LUNs one report to '
-             'Cyborg adds at most; the others follow in the next reports. '
-             'Each new one costs Cyborg about 70 ms, and a report must end '
-             'within the agent\'s rpc_response_timeout.'),
+        help='How many new namespaces, controllers or LUNs of a target the '
+             'first report to Cyborg adds at most; the others follow in the '
+             'next reports. Each new one costs Cyborg 70 ms on a quiet '
+             'controller and 230 ms on a busy one, and a report must end '
+             'within the agent\'s rpc_response_timeout. Later reports add '
+             'more, up to max_new_units_limit, as long as the last ones were '
+             'fast enough, and fewer if they were not.'),
+    cfg.IntOpt(
+        'max_new_units_limit', default=200, min=1,
+        help='How many new units of a target one report adds at most, '
+             'however fast the last ones were. A value below max_new_units '
+             'means: never more than max_new_units.'),
+    cfg.FloatOpt(
+        'full_report_interval', default=3600.0, min=0.0,
+        help='Seconds after which a target is reported to Cyborg in full '
+             'although nothing has changed, some earlier on some hosts so '
+             'that they do not all do so at once. In between it is reported '
+             'as a stub, which costs Cyborg\'s conductor a quarter of the '
+             'database statements. If Cyborg loses a device, it is back '
+             'after this time, or when something changes. 0: always in '
+             'full.'),
     cfg.StrOpt(
         'units_file',
         help='YAML file that declares pools of disks and the units made of '

@@ -45,6 +45,9 @@ START_WAIT = 15.0
 #: ``[spdk] rpc_timeout``. With START_WAIT it keeps three drivers' turns
 #: within the agent's patience.
 READ_WAIT = 10.0
+#: Seconds after which the agent gives up a report, if oslo.messaging does
+#: not tell: its default.
+RPC_TIMEOUT = 60
 
 # Several drivers of one name may live in one process.
 _COUNT = itertools.count(1)
@@ -127,12 +130,11 @@ class SpdkDriver(driver.GenericDriver):
         host = self._hostname.get(filter(None, (
             self._reporter.remembered(directory, survey.target.name)
             for survey in surveys)))
-        names, kinds = self._named()
+        self._reporter.begin(self._settings(directory, host))
         # First: what they give up here may be in a device below next time.
-        former = self._former(directory, host, kinds, names)
+        former = self._former()
         # Two devices of one name would be one to Cyborg.
-        devices = [self._device(directory, host, survey, names)
-                   for survey in surveys
+        devices = [self._device(host, survey) for survey in surveys
                    if not self._namesake(self.KIND, survey.target.name)]
         # What starting and reading at once has saved.
         LOG.debug('%s: %s', self.NAME, tasks.summary())
@@ -316,43 +318,44 @@ class SpdkDriver(driver.GenericDriver):
                 if name == inventory.driver_name(kind)]
         return ours if self.KIND in ours else []
 
-    def _named(self):
-        """The targets that have a driver, and whose former ones are ours.
+    def _settings(self, directory, host):
+        """What holds for one report.
 
         Cyborg takes away all devices of a driver that is disabled, and if
         one is allocated, it fails, and so does the report of the whole
         host. So the first of our drivers looks after what those that are
         not enabled have left.
-
-        :returns: pair: set of names of targets, set of kinds.
         """
         # All, if it is used by itself and not by the agent.
         ours = self._enabled() or list(spdk_conf.KINDS)
-        names = {name for kind in ours
-                 for name in CONF.spdk[f'{kind}_targets']}
         kinds = {self.KIND}
         if ours[0] == self.KIND:
             kinds |= set(spdk_conf.KINDS) - set(ours)
-        return names, kinds
+        options = CONF.spdk
+        return reporter.Settings(
+            directory=directory, host=host, kinds=frozenset(kinds),
+            names=frozenset(name for kind in ours
+                            for name in options[f'{kind}_targets']),
+            first=ours[0] == self.KIND,
+            configured={name: kind for kind in spdk_conf.KINDS
+                        for name in options[f'{kind}_targets']},
+            max_new=options.max_new_units,
+            max_new_limit=options.max_new_units_limit,
+            full_interval=options.full_report_interval,
+            timeout=getattr(CONF, 'rpc_response_timeout', RPC_TIMEOUT))
 
-    def _device(self, directory, host, survey, names):
+    def _device(self, host, survey):
         if survey.error is None:
             try:
-                return self._reporter.device(
-                    directory, CONF.spdk.max_new_units, host, survey.target,
-                    survey.contents, names)
+                return self._reporter.device(survey.target, survey.contents)
             except Exception:
                 LOG.exception('%s: Cyborg keeps what it has of this target',
                               survey.target.name)
         return inventory.stub(host, survey.target)
 
-    def _former(self, directory, host, kinds, names):
+    def _former(self):
         try:
-            return self._reporter.former(directory, host, kinds, names, [
-                reporter.nobody(kind, name)
-                for kind in sorted(kinds - {self.KIND})
-                for name in CONF.spdk[f'{kind}_targets']
-                if name not in names])
+            return self._reporter.former()
         except Exception:
             LOG.exception('targets that are configured no more')
             return []

@@ -10,8 +10,10 @@ Policies of Placement 16 allow all of this to the roles ``admin`` and
 ``service`` of any project; a reader gets HTTP 403.
 """
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
+import email.utils
 import os
 import re
 from typing import Any
@@ -189,11 +191,38 @@ class Placement:
         :param provider: its UUID.
         :returns: None if there is no such provider.
         """
-        found = self._get(f'/resource_providers/{provider}/inventories')
-        if found is None:
-            return None
-        return {name: Inventory(total=one['total'], reserved=one['reserved'])
-                for name, one in found['inventories'].items()}
+        found, _when = self._inventories(provider)
+        return found
+
+    def dated_inventories(self, provider: str) \
+            -> tuple[dict[str, Inventory], float | None]:
+        """What a provider has, and when that was made or changed last.
+
+        :param provider: its UUID.
+        :returns: pair: by resource class, empty if there is no such
+            provider; and seconds since the epoch, on Placement's clock, or
+            None if it does not tell.
+        """
+        found, when = self._inventories(provider)
+        return found or {}, when
+
+    def _inventories(self, provider: str) \
+            -> tuple[dict[str, Inventory] | None, float | None]:
+        path = f'/resource_providers/{provider}/inventories'
+        reply = self._ask('get', path)
+        if reply.status_code == 404:
+            return None, None
+        if reply.status_code != 200:
+            raise _refused('GET', path, reply)
+        found = {name: Inventory(total=one['total'],
+                                 reserved=one['reserved'])
+                 for name, one in reply.json()['inventories'].items()}
+        try:
+            when = email.utils.parsedate_to_datetime(
+                reply.headers['Last-Modified']).timestamp()
+        except (KeyError, TypeError, ValueError):
+            return found, None
+        return found, when
 
     def reserve(self, provider: str, resource_class: str,
                 reserved: int) -> bool:
@@ -237,6 +266,22 @@ class Placement:
         """
         found = self._get(f'/resource_providers/{provider}/traits')
         return None if found is None else frozenset(found['traits'])
+
+    def with_traits(self, root: str, traits: Iterable[str]) -> set[str]:
+        """Names of the providers of a tree that have all of some traits.
+
+        :param root: UUID of any provider of the tree.
+        :param traits: at least one; of those that Placement does not know,
+            nobody has any.
+        """
+        path = '/resource_providers'
+        reply = self._ask('get', path, params={
+            'in_tree': root, 'required': ','.join(traits)})
+        if reply.status_code == 400:
+            return set()
+        if reply.status_code != 200:
+            raise _refused('GET', path, reply)
+        return {one.name for one in _providers(reply.json())}
 
     def knows_trait(self, name: str) -> bool:
         """Whether there is a trait of this name."""

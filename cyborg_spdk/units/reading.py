@@ -2,7 +2,10 @@
 
 """One reading of a target: pipelined calls in, :class:`units.Contents` out."""
 
+from collections.abc import Collection
+from collections.abc import Mapping
 import time
+from typing import Any
 
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
@@ -11,7 +14,7 @@ from cyborg_spdk.units import traits
 from cyborg_spdk.units import unit as unit_module
 
 #: What each kind of target is asked, all at once, beside what every kind is.
-_CALLS = {
+_CALLS: dict[str, tuple[str, ...]] = {
     'nvmf': ('nvmf_get_subsystems',),
     'vhost': ('vhost_get_controllers',),
     'iscsi': ('iscsi_get_target_nodes', 'iscsi_get_portal_groups'),
@@ -20,26 +23,24 @@ _BDEVS = 'bdev_get_bdevs'
 _ACCEL = 'accel_get_opc_assignments'
 
 
-def kinds(client):
+def kinds(client: rpc.Client) -> list[str]:
     """Kinds of units that a target can have.
 
-    :param client: ``rpc.Client`` of the target.
-    :returns: list of ``"nvmf"``, ``"vhost"``, ``"iscsi"``.
+    :returns: some of ``"nvmf"``, ``"vhost"``, ``"iscsi"``.
     """
     return [kind for kind, methods in _CALLS.items()
             if all(map(client.has, methods))]
 
 
-def read(client, kind, timeout):
+def read(client: rpc.Client, kind: str,
+         timeout: float) -> unit_module.Contents:
     """Read what a target has to give away. Blocks.
 
     One round of calls; a second one only where the list of bdevs is more
     than SPDK can put into one reply.
 
-    :param client: ``rpc.Client`` of the target.
     :param kind: ``"nvmf"``, ``"vhost"`` or ``"iscsi"``.
     :param timeout: seconds for all of it.
-    :returns: :class:`~cyborg_spdk.units.unit.Contents`.
     :raises SpdkError: if anything that is needed could not be read. A part
         is never returned.
     """
@@ -61,7 +62,8 @@ def read(client, kind, timeout):
     return _contents(kind, replies, client.version)
 
 
-def _by_name(client, names, timeout):
+def _by_name(client: rpc.Client, names: Collection[str],
+             timeout: float) -> Any:
     found = client.call_many(
         [rpc.Request(_BDEVS, {'name': name}) for name in sorted(names)],
         timeout=max(timeout, 0.1))
@@ -74,7 +76,7 @@ def _by_name(client, names, timeout):
             for bdev in reply]
 
 
-def _names(address, kind, replies):
+def _names(address: str, kind: str, replies: Mapping[str, Any]) -> set[str]:
     """Names of the bdevs that units stand on."""
     for method in _CALLS[kind]:
         if isinstance(replies[method], Exception):
@@ -85,23 +87,24 @@ def _names(address, kind, replies):
     return bdevs.asked
 
 
-class _Every(dict):
+class _Every(dict[str, Any]):
     """Takes note of every bdev that is asked for, and has none."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.asked = set()
+        self.asked: set[str] = set()
 
-    def get(self, key, default=None):
-        if key is not None:
+    def get(self, key: str, default: Any = None) -> Any:
+        if key:
             self.asked.add(key)
         return default
 
 
-def _units(kind, replies, bdevs, accel):
+def _units(kind: str, replies: Mapping[str, Any], bdevs: unit_module.Bdevs,
+           accel: frozenset[str]) -> list[unit_module.Unit]:
     if kind == 'nvmf':
-        return unit_module.of_subsystems(replies['nvmf_get_subsystems'], bdevs,
-                                        accel)
+        return unit_module.of_subsystems(
+            replies['nvmf_get_subsystems'], bdevs, accel)
     if kind == 'vhost':
         return unit_module.of_controllers(
             replies['vhost_get_controllers'], bdevs, accel)
@@ -110,11 +113,12 @@ def _units(kind, replies, bdevs, accel):
         replies['iscsi_get_portal_groups'], bdevs, accel)
 
 
-def _contents(kind, replies, version):
+def _contents(kind: str, replies: Mapping[str, Any],
+              version: object) -> unit_module.Contents:
     accel = replies.get(_ACCEL) or {}
     found = _units(kind, replies, unit_module.index(replies[_BDEVS]),
                    traits.of_accel(accel))
-    facts = {
+    facts: dict[str, Any] = {
         'accel': accel,
         'capacity': sum(unit.size for unit in found),
         'units': len(found),

@@ -6,12 +6,15 @@ What looks otherwise is not read as "there is nothing": a target that seems
 empty by mistake would lose its accelerators in Cyborg.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 from cyborg_spdk import exceptions
 
 # Members that every release from v18.07 on sends, with their types; a list
 # of one shape means a list of objects of that shape.
-_BDEV = {'name': str, 'block_size': int, 'num_blocks': int}
-_SHAPES = {
+_BDEV: dict[str, Any] = {'name': str, 'block_size': int, 'num_blocks': int}
+_SHAPES: dict[str, Any] = {
     'bdev_get_bdevs': [_BDEV],
     'nvmf_get_subsystems': [{'nqn': str, 'subtype': str}],
     'vhost_get_controllers': [
@@ -21,11 +24,12 @@ _SHAPES = {
         {'tag': int, 'portals': [{'host': str, 'port': str}]}],
     'accel_get_opc_assignments': dict,
 }
-_SUBSYSTEM = {'namespaces': [{'nsid': int}], 'listen_addresses': [{}]}
-_SCSI = {'scsi': [{'scsi_dev_num': int, 'luns': [{}]}]}
+_SUBSYSTEM: dict[str, Any] = {'namespaces': [{'nsid': int}],
+                              'listen_addresses': [{}]}
+_SCSI: dict[str, Any] = {'scsi': [{'scsi_dev_num': int, 'luns': [{}]}]}
 
 
-def check(address, method, reply):
+def check(address: str, method: str, reply: Any) -> None:
     """Refuse a reply that is none.
 
     :param address: of the target, for the message.
@@ -45,11 +49,11 @@ def check(address, method, reply):
             address, f'{method}: {wrong}; is this an SPDK target?')
 
 
-def _first(found):
+def _first(found: Iterable[str | None]) -> str | None:
     return next(filter(None, found), None)
 
 
-def _wrong(shape, value, where):
+def _wrong(shape: Any, value: Any, where: str) -> str | None:
     """What is wrong with a value, or None."""
     if isinstance(shape, type):
         if isinstance(value, shape) and not (

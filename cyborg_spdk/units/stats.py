@@ -8,20 +8,25 @@ queue pairs, work of the accel framework. Nothing is switched on for it, so
 looking costs the target four or five calls.
 """
 
+from collections.abc import Mapping
 import dataclasses
+import json
 import time
+from typing import Any
 
 import psutil
 
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 from cyborg_spdk.units import reading
+from cyborg_spdk.units import unit as unit_module
 
 #: Calls that every target is asked, where it has them.
 _COMMON = ('bdev_get_iostat', 'framework_get_reactors', 'thread_get_stats',
            'accel_get_stats', 'iobuf_get_stats')
-_BY_KIND = {'nvmf': ('nvmf_get_stats',), 'vhost': ('vhost_get_controllers',),
-            'iscsi': ('iscsi_get_connections',)}
+_BY_KIND: dict[str, tuple[str, ...]] = {
+    'nvmf': ('nvmf_get_stats',), 'vhost': ('vhost_get_controllers',),
+    'iscsi': ('iscsi_get_connections',)}
 _CONTROLLERS = 'nvmf_subsystem_get_controllers'
 
 #: Counters of ``bdev_get_iostat`` that are told.
@@ -40,26 +45,25 @@ class Look:
     :ivar contents: its :class:`~cyborg_spdk.units.unit.Contents`.
     :ivar replies: replies by method; a method that the target lacks is
         missing.
-    :ivar hosts: how many are connected, by NQN, socket or IQN.
+    :ivar hosts: how many are connected, by NQN, socket or the part of an
+        IQN that :func:`hosts_of` looks for.
     :ivar memory: dict: ``resident`` and ``huge`` bytes of the process; empty
         if it is not on this host.
     :ivar when: seconds, on ``time.monotonic()``.
     """
 
-    contents: object
-    replies: dict
-    hosts: dict
-    memory: dict
+    contents: unit_module.Contents
+    replies: dict[str, Any]
+    hosts: dict[str, int]
+    memory: dict[str, int]
     when: float
 
 
-def look(client, kind, timeout):
+def look(client: rpc.Client, kind: str, timeout: float) -> Look:
     """Look at a target. Blocks.
 
-    :param client: ``rpc.Client`` of the target.
     :param kind: ``"nvmf"``, ``"vhost"`` or ``"iscsi"``.
     :param timeout: seconds for each round of calls.
-    :returns: :class:`Look`.
     :raises SpdkError: if what is needed could not be read.
     """
     contents = reading.read(client, kind, timeout)
@@ -77,13 +81,14 @@ def look(client, kind, timeout):
                 memory=_memory(client), when=when)
 
 
-def _hosts(client, kind, contents, replies, timeout):
+def _hosts(client: rpc.Client, kind: str, contents: unit_module.Contents,
+           replies: Mapping[str, Any], timeout: float) -> dict[str, int]:
     if kind == 'vhost':
-        return {one.get('socket'): len(one['sessions'])
+        return {str(one.get('socket')): len(one['sessions'])
                 for one in replies.get('vhost_get_controllers', ())
                 if 'sessions' in one}
     if kind == 'iscsi':
-        found = {}
+        found: dict[str, int] = {}
         for one in replies.get('iscsi_get_connections', ()):
             # The name is without its IQN prefix, and empty in a discovery.
             name = one.get('target_node_name')
@@ -101,7 +106,7 @@ def _hosts(client, kind, contents, replies, timeout):
             if not isinstance(answer, Exception)}
 
 
-def _memory(client):
+def _memory(client: rpc.Client) -> dict[str, int]:
     try:
         peer = client.peer()
         if peer is None:
@@ -116,16 +121,17 @@ def _memory(client):
         return {}
 
 
-def bdev_counters(found):
+def bdev_counters(found: Look) \
+        -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     """Counters by bdev.
 
-    :param found: :class:`Look`.
     :returns: pair: dict by name; and dict with ``ticks`` and ``tick_rate``.
     """
     reply = found.replies.get('bdev_get_iostat') or {}
     if isinstance(reply, list):
         # v18.07 to v19.04: an array, the rate first.
-        clock = next((one for one in reply if 'tick_rate' in one), {})
+        clock: dict[str, Any] = next(
+            (one for one in reply if 'tick_rate' in one), {})
         bdevs = [one for one in reply if 'name' in one]
     else:
         clock, bdevs = reply, reply.get('bdevs') or []
@@ -134,7 +140,7 @@ def bdev_counters(found):
         'tick_rate': clock.get('tick_rate', 1) or 1}
 
 
-def unit_rates(before, after):
+def unit_rates(before: Look, after: Look) -> list[dict[str, Any]]:
     """What the units did between two looks.
 
     :param before: the earlier :class:`Look`.
@@ -151,14 +157,14 @@ def unit_rates(before, after):
     seconds = _seconds(before, after)
     found = []
     for unit in after.contents.units:
-        delta = _delta(old.get(unit.bdev), new.get(unit.bdev))
+        delta = _delta(old.get(unit.bdev or ''), new.get(unit.bdev or ''))
         found.append({'unit': unit.title, 'handle': unit.handle,
                       'hosts': hosts_of(after, unit.handle),
                       **_rates(delta, seconds, clock['tick_rate'])})
     return found
 
 
-def _seconds(before, after):
+def _seconds(before: Look, after: Look) -> float:
     """Seconds between two looks, by the target's own clock if it tells."""
     old, new = bdev_counters(before)[1], bdev_counters(after)[1]
     if not new['ticks']:
@@ -167,7 +173,8 @@ def _seconds(before, after):
     return (new['ticks'] - old['ticks']) / new['tick_rate']
 
 
-def _delta(old, new):
+def _delta(old: Mapping[str, int] | None,
+           new: Mapping[str, int] | None) -> dict[str, int] | None:
     if not new:
         return None
     delta = {name: new.get(name, 0) - (old or {}).get(name, 0)
@@ -178,13 +185,14 @@ def _delta(old, new):
     return delta
 
 
-def _rates(delta, seconds, tick_rate):
+def _rates(delta: Mapping[str, int] | None, seconds: float,
+           tick_rate: int) -> dict[str, float | None]:
     if delta is None or seconds <= 0:
         return dict.fromkeys((
             'read_iops', 'write_iops', 'read_bytes', 'write_bytes',
             'read_latency_us', 'write_latency_us', 'queue_depth'))
 
-    def latency(kind):
+    def latency(kind: str) -> float | None:
         count = delta[f'num_{kind}_ops']
         return delta[f'{kind}_latency_ticks'] / count / tick_rate \
             * _MICROSECONDS if count else None
@@ -201,22 +209,25 @@ def _rates(delta, seconds, tick_rate):
         / tick_rate / seconds}
 
 
-def hosts_of(found, handle):
+def hosts_of(found: Look, handle: str) -> int | None:
     """How many hosts are connected to what a handle is part of.
 
-    :returns: int, or None if the target does not tell.
+    :param handle: as JSON.
+    :returns: None if the target does not tell.
     """
-    for key, number in found.hosts.items():
-        if f'"{key}"' in handle or handle.startswith('{"iqn"') \
-                and f':{key}"' in handle:
-            return number
-    if handle.startswith('{"iqn"') \
-            and 'iscsi_get_connections' in found.replies:
-        return 0
-    return None
+    parts = json.loads(handle)
+    if 'iqn' in parts:
+        # SPDK tells what follows the first colon (lib/iscsi/iscsi.c,
+        # target_short_name), and all connections or none.
+        names = [parts['iqn'], parts['iqn'].partition(':')[2]]
+        other = 0 if 'iscsi_get_connections' in found.replies else None
+    else:
+        names, other = [parts.get('nqn') or parts.get('socket') or ''], None
+    return next((found.hosts[name] for name in names if name in found.hosts),
+                other)
 
 
-def target_rates(before, after):
+def target_rates(before: Look, after: Look) -> dict[str, Any]:
     """What a target as a whole did between two looks.
 
     :returns: dict: ``reactors``: list of (core, share of its time that it
@@ -252,22 +263,21 @@ def target_rates(before, after):
                          one.get('large_pool', {})))}
 
 
-def _reactors(found):
+def _reactors(found: Look) -> dict[int, tuple[int, int]]:
     reply = found.replies.get('framework_get_reactors') or {}
     return {one['lcore']: (one.get('busy', 0), one.get('idle', 0))
             for one in reply.get('reactors') or ()}
 
 
-def _accel(found):
+def _accel(found: Look) -> dict[str, int]:
     reply = found.replies.get('accel_get_stats') or {}
     return {one['opcode']: one.get('executed', 0)
             for one in reply.get('operations') or () if 'opcode' in one}
 
 
-def totals(found):
+def totals(found: Look) -> dict[str, Any]:
     """All that a target has counted since it started, for ``get_stats()``.
 
-    :param found: :class:`Look`.
     :returns: dict, fit for JSON, in the shape device, deployables,
         accelerators: ``memory``, ``reactors``, ``queue_pairs``; and
         ``accelerators``: by attach handle, dicts of counters, ``hosts`` and
@@ -283,6 +293,6 @@ def totals(found):
         'accelerators': {
             unit.handle: {
                 'hosts': hosts_of(found, unit.handle), 'size': unit.size,
-                **{name: counters.get(unit.bdev, {}).get(name, 0)
+                **{name: counters.get(unit.bdev or '', {}).get(name, 0)
                    for name in COUNTERS}}
             for unit in found.contents.units}}

@@ -17,7 +17,7 @@ trait                                  has it
 ``CUSTOM_SPDK_ISCSI``                  LUN of an iSCSI target node
 ``CUSTOM_SPDK_BLOCK_SIZE_<BYTES>``     by the bdev's block size
 ``CUSTOM_SPDK_BACKEND_<PRODUCT>``      by the bdev's kind; see
-                                       :data:`BACKENDS`
+                                       :mod:`cyborg_spdk.clients.types.kinds`
 ``CUSTOM_SPDK_READ_ONLY``              vhost-blk controller made read-only
 ``CUSTOM_SPDK_ACCEL_<OP>_<MODULE>``    operation that SPDK's accel framework
                                        gives to other than its software
@@ -25,42 +25,37 @@ trait                                  has it
 =====================================  ====================================
 """
 
+from collections.abc import Mapping
 import re
+from typing import Any
+
+from cyborg_spdk.clients.types import kinds
 
 PREFIX = 'CUSTOM_SPDK'
-
-#: Short names of bdev products (``product_name`` as SPDK v22.01 to v26.05
-#: write it). Any other is spelt out.
-BACKENDS = {
-    'Malloc disk': 'MALLOC',
-    'Null disk': 'NULL',
-    'AIO disk': 'AIO',
-    'URING bdev': 'URING',
-    'NVMe disk': 'NVME',
-    'Logical Volume': 'LVOL',
-    'Raid Volume': 'RAID',
-    'Split Disk': 'SPLIT',
-    'Error Injection Disk': 'ERROR',
-    'passthru': 'PASSTHRU',
-    'delay': 'DELAY',
-    'crypto': 'CRYPTO',
-    'compress': 'COMPRESS',
-    'Ceph Rbd Disk': 'RBD',
-    'FTL disk': 'FTL',
-    'VirtioBlk Disk': 'VIRTIO_BLK',
-    'Virtio SCSI Disk': 'VIRTIO_SCSI',
-    'iSCSI LUN': 'ISCSI',
-    'OCF': 'OCF',
-    'ZNS NVMe disk': 'NVME_ZNS',
-}
 
 #: The module that every SPDK has; its traits would say nothing.
 SOFTWARE = 'software'
 
+_TRANSPORT = f'{PREFIX}_NVMF_'
+
 _OTHER = re.compile(r'[^A-Z0-9]+')
 
 
-def spell(*parts):
+def lasting(before: tuple[str, ...], now: tuple[str, ...]) -> tuple[str, ...]:
+    """Traits of a unit that was reported before.
+
+    A transport stays while the unit is reported: its listener may be away
+    for a while, and is no fact about the unit.
+
+    :param before: the traits that it was reported with.
+    :param now: those that it has now.
+    :returns: sorted.
+    """
+    kept = {name for name in before if name.startswith(_TRANSPORT)}
+    return tuple(sorted({*now, *kept}))
+
+
+def spell(*parts: str | int) -> str | None:
     """A trait made of words.
 
     :param parts: str or int; what Placement does not take in them becomes
@@ -71,28 +66,32 @@ def spell(*parts):
     return '_'.join([PREFIX, *words])[:255] if all(words) else None
 
 
-def of_bdev(bdev):
+def named(*parts: str | int) -> frozenset[str]:
+    """The same as a set, which is empty if nothing can be spelt."""
+    return frozenset(filter(None, [spell(*parts)]))
+
+
+def of_bdev(bdev: Mapping[str, Any] | None) -> set[str]:
     """Traits of a unit's backend.
 
-    :param bdev: a bdev as ``bdev_get_bdevs`` shows it (dict), or None.
-    :returns: set of str.
+    :param bdev: a bdev as ``bdev_get_bdevs`` shows it, or None.
     """
     if bdev is None:
         return set()
-    product = bdev.get('product_name') or ''
-    found = {spell('BACKEND', BACKENDS.get(product, product)),
-             spell('BLOCK_SIZE', bdev.get('block_size') or '')}
-    return found - {None}
+    kind = kinds.of_bdev(bdev.get('product_name') or '')
+    return {*named('BACKEND', kind.backend or kind.name),
+            *named('BLOCK_SIZE', bdev.get('block_size') or '')}
 
 
-def of_accel(assignments):
+def of_accel(assignments: Mapping[str, str] | None) -> frozenset[str]:
     """Traits of the accel framework of a target.
 
     :param assignments: reply of ``accel_get_opc_assignments``: the module
-        (str) by operation (str); releases before v22.05 have none.
-    :returns: set of str: one for each operation that another than the
-        software module does.
+        by operation; releases before v22.05 have none.
+    :returns: one for each operation that another than the software module
+        does.
     """
-    return {spell('ACCEL', operation, module)
-            for operation, module in (assignments or {}).items()
-            if module and module != SOFTWARE} - {None}
+    return frozenset[str]().union(*(
+        named('ACCEL', operation, module)
+        for operation, module in (assignments or {}).items()
+        if module and module != SOFTWARE))

@@ -7,8 +7,13 @@ of a vhost-scsi controller, or a LUN of an iSCSI target node. Nothing here
 talks to anybody: replies in, units out.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Set
 import dataclasses
 import json
+from typing import Any
 
 from cyborg_spdk.units import identity
 from cyborg_spdk.units import internal
@@ -17,6 +22,12 @@ from cyborg_spdk.units import traits
 #: ``subtype`` of the subsystems that have namespaces; the other kind is
 #: ``Discovery``.
 NVM = 'NVMe'
+
+#: A JSON object of a reply.
+Object = Mapping[str, Any]
+
+#: Bdevs by each of their names; see :func:`index`.
+Bdevs = Mapping[str, Object]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +50,7 @@ class Unit:
 
     handle: str
     title: str
-    traits: tuple
+    traits: tuple[str, ...]
     bdev: str | None = None
     size: int = 0
     uuid: str | None = None
@@ -57,26 +68,25 @@ class Contents:
         transports, modules of the accel framework.
     """
 
-    units: tuple
-    facts: dict
+    units: tuple[Unit, ...]
+    facts: dict[str, Any]
 
 
-def canonical(value):
+def canonical(value: object) -> str:
     """JSON that is the same text for the same value, and short.
 
     :param value: what :func:`json.dumps` takes.
-    :returns: str.
     """
     return json.dumps(value, sort_keys=True, separators=(',', ':'))
 
 
-def index(bdevs):
+def index(bdevs: Iterable[Object]) -> dict[str, Object]:
     """Bdevs by each of their names.
 
     :param bdevs: reply of ``bdev_get_bdevs``.
-    :returns: dict; aliases are in it too.
+    :returns: aliases are in it too.
     """
-    found = {}
+    found: dict[str, Object] = {}
     for bdev in bdevs:
         for alias in bdev.get('aliases') or ():
             found.setdefault(alias, bdev)
@@ -84,18 +94,20 @@ def index(bdevs):
     return found
 
 
-def _unit(handle, title, bdev, names, reach, find):
+def _unit(handle: dict[str, str], title: str, bdev: Object | None,
+          names: Set[str], reach: str,
+          find: Callable[[str], Object | None]) -> Unit:
     found = {traits.PREFIX} | names | traits.of_bdev(bdev)
     return Unit(
         handle=canonical(handle), title=title, traits=tuple(sorted(found)),
-        bdev=bdev and bdev['name'],
+        bdev=bdev['name'] if bdev else None,
         size=bdev['block_size'] * bdev['num_blocks'] if bdev else 0,
-        uuid=bdev and bdev.get('uuid'), reach=reach,
+        uuid=bdev.get('uuid') if bdev else None, reach=reach,
         identity=identity.of(bdev, find) if bdev else '',
-        born_zero=bool(bdev) and identity.born_zero(bdev))
+        born_zero=bdev is not None and identity.born_zero(bdev))
 
 
-def listener(address):
+def listener(address: Object) -> str:
     """A listener for people: ``TCP 192.0.2.1:4420``.
 
     :param address: a member of ``listen_addresses``. Up to v17.03 the
@@ -108,26 +120,28 @@ def listener(address):
     return f'{trtype} {host}:{port}' if port else f'{trtype} {host}'.strip()
 
 
-def of_subsystems(subsystems, bdevs, accel=frozenset()):
+def of_subsystems(subsystems: Iterable[Object], bdevs: Bdevs,
+                  accel: Set[str] = frozenset()) -> list[Unit]:
     """Units of an NVMe-oF target: the namespaces of its NVM subsystems.
 
     :param subsystems: reply of ``nvmf_get_subsystems``.
     :param bdevs: bdevs by name (see :func:`index`).
     :param accel: traits of the target's accel framework.
-    :returns: list of :class:`Unit`, by NQN and NSID.
+    :returns: by NQN and NSID.
     """
     found = []
     for subsystem in subsystems:
         if subsystem.get('subtype', NVM) != NVM:
             continue
         addresses = subsystem.get('listen_addresses') or []
-        names = {traits.spell('NVMF', address.get('trtype')
-                              or address.get('transport') or '')
-                 for address in addresses} - {None}
+        names = frozenset[str]().union(*(
+            traits.named('NVMF', address.get('trtype')
+                         or address.get('transport') or '')
+            for address in addresses))
         reach = ', '.join(sorted(map(listener, addresses)))
         for space in subsystem.get('namespaces') or ():
             nqn, nsid = subsystem['nqn'], space['nsid']
-            name = space.get('bdev_name') or space.get('name')
+            name = space.get('bdev_name') or space.get('name') or ''
             found.append(((nqn, nsid), _unit(
                 {'nqn': nqn, 'nsid': str(nsid)}, f'{nqn} namespace {nsid}',
                 bdevs.get(name), names | accel, reach or 'no listener',
@@ -135,14 +149,15 @@ def of_subsystems(subsystems, bdevs, accel=frozenset()):
     return [unit for _key, unit in sorted(found, key=lambda pair: pair[0])]
 
 
-def of_controllers(controllers, bdevs, accel=frozenset()):
+def of_controllers(controllers: Iterable[Object], bdevs: Bdevs,
+                   accel: Set[str] = frozenset()) -> list[Unit]:
     """Units of a vhost target: blk controllers and targets of scsi ones.
 
     :param controllers: reply of ``vhost_get_controllers`` (with ``socket``,
         v18.07 and later).
     :param bdevs: bdevs by name (see :func:`index`).
     :param accel: traits of the target's accel framework.
-    :returns: list of :class:`Unit`, by controller and target number.
+    :returns: by controller and target number.
     """
     found = []
     for controller in controllers:
@@ -152,31 +167,34 @@ def of_controllers(controllers, bdevs, accel=frozenset()):
         backend = controller.get('backend_specific') or {}
         if 'block' in backend:
             block = backend['block']
-            names = {traits.spell('VHOST_BLK')} | accel
+            names = traits.named('VHOST_BLK') | accel
             if block.get('readonly'):
-                names = names | {traits.spell('READ_ONLY')}
+                names = names | traits.named('READ_ONLY')
             found.append(((name, -1), _unit(
-                {'socket': socket}, f'{name}', bdevs.get(block.get('bdev')),
+                {'socket': socket}, name, bdevs.get(block.get('bdev') or ''),
                 names, socket, bdevs.get)))
         for target in backend.get('scsi') or ():
             number = target['scsi_dev_num']
-            lun = next(iter(target.get('luns') or ()), {})
+            lun: Object = next(iter(target.get('luns') or ()), {})
             found.append(((name, number), _unit(
                 {'socket': socket, 'target': str(number)},
-                f'{name} target {number}', bdevs.get(lun.get('bdev_name')),
-                {traits.spell('VHOST_SCSI')} | accel,
+                f'{name} target {number}',
+                bdevs.get(lun.get('bdev_name') or ''),
+                traits.named('VHOST_SCSI') | accel,
                 f'{socket} target {number}', bdevs.get)))
     return [unit for _key, unit in sorted(found, key=lambda pair: pair[0])]
 
 
-def of_target_nodes(nodes, portal_groups, bdevs, accel=frozenset()):
+def of_target_nodes(nodes: Iterable[Object],
+                    portal_groups: Iterable[Object], bdevs: Bdevs,
+                    accel: Set[str] = frozenset()) -> list[Unit]:
     """Units of an iSCSI target: the LUNs of its target nodes.
 
     :param nodes: reply of ``iscsi_get_target_nodes``.
     :param portal_groups: reply of ``iscsi_get_portal_groups``.
     :param bdevs: bdevs by name (see :func:`index`).
     :param accel: traits of the target's accel framework.
-    :returns: list of :class:`Unit`, by IQN and LUN.
+    :returns: by IQN and LUN.
     """
     portals = {group['tag']: [f'{portal["host"]}:{portal["port"]}'
                               for portal in group.get('portals') or ()]
@@ -192,7 +210,7 @@ def of_target_nodes(nodes, portal_groups, bdevs, accel=frozenset()):
             iqn, number = node['name'], lun['lun_id']
             found.append(((iqn, number), _unit(
                 {'iqn': iqn, 'lun': str(number)}, f'{iqn} LUN {number}',
-                bdevs.get(lun.get('bdev_name')),
-                {traits.spell('ISCSI')} | accel, reach or 'no portal',
+                bdevs.get(lun.get('bdev_name') or ''),
+                traits.named('ISCSI') | accel, reach or 'no portal',
                 bdevs.get)))
     return [unit for _key, unit in sorted(found, key=lambda pair: pair[0])]

@@ -22,12 +22,14 @@ class Kind:
         the ``"controller"`` that it is a namespace of, or the ``"device"``
         (virtio) that it is a part of. Anything but ``"bdev"`` deletes
         sisters too.
+    :ivar backend: what traits call it, where that is not ``name``.
     """
 
     name: str
     delete: str | None
     key: str = 'name'
     of: str = 'bdev'
+    backend: str | None = None
 
 
 _NVME = Kind('nvme', 'bdev_nvme_detach_controller', of='controller')
@@ -48,8 +50,9 @@ BY_PRODUCT = {
     'Pooled Device': _RAID,                  # v18.04 to v18.10
     'Logical Volume': Kind('lvol', 'bdev_lvol_delete'),
     'NVMe disk': _NVME,
-    'NVMe ZNS disk': _NVME,
-    'NVMe Passthrough disk': _NVME,
+    'NVMe ZNS disk': dataclasses.replace(_NVME, backend='nvme_zns'),
+    'NVMe Passthrough disk': dataclasses.replace(
+        _NVME, backend='nvme_passthrough'),
     'Open Channel SSD': Kind('ocssd', 'bdev_ocssd_delete'),
     'iSCSI LUN': Kind('iscsi', 'bdev_iscsi_delete'),
     'Ceph Rbd Disk': Kind('rbd', 'bdev_rbd_delete'),

@@ -9,8 +9,12 @@ value beyond a limit never leaves this host: the unit is dropped, and said so.
 
 import json
 import re
+import typing
 
 from cyborg_spdk import exceptions
+
+if typing.TYPE_CHECKING:
+    from cyborg_spdk.drivers.report import entries
 
 #: ``resource_providers.name``: 200 characters (Placement).
 PROVIDER_NAME = 200
@@ -22,12 +26,16 @@ SHORT_TEXT = 255
 BOARD_INFO = 60000
 #: Custom traits and resource classes: 255 characters (Placement).
 SYMBOL = 255
+#: What Cyborg's own pci and nvidia drivers give their providers, so that
+#: Nova's own devices and Cyborg's are told apart (os-traits 2.1.0,
+#: ``cyborg/common/constants.py``): the one trait that is not ``CUSTOM_``.
+OWNER = 'OWNER_CYBORG'
 
 _NAME = re.compile(r'[a-z0-9_-]+\Z')
 _SYMBOL = re.compile(r'CUSTOM_[A-Z0-9_]+\Z')
 
 
-def provider_name(name):
+def provider_name(name: str) -> None:
     """Refuse a name that Placement would not take for a provider.
 
     :raises InvalidValue: if it is no such name.
@@ -38,7 +46,7 @@ def provider_name(name):
             f'1 to {PROVIDER_NAME} of a-z, 0-9, "_" and "-"')
 
 
-def symbol(what, name):
+def symbol(what: str, name: str) -> None:
     """Refuse a name that Placement would not take for a trait or a class.
 
     :param what: ``"trait"`` or ``"resource class"``, for the message.
@@ -50,7 +58,16 @@ def symbol(what, name):
                         f'most {SYMBOL} characters')
 
 
-def flat(what, text):
+def trait(name: str) -> None:
+    """Refuse a name that is no trait of ours.
+
+    :raises InvalidValue: if it is no such name.
+    """
+    if name != OWNER:
+        symbol('trait', name)
+
+
+def flat(what: str, text: str) -> None:
     """Refuse a control path or an attach handle that Cyborg cannot keep.
 
     :param what: ``"attach handle"`` or ``"control path"``.
@@ -70,7 +87,7 @@ def flat(what, text):
                                       'it must be a flat object of strings')
 
 
-def unit(entry):
+def unit(entry: 'entries.Entry') -> None:
     """Refuse an entry of a report that Cyborg or Placement would not take.
 
     :param entry: a :class:`~cyborg_spdk.drivers.report.entries.Entry`.
@@ -80,4 +97,4 @@ def unit(entry):
     flat('attach handle', entry.handle)
     symbol('resource class', entry.resource_class)
     for name in entry.traits:
-        symbol('trait', name)
+        trait(name)

@@ -2,7 +2,9 @@
 
 """Cyborg's driver objects, made in one place, with every field set."""
 
+from collections.abc import Mapping
 import functools
+from typing import Any
 
 from cyborg.common import constants
 from cyborg.objects.driver_objects import driver_attach_handle
@@ -11,6 +13,7 @@ from cyborg.objects.driver_objects import driver_controlpath_id
 from cyborg.objects.driver_objects import driver_deployable
 from cyborg.objects.driver_objects import driver_device
 
+from cyborg_spdk import conf
 from cyborg_spdk.drivers.report import cyborg_limits
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk.units import unit
@@ -21,12 +24,14 @@ VENDOR = 'SPDK'
 _LONG = ('uuids', 'listeners')
 
 
-def driver_name(kind):
+def driver_name(kind: str) -> str:
     """Name of the entry point of the driver for a kind of target."""
     return f'spdk_{kind}_driver'
 
 
-def device(host, target, planned, facts):
+def device(host: str, target: conf.Target,
+           planned: Mapping[str, entries.Entry],
+           facts: Mapping[str, Any]) -> driver_device.DriverDevice:
     """The device of a target that could be read.
 
     :param host: resource provider name of the host.
@@ -40,7 +45,7 @@ def device(host, target, planned, facts):
         _deployable(entry, driver) for entry in planned.values()], False)
 
 
-def stub(host, target):
+def stub(host: str, target: conf.Target) -> driver_device.DriverDevice:
     """The device of a target that could not be read.
 
     Cyborg leaves a device reported as a stub exactly as it is.
@@ -50,14 +55,15 @@ def stub(host, target):
     return _device(host, target, {}, [], True)
 
 
-def _device(host, target, facts, deployables, is_stub):
+def _device(
+        host: str, target: conf.Target, facts: Mapping[str, Any],
+        deployables: list[driver_deployable.DriverDeployable],
+        is_stub: bool) -> driver_device.DriverDevice:
+    standard, of_vendor = board_infos(target, facts)
     made = driver_device.DriverDevice(
         vendor=VENDOR, model=target.application,
         type=constants.DEVICE_SSD,
-        std_board_info=unit.canonical({
-            'application': target.application, 'kind': target.kind,
-            'target': target.name, 'version': facts.get('version') or ''}),
-        vendor_board_info=board_info(facts),
+        std_board_info=standard, vendor_board_info=of_vendor,
         controlpath_id=driver_controlpath_id.DriverControlPathID(
             cpid_type=constants.CPID_TYPE,
             cpid_info=entries.control_path(host, target.name)),
@@ -69,7 +75,8 @@ def _device(host, target, facts, deployables, is_stub):
 
 
 @functools.lru_cache(maxsize=16384)
-def _deployable(entry, driver):
+def _deployable(entry: entries.Entry,
+                driver: str) -> driver_deployable.DriverDeployable:
     # The objects are never changed once made, by Cyborg neither: making
     # 2,000 of them anew for each report would cost half a second.
     attributes = [('rc', entry.resource_class)]
@@ -86,7 +93,16 @@ def _deployable(entry, driver):
             attach_info=entry.handle, in_use=False)])
 
 
-def board_info(facts):
+def board_infos(target: conf.Target,
+                facts: Mapping[str, Any]) -> tuple[str, str]:
+    """What a device says beside its units: standard, and of the vendor."""
+    return unit.canonical({
+        'application': target.application, 'kind': target.kind,
+        'target': target.name, 'version': facts.get('version') or ''}), \
+        board_info(facts)
+
+
+def board_info(facts: Mapping[str, Any]) -> str:
     """A target's mutable facts as JSON that fits into its column.
 
     :param facts: dict; what may grow without end is left out, the most

@@ -5,15 +5,21 @@
 One JSON file for each target in ``[spdk] state_path``. It is written before
 the report leaves, to a temporary file that is flushed and renamed: at any
 moment the file is the old one or the new one. A file that cannot be
-understood is set aside under another name, and said so.
+understood is set aside under another name, and said so. Which targets have
+one is kept apart, twice: see
+:mod:`~cyborg_spdk.drivers.report.reported_targets`.
 """
 
+from collections.abc import Iterable
 import dataclasses
 import json
 import os
 import re
 import time
+from typing import Any
 
+from cyborg_spdk import conf
+from cyborg_spdk.drivers.report import cyborg_limits
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import trusted_files
@@ -21,7 +27,22 @@ from cyborg_spdk import rpc
 
 _VERSION = 1
 
-_FILE = re.compile(r'report-([a-z0-9][a-z0-9_-]*)\.json\Z')
+_FILE = re.compile(
+    r'report-([a-z0-9][a-z0-9_-]*)\.json(\.damaged-[0-9T]+)?\Z')
+
+
+@dataclasses.dataclass(frozen=True)
+class Full:
+    """The last report of a target that was not a stub.
+
+    :ivar at: seconds since the epoch.
+    :ivar digest: digits of what it said beside the units.
+    :ivar times: how many such reports there were since something changed.
+    """
+
+    at: float
+    digest: str
+    times: int
 
 
 @dataclasses.dataclass
@@ -38,22 +59,29 @@ class State:
         Placement has forgotten it.
     :ivar address: where it listens, as :func:`address` spells it; empty if
         that is not known.
+    :ivar confirmed: what Placement was seen to have as it was reported: by
+        name, the provider's generation then and the entry's ``digest``.
+    :ivar full: the last report in full; None if that is not known.
     """
 
     host: str
     kind: str
     application: str
-    reported: dict = dataclasses.field(default_factory=dict)
-    dropped: dict = dataclasses.field(default_factory=dict)
+    reported: dict[str, entries.Entry] = dataclasses.field(
+        default_factory=dict)
+    dropped: dict[str, entries.Entry] = dataclasses.field(
+        default_factory=dict)
     address: str = ''
+    confirmed: dict[str, tuple[int, str]] = dataclasses.field(
+        default_factory=dict)
+    full: Full | None = None
 
 
-def address(target):
+def address(target: conf.Target) -> str:
     """One spelling of where a target listens.
 
-    :param target: :class:`~cyborg_spdk.conf.Target`.
-    :returns: str; of two targets it is the same if they are one process, as
-        far as can be seen from here.
+    :returns: of two targets it is the same if they are one process, as far
+        as can be seen from here.
     :raises InvalidAddress: if it cannot be parsed.
     """
     found = rpc.parse_address(target.rpc_address)
@@ -61,7 +89,7 @@ def address(target):
         else str(found)
 
 
-def path(directory, target):
+def path(directory: str, target: str) -> str:
     """Path of a target's file.
 
     :param directory: ``[spdk] state_path``.
@@ -70,38 +98,34 @@ def path(directory, target):
     return os.path.join(directory, f'report-{target}.json')
 
 
-def load(name):
+def load(name: str) -> tuple[State | None, str | None]:
     """Read a file.
 
     :param name: its path.
-    :returns: pair of :class:`State`, or None if there is none that can be
-        used, and str: what to tell the operator, or None. A damaged file has
-        then been renamed.
+    :returns: pair: None instead of a :class:`State` if there is none that
+        can be used; and what to tell the operator, or None. A damaged file
+        has then been renamed.
     :raises StateError: if there is a file and it cannot be read.
     """
     try:
-        with open(name, encoding='utf-8') as source:
-            text = source.read()
-    except FileNotFoundError:
-        return None, None
-    except UnicodeDecodeError as exc:
-        return None, _set_aside(name, exc)
-    except OSError as exc:
+        data = trusted_files.read(name)
+    except exceptions.StateError as exc:
         raise exceptions.StateError(
-            f'the last report to Cyborg cannot be read from {name}: '
-            f'{exc.strerror}; give the file to the user of the Cyborg '
-            'agent') from exc
+            f'the last report to Cyborg: {exc}; give the file to the user of '
+            'the Cyborg agent') from exc
+    if data is None:
+        return None, None
     try:
-        return _decode(json.loads(text)), None
-    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        return _decode(json.loads(data.decode())), None
+    except (ValueError, TypeError, KeyError, AttributeError,
+            RecursionError) as exc:
         return None, _set_aside(name, exc)
 
 
-def save(name, state):
+def save(name: str, state: State) -> None:
     """Write a file so that a crash at any moment leaves a whole one.
 
     :param name: its path; the directory is made if it is missing.
-    :param state: :class:`State`.
     :raises StateError: if it cannot be written, or others may write the
         directory.
     """
@@ -111,7 +135,7 @@ def save(name, state):
         name, json.dumps(_encode(state), sort_keys=True).encode(), 0o640)
 
 
-def remove(name):
+def remove(name: str) -> None:
     """Remove a file that is not needed any more.
 
     :param name: its path.
@@ -126,21 +150,21 @@ def remove(name):
             f'{name} cannot be removed: {exc.strerror}') from exc
 
 
-def targets(directory):
-    """Names of the targets that have a file.
+def targets(directory: str) -> list[str]:
+    """Names of the targets that have a file, or had one that was damaged.
 
     :param directory: ``[spdk] state_path``.
-    :returns: sorted list of str; empty if there is no such directory.
+    :returns: sorted; empty if there is no such directory.
     """
     try:
         names = os.listdir(directory)
     except OSError:
         return []
-    return sorted(match.group(1) for match in map(_FILE.match, names)
-                  if match)
+    return sorted({match.group(1) for match in map(_FILE.match, names)
+                   if match})
 
 
-def _set_aside(name, reason):
+def _set_aside(name: str, reason: Exception) -> str:
     aside = f'{name}.damaged-{time.strftime("%Y%m%dT%H%M%S")}'
     try:
         os.rename(name, aside)
@@ -153,29 +177,39 @@ def _set_aside(name, reason):
             'target is not touched')
 
 
-def _encode(state):
-    return {'version': _VERSION, 'host': state.host,
-            'kind': state.kind, 'application': state.application,
-            'address': state.address,
-            'reported': [dataclasses.asdict(entry)
-                         for entry in state.reported.values()],
-            'dropped': [dataclasses.asdict(entry)
-                        for entry in state.dropped.values()]}
+def _encode(state: State) -> dict[str, Any]:
+    value = {'version': _VERSION, **{
+        name: getattr(state, name) for name in (
+            'host', 'kind', 'application', 'address', 'confirmed')}}
+    for name in ('reported', 'dropped'):
+        value[name] = [dataclasses.asdict(entry)
+                       for entry in getattr(state, name).values()]
+    if state.full:
+        value['full'] = dataclasses.asdict(state.full)
+    return value
 
 
-def _decode(value):
+def _decode(value: dict[str, Any]) -> State:
     if value['version'] != _VERSION:
         raise ValueError(f'version {value["version"]!r}')
-    # The first releases had no address.
-    texts = [value[name] for name in ('host', 'kind', 'application')] + [
+    # The first releases had no address, and none of what follows it.
+    host, kind, application, where = texts = [
+        value[name] for name in ('host', 'kind', 'application')] + [
         value.get('address', '')]
     if not all(isinstance(text, str) for text in texts):
         raise ValueError('a name is no text')
-    return State(*texts[:3], reported=_entries(value['reported']),
-                 dropped=_entries(value['dropped']), address=texts[3])
+    full = value.get('full')
+    return State(
+        host, kind, application, reported=_entries(value['reported']),
+        dropped=_entries(value['dropped']), address=where,
+        confirmed={str(name): (int(generation), str(digest))
+                   for name, (generation, digest) in value.get(
+                       'confirmed', {}).items()},
+        full=Full(float(full['at']), str(full['digest']),
+                  int(full['times'])) if full else None)
 
 
-def _entries(value):
+def _entries(value: Iterable[dict[str, Any]]) -> dict[str, entries.Entry]:
     found = {}
     for item in value:
         entry = entries.Entry(
@@ -183,6 +217,6 @@ def _entries(value):
             resource_class=item['resource_class'],
             traits=tuple(item['traits']))
         # What Cyborg would refuse must not come back by way of the disk.
-        entries.cyborg_limits.unit(entry)
+        cyborg_limits.unit(entry)
         found[entry.name] = entry
     return found

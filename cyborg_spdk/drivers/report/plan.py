@@ -2,10 +2,22 @@
 
 """What a report says, given what is there, what was said, and who holds what.
 
-Pure decisions; asking Placement is a function that is passed in.
+Pure decisions; asking Placement is an object that is passed in.
 """
 
+from collections.abc import Collection
 import dataclasses
+from typing import Protocol
+
+from cyborg_spdk.drivers.report import cyborg_limits
+from cyborg_spdk.drivers.report import entries as report_entries
+from cyborg_spdk.drivers.report import placement_view
+from cyborg_spdk.units import traits
+
+Entries = dict[str, report_entries.Entry]
+
+#: Raised by the questions when there is no answer.
+Unknown = placement_view.Unknown
 
 
 @dataclasses.dataclass
@@ -17,22 +29,57 @@ class Plan:
         Placement has not forgotten yet.
     :ivar held: names of entries that are gone from the target and reported
         on, since they are allocated or nobody can say.
+    :ivar new: names of entries that Cyborg is told of for the first time.
+    :ivar remade: names of entries that are left out for one report, so that
+        Cyborg makes anew what Placement has lost of them.
+    :ivar broken: names of entries of which Placement has lost something,
+        and which cannot be made anew while they are allocated.
     :ivar waiting: number of new units that have to wait for a later report.
+    :ivar strange: names of providers that nothing here explains, and that
+        nobody holds anything of.
     :ivar frozen: None, or why the device has to be left as it is.
     """
 
-    entries: dict = dataclasses.field(default_factory=dict)
-    dropped: dict = dataclasses.field(default_factory=dict)
-    held: list = dataclasses.field(default_factory=list)
+    entries: Entries = dataclasses.field(default_factory=dict)
+    dropped: Entries = dataclasses.field(default_factory=dict)
+    held: list[str] = dataclasses.field(default_factory=list)
+    new: list[str] = dataclasses.field(default_factory=list)
+    remade: list[str] = dataclasses.field(default_factory=list)
+    broken: list[str] = dataclasses.field(default_factory=list)
     waiting: int = 0
+    strange: list[str] = dataclasses.field(default_factory=list)
     frozen: str | None = None
 
 
-class Unknown(Exception):
-    """Raised by the questions when there is no answer."""
+class Ask(Protocol):
+    """Placement's answers about one device."""
+
+    @property
+    def optional(self) -> bool:
+        """Whether there is no Placement to ask, by configuration."""
+
+    def known(self) -> Collection[str]:
+        """Names of its providers.
+
+        :raises Unknown: if Placement cannot be asked.
+        """
+
+    def allocated(self, name: str) -> bool:
+        """Whether somebody holds something of a provider.
+
+        :raises Unknown: if Placement cannot be asked.
+        """
+
+    def resource_class(self, name: str) -> str | None:
+        """The class of a provider's inventory, or None.
+
+        :raises Unknown: if Placement cannot be asked.
+        """
 
 
-def make(found, reported, dropped, max_new, ask, *, first=False):
+def make(found: Entries, reported: Entries | None, dropped: Entries,
+         max_new: int, ask: Ask, *, sure: bool = True,
+         lost: Collection[str] = frozenset()) -> Plan:
     """Decide what to report for one target that could be read.
 
     :param found: dict by name of the entries that the target has now.
@@ -40,64 +87,82 @@ def make(found, reported, dropped, max_new, ask, *, first=False):
         is not known (first report on this host, or a lost file).
     :param dropped: dict by name of what earlier reports left out and
         Placement may still have.
-    :param max_new: how many units Cyborg may be told of for the first time.
-    :param ask: object with ``known()``: the set of names of this device's
-        providers in Placement, and ``allocated(name)``: bool; both raise
-        :exc:`Unknown` if Placement cannot be asked. ``optional`` is true if
-        there is no Placement to ask by configuration.
-    :param first: whether Placement is to be asked although nothing has
-        changed: what the last report had may have gone since, all of it
-        where the driver was disabled for a while.
-    :returns: :class:`Plan`.
+    :param max_new: how many units Cyborg may be told of for the first time,
+        or have other traits than in the last report.
+    :param ask: Placement.
+    :param sure: whether an earlier report of this process has compared
+        ``reported`` with Placement. What comes from the disk may be older
+        than what was reported last.
+    :param lost: names of reported units of which Placement has lost the
+        provider, its inventory or a trait.
     """
-    known = None
-    if first or reported is None or set(found) != set(reported) or dropped:
-        try:
-            known = ask.known()
-        except Unknown:
-            if reported is None and not ask.optional:
-                return Plan(frozen='no last report on disk, and Placement '
-                                   'cannot be asked what it has')
+    known = _known(ask)
+    if known is None and not ask.optional and not sure:
+        return Plan(frozen='Placement cannot be asked what it has of it')
     before = reported or {}
     plan = Plan()
+    _explain(plan, known or (), {*found, *before, *dropped}, ask)
+    if plan.frozen:
+        return plan
     _keep_gone(plan, found, before, dropped, known, ask)
     if known is not None:
-        lost = known - set(found) - set(before) - set(dropped)
-        held = [name for name in sorted(lost) if _held(name, ask)]
-        if held:
-            return Plan(frozen=f'{len(held)} allocated providers in '
-                               'Placement are unknown here, the first is '
-                               f'{held[0]}')
         # What the last report told of first, and has not got through yet.
         told = [name for name in found
-                if name in before and name not in known]
-        if first:
+                if name in before and name not in known
+                and name not in lost]
+        if sure:
+            max_new = max(1, max_new - len(told))
+        else:
+            # As when the driver was disabled for a while: all of them are
+            # new to Cyborg.
             before = {name: entry for name, entry in before.items()
                       if name not in told[max_new:]}
             max_new = max(0, max_new - len(told))
-        else:
-            max_new = max(1, max_new - len(told))
+    changes = max(1, max_new)
     for name, entry in found.items():
-        if name in before:
-            _add_reported(plan, name, entry, before[name], ask)
+        if name in lost and name in before:
+            _make_anew(plan, name, before[name], ask)
+        elif name in before:
+            changes -= _add_reported(plan, entry, before[name], ask, changes)
         elif known is not None and name in known:
-            _add_known(plan, name, entry, dropped.get(name))
+            _add_known(plan, entry, dropped.get(name), ask)
         elif max_new > 0 and (known is not None or ask.optional):
             max_new -= 1
             plan.entries[name] = entry
+            plan.new.append(name)
         else:
             plan.waiting += 1
     return plan
 
 
-def _held(name, ask):
+def _known(ask: Ask) -> Collection[str] | None:
+    try:
+        return ask.known()
+    except Unknown:
+        return None
+
+
+def _explain(plan: Plan, known: Collection[str], explained: set[str],
+             ask: Ask) -> None:
+    """A device with an allocated provider that is unknown here stays."""
+    strange = sorted(set(known) - explained)
+    held = [name for name in strange if _held(name, ask)]
+    if held:
+        plan.frozen = (f'{len(held)} allocated providers in Placement are '
+                       f'unknown here, the first is {held[0]}')
+    plan.strange = [name for name in strange if name not in held]
+
+
+def _held(name: str, ask: Ask) -> bool:
     try:
         return ask.allocated(name)
     except Unknown:
         return True
 
 
-def _keep_gone(plan, found, before, dropped, known, ask):
+def _keep_gone(plan: Plan, found: Entries, before: Entries,
+               dropped: Entries, known: Collection[str] | None,
+               ask: Ask) -> None:
     for name, entry in before.items():
         if name in found or known is not None and name not in known:
             continue
@@ -118,23 +183,51 @@ def _keep_gone(plan, found, before, dropped, known, ask):
             plan.entries[name] = entry
 
 
-def _add_reported(plan, name, entry, last, ask):
-    if last.resource_class == entry.resource_class:
-        plan.entries[name] = entry
-    elif _held(name, ask):
-        # A change now would make Cyborg and Placement disagree for good.
-        plan.entries[name] = dataclasses.replace(
-            entry, resource_class=last.resource_class)
-        plan.held.append(name)
+def _make_anew(plan: Plan, name: str, last: report_entries.Entry,
+               ask: Ask) -> None:
+    """Cyborg makes a provider only for what it has not."""
+    if _held(name, ask):
+        plan.entries[name] = last
+        plan.broken.append(name)
     else:
-        # Out of one report, and back with the next.
         plan.dropped[name] = last
+        plan.remade.append(name)
 
 
-def _add_known(plan, name, entry, last):
-    # Placement has it, and the last report had not: the file was lost, or
-    # it was left out and has come back, or leaving it out has failed.
-    if last is not None and last.resource_class != entry.resource_class:
+def _add_reported(plan: Plan, entry: report_entries.Entry,
+                  last: report_entries.Entry, ask: Ask,
+                  changes: int) -> int:
+    """Returns how many changes that takes: 0 or 1."""
+    name = entry.name
+    kept = traits.lasting(last.traits, entry.traits)
+    if cyborg_limits.OWNER in last.traits:
+        # Whether Placement knows it could perhaps not be asked this time.
+        kept = tuple(sorted({*kept, cyborg_limits.OWNER}))
+    entry = dataclasses.replace(entry, traits=kept)
+    if last.resource_class != entry.resource_class:
+        if not _held(name, ask):
+            # Out of one report, and back with the next.
+            plan.dropped[name] = last
+            return 0
+        # A change now would make Cyborg and Placement disagree for good.
         entry = dataclasses.replace(entry,
                                     resource_class=last.resource_class)
-    plan.entries[name] = entry
+        plan.held.append(name)
+    changed = int(entry.traits != last.traits)
+    # Each costs Cyborg requests to Placement, as a new unit does.
+    plan.entries[name] = entry if changes > 0 or not changed else last
+    return changed
+
+
+def _add_known(plan: Plan, entry: report_entries.Entry,
+               last: report_entries.Entry | None, ask: Ask) -> None:
+    # Placement has it, and the last report had not: the file was lost, or
+    # it was left out and has come back, or leaving it out has failed.
+    try:
+        resource_class = last.resource_class if last \
+            else ask.resource_class(entry.name)
+    except Unknown:
+        resource_class = None
+    if resource_class and resource_class != entry.resource_class:
+        entry = dataclasses.replace(entry, resource_class=resource_class)
+    plan.entries[entry.name] = entry

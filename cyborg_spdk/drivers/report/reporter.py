@@ -2,249 +2,299 @@
 
 """From a reading to a device: the plan, the state on disk, the objects."""
 
-import logging
+from collections.abc import Mapping
+import dataclasses
+import time
+from typing import Any
 
+from cyborg.objects.driver_objects import driver_device
+
+from cyborg_spdk import conditions
 from cyborg_spdk import conf
+from cyborg_spdk.drivers.report import confirmation
+from cyborg_spdk.drivers.report import cyborg_limits
 from cyborg_spdk.drivers.report import entries
+from cyborg_spdk.drivers.report import former_targets
 from cyborg_spdk.drivers.report import inventory
-from cyborg_spdk.drivers.report import memory as report_memory
+from cyborg_spdk.drivers.report import last_reports
+from cyborg_spdk.drivers.report import losses
+from cyborg_spdk.drivers.report import memory
+from cyborg_spdk.drivers.report import messages
+from cyborg_spdk.drivers.report import pace
+from cyborg_spdk.drivers.report import placement_view
 from cyborg_spdk.drivers.report import plan
+from cyborg_spdk.drivers.report import quiet
 from cyborg_spdk import exceptions
+from cyborg_spdk.units import placement
+from cyborg_spdk.units import unit
+
+#: Seconds after which Placement is asked again for a trait it did not know.
+_TRAIT_AGAIN = 3600.0
+
+nobody = former_targets.nobody
 
 
-def nobody(kind, name, application='', address=''):
-    """A target of which no more is known than what a report needs.
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What holds for one report.
 
-    :returns: :class:`~cyborg_spdk.conf.Target`.
+    :ivar directory: ``[spdk] state_path``.
+    :ivar host: resource provider name of the host.
+    :ivar names: all targets, of any kind, that are configured and have a
+        driver.
+    :ivar kinds: kinds whose targets this driver looks after although they
+        are configured no more, or have no driver.
+    :ivar first: whether it looks after targets of unknown kind as well.
+    :ivar configured: kinds of all targets that are configured, by name.
+    :ivar max_new: ``[spdk] max_new_units``.
+    :ivar max_new_limit: ``[spdk] max_new_units_limit``.
+    :ivar full_interval: ``[spdk] full_report_interval``, in seconds.
+    :ivar timeout: seconds after which the agent gives up a report.
     """
-    return conf.Target(
-        name=name, kind=kind, application=application, rpc_address=address,
-        start=False, core_mask=None, memory_mb=0, no_huge=False,
-        interrupt_mode=False, config_file=None, save_config=False,
-        extra_args=(), resource_class='')
+
+    directory: str
+    host: str
+    names: frozenset[str]
+    kinds: frozenset[str]
+    first: bool
+    configured: Mapping[str, str]
+    max_new: int
+    max_new_limit: int
+    full_interval: float
+    timeout: float
 
 
-class _Ask:
-    """Placement's answers about one device, for :func:`plan.make`."""
+class Ask:
+    """Placement's answers about one device, for :func:`plan.make`.
 
-    def __init__(self, service, host, target):
-        self._service = service
-        self._host = host
-        self._mark = entries.mark(host, target)
-        self.optional = False
-        self.reason = None
-        self.away = False
+    :param view: :class:`~.placement_view.PlacementView`.
+    :param mark: what the names of its providers have in common.
+    """
 
-    def known(self):
-        children = self._ask(self._service.children, self._host)
-        if children is None:
-            self.reason = (f'it has no provider {self._host}: is '
-                           'nova-compute running on this host?')
-            raise plan.Unknown(self.reason)
-        return {name for name in children if self._mark in name}
+    def __init__(self, view: placement_view.PlacementView,
+                 mark: str) -> None:
+        self._view = view
+        self._mark = mark
 
-    def allocated(self, name):
-        return self._ask(self._service.allocated, name)
+    @property
+    def optional(self) -> bool:
+        """Whether there is no Placement to ask, by configuration."""
+        return self._view.optional
 
-    def _ask(self, question, value):
-        if self.away:
-            # Once: each question may take its time to fail.
-            raise plan.Unknown(self.reason)
-        try:
-            return question(value)
-        except exceptions.PlacementError as exc:
-            self.away = True
-            self.optional = isinstance(
-                exc, exceptions.PlacementNotConfigured)
-            self.reason = str(exc)
-            raise plan.Unknown(self.reason) from exc
+    def known(self) -> dict[str, placement.Provider]:
+        """Its providers, by name."""
+        return self._view.known(self._mark)
+
+    def allocated(self, name: str) -> bool:
+        """Whether somebody holds something of a provider."""
+        return self._view.allocated(name)
+
+    def resource_class(self, name: str) -> str | None:
+        """The class of a provider's inventory, or None."""
+        found, _when = self._view.inventories(self.known()[name])
+        return next(iter(found), None)
 
 
 class Reporter:
     """Makes devices, and remembers what it said.
 
-    :param service: :class:`~cyborg_spdk.units.placement.Placement`.
-    :param conditions: :class:`~cyborg_spdk.conditions.Conditions`.
+    :param service: Placement.
+    :param told: what is told of whom.
     """
 
-    def __init__(self, service, conditions):
+    def __init__(self, service: placement.Placement,
+                 told: conditions.Conditions) -> None:
         self._placement = service
-        self._conditions = conditions
-        self._states = {}
-        # Targets of which Placement has been asked in this process.
-        self._checked = set()
+        self._conditions = told
+        self._reports = last_reports.LastReports(told)
+        # (host, target) of which what is on disk was compared with what
+        # Placement has.
+        self._sure: set[tuple[str, str]] = set()
+        self._free: dict[str, int] = {}
+        self._paces: dict[str, pace.Pace] = {}
+        self._losses: dict[str, losses.Losses] = {}
+        self._strangers: dict[str, dict[str, int]] = {}
+        self._owner: tuple[bool, float] | None = None
 
-    def remembered(self, directory, target):
+    def remembered(self, directory: str, target: str) -> str | None:
         """The name of the host in the last report of a target, or None."""
-        state = self._state(directory, target)
+        state = self._reports.get(directory, target)
         return state.host if state else None
 
-    def device(self, directory, max_new, host, target, contents, names):
+    def begin(self, settings: Settings) -> None:
+        """Begin a report; Placement is asked afresh."""
+        self._settings = settings
+        self._view = placement_view.PlacementView(
+            self._placement, settings.host, self._free)
+
+    def device(self, target: conf.Target,
+               contents: unit.Contents) -> driver_device.DriverDevice:
         """The device to report for a target that could be read.
 
-        :param directory: ``[spdk] state_path``.
-        :param max_new: ``[spdk] max_new_units``.
-        :param host: resource provider name of the host.
-        :param target: :class:`~cyborg_spdk.conf.Target`.
-        :param contents: what the target said.
-        :param names: see :meth:`former`.
         :returns: ``DriverDevice``; a stub if Cyborg's picture has to stay
-            as it is.
+            as it is, or need not change.
         """
-        found, bad = entries.of_units(host, target, [
-            unit for unit in contents.units if unit.bdev])
-        self._tell_bad(target.name, bad)
-        found = self._without_former(directory, host, target, names, found)
-        planned = self._plan(directory, max_new, host, target.name, found)
-        if planned.frozen:
-            return inventory.stub(host, target)
-        self._remember(directory, target, host, planned)
-        return inventory.device(host, target, planned.entries,
-                                contents.facts)
+        found, bad = entries.of_units(
+            self._settings.host, target,
+            [one for one in contents.units if one.bdev], self._more_traits())
+        self._conditions.tell(target.name, 'unit refused',
+                              messages.of_bad(bad))
+        had = self._former().handles(target, found, self._state(target.name))
+        self._conditions.tell(target.name, 'renamed',
+                              messages.of_renamed(had))
+        found = {name: entry for name, entry in found.items()
+                 if entry.handle not in had}
+        return self._report(target, found, contents.facts)
 
-    def _without_former(self, directory, host, target, names, found):
-        """What is not in the report under a name that the target had.
-
-        There it stays until it is free; under both it would be given away
-        twice.
-        """
-        had = set()
-        for _name, state in self._former(directory, host, names):
-            if state.kind == target.kind and \
-                    state.address == report_memory.address(target):
-                had |= {entry.handle for entry in (
-                    *state.reported.values(), *state.dropped.values())}
-        left = {name: entry for name, entry in found.items()
-                if entry.handle not in had}
-        number = len(found) - len(left)
-        self._conditions.tell(
-            target.name, 'renamed', f'{number} units are still reported '
-            'under the name that it had; they come under this one when they '
-            'are free' if number else None)
-        return left
-
-    def _former(self, directory, host, names):
-        """Pairs of name and state of the targets that are gone."""
-        for name in report_memory.targets(directory):
-            state = None if name in names else self._state(directory, name)
-            if state is not None and state.host == host:
-                yield name, state
-
-    def former(self, directory, host, kinds, names, others=()):
+    def former(self) -> list[driver_device.DriverDevice]:
         """Devices of targets that the configuration has no more.
 
         Such a target is not touched, but what is allocated of it stays
-        until it is free; then the device goes.
-
-        :param directory: ``[spdk] state_path``.
-        :param host: resource provider name of the host.
-        :param kinds: kinds of the targets.
-        :param names: names of all targets, of any kind, that are configured
-            and have a driver.
-        :param others: targets that are configured and have none, to look
-            after in case their last report is lost.
-        :returns: list of ``DriverDevice``.
+        until it is free; then the device goes. Likewise those that the
+        configuration has and that no enabled driver is for.
         """
-        found = [inventory.stub(host, target) for target in others
-                 if self._state(directory, target.name) is None
-                 and self._plan(directory, 0, host, target.name, {},
-                                enabled=False).frozen]
-        for name, state in self._former(directory, host, names):
-            if state.kind not in kinds:
+        found = []
+        settings = self._settings
+        for name, was in self._former().targets().items():
+            state = self._state(name)
+            kind = state.kind if state else was.kind
+            if kind not in settings.kinds and not (
+                    settings.first and kind not in conf.KINDS):
                 continue
-            target = nobody(state.kind, name, state.application,
-                            state.address)
-            planned = self._plan(directory, 0, host, name, {})
-            if planned.frozen:
-                found.append(inventory.stub(host, target))
-            elif state.reported or state.dropped:
-                self._remember(directory, target, host, planned)
-                found.append(inventory.device(
-                    host, target, planned.entries, {}))
-            else:
+            if state is None and self.remembered(settings.directory, name):
+                # Of another name of this host: nothing of it is here.
+                continue
+            if state and not (state.reported or state.dropped):
                 # The last report had an empty device. Without one, Cyborg
                 # takes away what is left.
-                self._states.pop(report_memory.path(directory, name))
-                report_memory.remove(report_memory.path(directory, name))
+                self._reports.forget(settings.directory, name)
+                continue
+            target = former_targets.nobody(
+                kind, name, state.application if state else '',
+                state.address if state else was.address)
+            made = self._report(target, {}, {}) if state \
+                else self._unexplained(target)
+            if made is not None:
+                found.append(made)
         return found
 
-    def _plan(self, directory, max_new, host, target, found, enabled=True):
-        state = self._state(directory, target)
-        if state is not None and state.host != host:
-            state = None
-        ask = _Ask(self._placement, host, target)
-        planned = plan.make(found, state.reported if state else None,
-                            state.dropped if state else {}, max_new, ask,
-                            first=target not in self._checked)
-        if ask.reason is None:
-            self._checked.add(target)
-        # Nobody misses what a driver that is not enabled might have left.
-        if enabled or ask.reason is None:
-            self._tell_plan(target, planned, ask)
-        return planned
+    def _unexplained(self, target: conf.Target) \
+            -> driver_device.DriverDevice | None:
+        """A target of which nothing is known: a stub while it is in use."""
+        planned, known = self._plan(target.name, {}, None)[:2]
+        in_use = planned.frozen if known is not None else None
+        self._conditions.tell(target.name, 'frozen',
+                              messages.of_frozen(in_use))
+        if planned.frozen:
+            return inventory.stub(self._settings.host, target)
+        if not known and known is not None:
+            self._reports.forget(self._settings.directory, target.name)
+        return None
 
-    def _state(self, directory, target):
-        path = report_memory.path(directory, target)
-        if path not in self._states:
-            message = None
-            try:
-                self._states[path], message = report_memory.load(path)
-            except exceptions.StateError as exc:
-                self._states[path], message = None, str(exc)
-            if message:
-                self._conditions.tell(target, 'last report', message)
-        return self._states[path]
+    def _report(self, target: conf.Target, found: plan.Entries,
+                facts: Mapping[str, Any]) -> driver_device.DriverDevice:
+        settings = self._settings
+        last = self._state(target.name)
+        planned, known, confirmed = self._plan(target.name, found, last)
+        self._tell(target.name, planned)
+        if planned.frozen:
+            return inventory.stub(settings.host, target)
+        now = memory.State(
+            host=settings.host, kind=target.kind,
+            application=target.application,
+            address=target.rpc_address and memory.address(target),
+            reported=planned.entries, dropped=planned.dropped,
+            confirmed={
+                name: one for name, one in confirmed.items()
+                if name in planned.entries
+                and planned.entries[name].digest == one[1]})
+        says = quiet.digest(target.application,
+                            *inventory.board_infos(target, facts))
+        same = known is not None and quiet.unchanged(
+            last, now, set(known), self._known_strangers(target.name))
+        full = last.full if last and same else None
+        if not quiet.due(full, says, time.time(), quiet.spread(
+                settings.full_interval, settings.host, target.name)):
+            now.full = full
+            self._reports.put(settings.directory, target.name, now)
+            return inventory.stub(settings.host, target)
+        now.full = memory.Full(
+            time.time(), says,
+            full.times + 1 if full and full.digest == says else 1)
+        self._reports.put(settings.directory, target.name, now)
+        return inventory.device(settings.host, target, planned.entries,
+                                facts)
 
-    def _remember(self, directory, target, host, planned):
-        path = report_memory.path(directory, target.name)
-        state = report_memory.State(
-            host=host, kind=target.kind, application=target.application,
-            address=target.rpc_address and report_memory.address(target),
-            reported=planned.entries, dropped=planned.dropped)
-        if state == self._states.get(path):
-            return
-        self._states[path] = state
-        message = None
+    def _plan(self, name: str, found: plan.Entries,
+              last: memory.State | None) -> tuple[
+                  plan.Plan, dict[str, placement.Provider] | None,
+                  dict[str, tuple[int, str]]]:
+        settings = self._settings
+        ask = Ask(self._view, entries.mark(settings.host, name))
         try:
-            report_memory.save(path, state)
-        except exceptions.StateError as exc:
-            message = str(exc)
-        self._conditions.tell(target.name, 'state', message)
+            known = ask.known()
+        except plan.Unknown:
+            known = None
+        reported = last.reported if last else {}
+        results = confirmation.Findings() if known is None or not last else \
+            confirmation.confirm(reported, known, last.confirmed, self._view)
+        steps = self._paces.setdefault(name, pace.Pace())
+        steps.arrived(known or (), results.made)
+        quota = steps.quota(
+            settings.max_new, settings.max_new_limit,
+            settings.timeout * pace.SHARE / max(1, len(settings.names)),
+            len(reported))
+        lost = self._losses.setdefault(name, losses.Losses())
+        planned = plan.make(
+            found, last.reported if last else None,
+            last.dropped if last else {}, quota, ask,
+            sure=(settings.host, name) in self._sure,
+            lost=lost.found(reported, results,
+                            last.confirmed if last else {}))
+        if not planned.frozen:
+            lost.made_anew(planned.remade)
+            steps.sent(planned.new, quota)
+            if known is not None:
+                self._sure.add((settings.host, name))
+        self._count_strangers(name, planned.strange)
+        return planned, known, results.confirmed
 
-    def _tell_bad(self, target, bad):
-        message = None
-        if bad:
-            unit, reason = bad[0]
-            message = f'{unit.title} is not reported: {reason}'
-            if len(bad) > 1:
-                message += f' (and {len(bad) - 1} more)'
-        self._conditions.tell(target, 'unit refused', message)
+    def _state(self, target: str) -> memory.State | None:
+        state = self._reports.get(self._settings.directory, target)
+        return state if state and state.host == self._settings.host else None
 
-    def _tell_plan(self, target, planned, ask):
-        tell = self._conditions.tell
-        message = None
-        if ask.optional:
-            message = (f'cannot be asked ({ask.reason}): units that are gone '
-                       'are reported on; set it up for the agent')
-        elif ask.reason:
-            message = (f'cannot be asked ({ask.reason}): units that are gone '
-                       'are reported on, new ones wait')
-        if ask.away and planned.frozen:
-            message = (f'cannot be asked ({ask.reason}): Cyborg keeps what it '
-                       'has of this target')
-        tell(target, 'Placement', message)
-        if not ask.away:
-            # Else nobody knows what is allocated.
-            self._tell_held(target, planned)
-        tell(target, 'waiting', f'{planned.waiting} new units wait for the '
-             'next reports' if planned.waiting else None, logging.INFO)
+    def _former(self) -> former_targets.FormerTargets:
+        return former_targets.FormerTargets(
+            self._settings.directory, self._settings.host,
+            self._settings.names, self._settings.configured, self._state,
+            self._view)
 
-    def _tell_held(self, target, planned):
-        self._conditions.tell(
-            target, 'frozen', planned.frozen and
-            f'Cyborg keeps what it has of this target: {planned.frozen}; '
-            'free them, or bring the state file back')
-        self._conditions.tell(
-            target, 'held', f'{len(planned.held)} units are gone or changed '
-            'and still allocated, so they are reported on: '
-            f'{", ".join(planned.held[:3])}' if planned.held else None)
+    def _more_traits(self) -> tuple[str, ...]:
+        """OWNER_CYBORG where Placement knows it: not before os-traits 2.1.
+        """
+        now = time.monotonic()
+        if self._owner is None or not self._owner[0] \
+                and now - self._owner[1] > _TRAIT_AGAIN:
+            try:
+                self._owner = (self._placement.knows_trait(
+                    cyborg_limits.OWNER), now)
+            except exceptions.PlacementError:
+                return ()
+        return (cyborg_limits.OWNER,) if self._owner[0] else ()
+
+    # Providers that nothing here explains and nobody holds: Cyborg takes
+    # them away with the next report in full, if it still has them itself.
+
+    def _count_strangers(self, target: str, names: list[str]) -> None:
+        before = self._strangers.get(target, {})
+        self._strangers[target] = {name: before.get(name, 0) + 1
+                                   for name in names}
+
+    def _known_strangers(self, target: str) -> set[str]:
+        return {name for name, times in self._strangers[target].items()
+                if times > quiet.FULL_TIMES}
+
+    def _tell(self, target: str, planned: plan.Plan) -> None:
+        for what, message, level in messages.of_plan(
+                planned, self._known_strangers(target), self._view):
+            self._conditions.tell(target, what, message, level)

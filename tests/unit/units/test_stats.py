@@ -83,9 +83,16 @@ class HostsTest(testtools.TestCase):
     def test_of_an_iscsi_node_by_its_short_name(self):
         look = _look(0, hosts={'disk1': 3}, iscsi_get_connections=[])
         for iqn, number in (('iqn.2016-06.io.spdk:disk1', 3),
-                            ('iqn.2016-06.io.spdk:disk12', 0)):
+                            ('iqn.2016-06.io.spdk:disk12', 0),
+                            ('iqn.2016-06.io.spdk:a:disk1', 0)):
             self.assertEqual(number, stats.hosts_of(
                 look, f'{{"iqn":"{iqn}","lun":"0"}}'))
+
+
+    def test_names_beyond_ascii(self):
+        look = _look(0, hosts={'/run/ü': 2})
+        self.assertEqual(2, stats.hosts_of(look, unit_module.canonical(
+            {'socket': '/run/ü'})))
 
 
 class TargetRatesTest(testtools.TestCase):

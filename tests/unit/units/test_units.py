@@ -127,6 +127,9 @@ class TraitsTest(testtools.TestCase):
         for product, trait in (
                 ('NVMe disk', 'CUSTOM_SPDK_BACKEND_NVME'),
                 ('AIO disk', 'CUSTOM_SPDK_BACKEND_AIO'),
+                ('NVMe ZNS disk', 'CUSTOM_SPDK_BACKEND_NVME_ZNS'),
+                ('SPDK OCF', 'CUSTOM_SPDK_BACKEND_OCF'),
+                ('Pooled Device', 'CUSTOM_SPDK_BACKEND_RAID'),
                 ('Some new disk (v2)', 'CUSTOM_SPDK_BACKEND_SOME_NEW_DISK_V2'),
                 ('übel', 'CUSTOM_SPDK_BACKEND_BEL')):
             self.assertIn(trait, traits.of_bdev(_bdev('b', product)))

@@ -26,7 +26,8 @@ class LastStateTest(testtools.TestCase):
         names = list(good)
         self.state = report_memory.State(
             'h', 'nvmf', 'nvmf_tgt', {name: good[name] for name in names[:2]},
-            {name: good[name] for name in names[2:]}, '/run/x.sock')
+            {name: good[name] for name in names[2:]}, '/run/x.sock',
+            {names[0]: (3, 'abc')}, report_memory.Full(1.5, 'def', 2))
 
     def test_comes_back_as_it_was(self):
         report_memory.save(self.path, self.state)
@@ -36,16 +37,18 @@ class LastStateTest(testtools.TestCase):
         self.assertEqual(0, stat.S_IMODE(os.stat(self.path).st_mode) & 0o007)
 
     def test_a_file_of_the_first_release(self):
-        """It has no address."""
+        """It has no address, and nothing of what Placement has."""
         report_memory.save(self.path, self.state)
         with open(self.path) as source:
             value = json.load(source)
-        del value['address']
+        for name in ('address', 'confirmed', 'full'):
+            del value[name]
         with open(self.path, 'w') as out:
             json.dump(value, out)
         state, message = report_memory.load(self.path)
         self.assertIsNone(message)
-        self.assertEqual(dataclasses.replace(self.state, address=''), state)
+        self.assertEqual(dataclasses.replace(
+            self.state, address='', confirmed={}, full=None), state)
 
     def test_one_spelling_of_an_address(self):
         link = os.path.join(self.directory, 'link')
@@ -71,7 +74,10 @@ class LastStateTest(testtools.TestCase):
                                self.state)
         with open(os.path.join(self.directory, 'report-c.json.damaged-1'),
                   'w'):
-            self.assertEqual(['a', 'b'], report_memory.targets(self.directory))
+            pass
+        self.assertEqual(['a', 'b', 'c'],
+                         report_memory.targets(self.directory))
+        os.unlink(os.path.join(self.directory, 'report-c.json.damaged-1'))
         report_memory.remove(report_memory.path(self.directory, 'a'))
         report_memory.remove(report_memory.path(self.directory, 'a'))
         self.assertEqual(['b'], report_memory.targets(self.directory))

@@ -31,6 +31,9 @@ class Ask:
             raise plan.Unknown
         return name in self._allocated
 
+    def resource_class(self, name):
+        return None
+
 
 def _entries(*numbers, resource_class='CUSTOM_SPDK_NVMF'):
     found, _bad = entries.of_units(
@@ -50,11 +53,13 @@ class PlanTest(testtools.TestCase):
         return {self.names[number - 1]: self.all[self.names[number - 1]]
                 for number in numbers}
 
-    def test_nothing_new_asks_nobody(self):
-        ask = Ask(answers=False)
-        planned = plan.make(self.some(1, 2), self.some(1, 2), {}, 50, ask)
-        self.assertEqual(self.some(1, 2), planned.entries)
-        self.assertEqual([], ask.asked)
+    def test_nothing_new_asks_for_the_providers_and_no_more(self):
+        for answers in (True, False):
+            ask = Ask(self.some(1, 2), answers=answers)
+            planned = plan.make(self.some(1, 2), self.some(1, 2), {}, 50,
+                                ask)
+            self.assertEqual(self.some(1, 2), planned.entries)
+            self.assertEqual(['known'], ask.asked)
 
     def test_new_units_come_a_few_at_a_time_in_one_order(self):
         planned = plan.make(self.all, None, {}, 4, Ask())
@@ -72,24 +77,54 @@ class PlanTest(testtools.TestCase):
         # At least one goes on, or one bad unit would stop all behind it.
         self.assertEqual(7, len(reported))
 
-    def test_what_placement_has_lost_comes_in_a_few_at_a_time(self):
+    def test_what_placement_has_lost_is_left_out_once_and_comes_again(self):
+        lost = self.some(1, 3)
+        planned = plan.make(self.all, self.all, {}, 4,
+                            Ask(known=set(self.all) - set(lost)), lost=lost)
+        self.assertEqual((lost, list(lost)),
+                         (planned.dropped, planned.remade))
+        self.assertEqual(set(self.all) - set(lost), set(planned.entries))
+        again = plan.make(self.all, planned.entries, planned.dropped, 4,
+                          Ask(known=planned.entries))
+        self.assertEqual((self.all, {}, list(lost)),
+                         (again.entries, again.dropped, again.new))
+
+    def test_what_is_allocated_and_damaged_waits_until_it_is_free(self):
+        lost = self.some(1)
+        planned = plan.make(self.some(1), lost, {}, 4,
+                            Ask(known=lost, allocated=lost), lost=lost)
+        self.assertEqual((lost, {}, list(lost)), (
+            planned.entries, planned.dropped, planned.broken))
+
+    def test_what_comes_from_the_disk_is_compared_first(self):
+        """It may be older than what was reported last."""
+        frozen = plan.make(self.some(1), self.some(1), {}, 50,
+                           Ask(answers=False), sure=False)
+        self.assertIsNotNone(frozen.frozen)
+        planned = plan.make(self.some(1), self.some(1), {}, 50,
+                            Ask(answers=False, optional=True), sure=False)
+        self.assertEqual(self.some(1), planned.entries)
+
+    def test_what_cyborg_may_have_lost_comes_in_a_few_at_a_time(self):
         """As when the driver was disabled, and is enabled again."""
-        planned = plan.make(self.all, self.all, {}, 4, Ask(), first=True)
+        planned = plan.make(self.all, self.all, {}, 4, Ask(), sure=False)
         self.assertEqual(self.names[:4], list(planned.entries))
         self.assertEqual((5, {}), (planned.waiting, planned.dropped))
         planned = plan.make(self.all, planned.entries, {}, 4,
                             Ask(known=self.names[:4]))
         self.assertEqual(self.names[:8], list(planned.entries))
 
-    def test_the_first_time_placement_is_asked(self):
-        ask = Ask(known=self.some(1, 2))
-        planned = plan.make(self.some(1, 2), self.some(1, 2), {}, 1, ask,
-                            first=True)
-        self.assertEqual(self.some(1, 2), planned.entries)
-        self.assertEqual(['known'], ask.asked)
-        planned = plan.make(self.some(1, 2), self.some(1, 2), {}, 1,
-                            Ask(answers=False), first=True)
-        self.assertEqual(self.some(1, 2), planned.entries)
+    def test_an_allocated_stranger_freezes_each_report(self):
+        for sure in (False, True, True):
+            planned = plan.make(
+                self.some(1), self.some(1), {}, 50,
+                Ask(known=self.some(1, 2, 3), allocated=self.some(2)),
+                sure=sure)
+            self.assertIn(self.names[1], planned.frozen)
+        free = plan.make(self.some(1), self.some(1), {}, 50,
+                         Ask(known=self.some(1, 2, 3)))
+        self.assertEqual((self.some(1), self.names[1:3]),
+                         (free.entries, free.strange))
 
     def test_gone_and_free_is_left_out(self):
         planned = plan.make(self.some(1), self.some(1, 2), {}, 50,
@@ -141,7 +176,8 @@ class PlanTest(testtools.TestCase):
 
     def test_lost_file_and_no_placement_freezes(self):
         self.assertIsNotNone(
-            plan.make(self.some(1), None, {}, 50, Ask(answers=False)).frozen)
+            plan.make(self.some(1), None, {}, 50, Ask(answers=False),
+                      sure=False).frozen)
 
     def test_a_drop_that_failed_is_reported_once_more(self):
         planned = plan.make(self.some(1), self.some(1), self.some(2), 50,
@@ -172,6 +208,32 @@ class PlanTest(testtools.TestCase):
         failed = plan.make(new, absent.entries, absent.dropped, 50,
                            Ask(known=old))
         self.assertEqual(old, failed.entries)
+
+    def test_a_class_that_placement_alone_remembers(self):
+        ask = Ask(known=self.some(1), allocated=self.some(1))
+        ask.resource_class = lambda _name: 'CUSTOM_OLD'
+        planned = plan.make(self.some(1), None, {}, 50, ask)
+        self.assertEqual(['CUSTOM_OLD'], [
+            entry.resource_class for entry in planned.entries.values()])
+
+    def test_a_transport_and_the_owner_stay_while_it_is_reported(self):
+        name = self.names[0]
+        kept = ('CUSTOM_SPDK', 'CUSTOM_SPDK_NVMF_RDMA', 'OWNER_CYBORG')
+        last = {name: dataclasses.replace(
+            self.all[name], traits=(*kept, 'CUSTOM_SPDK_ACCEL_COPY_DSA'))}
+        planned = plan.make(self.some(1), last, {}, 50, Ask(known=last))
+        self.assertEqual(kept, planned.entries[name].traits)
+
+    def test_other_traits_come_a_few_at_a_time(self):
+        new = {name: dataclasses.replace(entry, traits=('CUSTOM_X',))
+               for name, entry in self.all.items()}
+        reported = self.all
+        for expected in (4, 8, 9):
+            reported = plan.make(new, reported, {}, 4,
+                                 Ask(known=self.all)).entries
+            self.assertEqual(expected, sum(
+                entry.traits == ('CUSTOM_X',)
+                for entry in reported.values()))
 
     def test_traits_may_change(self):
         name = self.names[0]
