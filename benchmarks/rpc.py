@@ -173,7 +173,7 @@ def _large(path, client, raw, kept):
     machine.table(['bdev_get_bdevs', '1,000 bdevs, ms',
                    f'{_BDEVS:,} bdevs, ms'], rows)
     print('cyborg_spdk.rpc / raw socket: ' + _verdict(
-        large['cyborg_spdk.rpc'] / large['raw socket and json.loads'], 1.3))
+        large['cyborg_spdk.rpc'] / large['raw socket and json.loads'], 1.0))
     for which in ('raw', 'ours'):
         figures = json.loads(subprocess.run(
             [sys.executable, '-m', 'benchmarks.memory', path, which],
@@ -182,6 +182,6 @@ def _large(path, client, raw, kept):
         print(f'memory, {which}: reply {figures["reply"] / 1e6:.1f} MB, '
               f'its objects {figures["result"] / 1e6:.1f} MB, beside them '
               f'at the peak {extra:.2f} times the reply'
-              + (f' ({"reached" if extra <= 3 else "missed"}: at most 3)'
+              + (f' ({"reached" if extra <= 2 else "missed"}: at most 2)'
                  if which == 'ours' else ''))
     print(flush=True)

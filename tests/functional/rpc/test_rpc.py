@@ -198,6 +198,19 @@ class BatchLimitTest(fixtures.TestWithFixtures):
         self.assertTrue(client.call('spdk_get_version', _timeout=PATIENCE))
 
 
+class NotReadyTest(fixtures.TestWithFixtures):
+
+    def test_every_release_says_in_which_state_a_method_may_be_called(self):
+        for release in ('v19.07', 'v19.10', 'v20.04', 'v20.07', 'v20.10',
+                        None):
+            with self.subTest(release):
+                tgt = target.Target('nvmf_tgt', release, '--wait-for-rpc')
+                with tgt:
+                    client = tgt.connect()
+                    with self.assertRaises(exceptions.NotReady):
+                        client.call('bdev_get_bdevs')
+
+
 class RestartTest(fixtures.TestWithFixtures):
 
     def setUp(self):
