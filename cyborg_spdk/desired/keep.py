@@ -10,7 +10,6 @@ import typing
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import judge
 from cyborg_spdk.desired import make
-from cyborg_spdk.desired import mend
 from cyborg_spdk.desired import objects as desired_objects
 from cyborg_spdk.desired import observe
 from cyborg_spdk.desired import plan
@@ -182,7 +181,6 @@ def repaired(client: rpc.Client, state: store.State,
         return []
     blocked = probes.blocked([one for one in missing if one.blocked])
     wanted = plan.due(missing, blocked, at_once=at_once)
-    wanted = mend.clear_way(client, now, wanted, timeout)
     maker = make.Maker(client, state, now, timeout)
     if wanted:
         maker.make(wanted)

@@ -10,6 +10,7 @@ import typing
 from cyborg_spdk.desired import fit
 from cyborg_spdk.desired import judge
 from cyborg_spdk.desired import kinds
+from cyborg_spdk.desired import mend
 from cyborg_spdk.desired import objects as desired_objects
 from cyborg_spdk.desired import observe
 from cyborg_spdk.desired import plan
@@ -115,12 +116,13 @@ class Maker:
     def _request(self, one: desired_objects.Object,
                  planned: set[str]) -> rpc.Request | None:
         """The call that makes an object; None if it cannot be made now."""
-        lacking = self._there.lacking(one)
-        if lacking is not None and lacking not in planned:
+        lacking = self._there.lacking(one, planned)
+        if lacking is not None:
             # Not a try of its own: it is made as soon as that is there.
             self._note(one, f'{judge.said(lacking)} is missing')
             return None
-        refused = plan.refusal(one, self._now)
+        refused = plan.refusal(one, self._now) or mend.clear_way(
+            self._client, self._now, one, self._timeout)
         if refused is not None:
             self._failed(one, refused)
             return None

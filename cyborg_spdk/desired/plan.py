@@ -52,11 +52,16 @@ class There:
             key.startswith('nvme:') and key in self._stems) or \
             self._aliases.get(key) in self._made
 
-    def lacking(self, one: desired_objects.Object) -> str | None:
-        """Key of what an object needs, is known, and is not there."""
+    def lacking(self, one: desired_objects.Object,
+                planned: collections.abc.Container[str] = ()) -> str | None:
+        """Key of what an object needs, is known, and is not there.
+
+        :param planned: keys of what is made together with it.
+        """
         for key in (*filter(None, (one.part_of,)), *one.stands_on):
-            if not key.startswith('file:') and not self.has(key) and (
-                    key in self._objects or key in self._aliases):
+            if not key.startswith('file:') and not self.has(key) \
+                    and key not in planned and (
+                        key in self._objects or key in self._aliases):
                 return key
         return None
 
