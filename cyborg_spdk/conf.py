@@ -190,6 +190,23 @@ SPDK_OPTS = [
 ]
 
 
+class Argument(types.String):
+    """An argument of a program, an element of a list.
+
+    In quotes it may hold the separator of the list; those are taken off.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(quotes=True, type_name='argument')
+
+    def __call__(self, value: Any) -> str:
+        text = str(value)
+        if text[:1] not in ('"', "'") and ('"' in text or "'" in text):
+            raise ValueError(f'{text!r} has a quote inside; put the whole '
+                             'argument into quotes')
+        return super().__call__(text)
+
+
 def target_opts(kind: str) -> list[cfg.Opt]:
     """Options of one target's group.
 
@@ -258,10 +275,13 @@ def target_opts(kind: str) -> list[cfg.Opt]:
                  'started here. False: it begins with config_file each '
                  'time.'),
         cfg.ListOpt(
-            'extra_args', default=[],
+            'extra_args', default=[], item_type=Argument(),
             help='Further arguments for the program, for example '
-                 '--iova-mode=va,--disable-cpumask-locks. They are passed '
-                 'on as they are, never to a shell.'),
+                 '--iova-mode=va,--disable-cpumask-locks. One that holds a '
+                 'comma goes in quotes, as a whole: '
+                 '--rpcs-allowed,"spdk_get_version,rpc_get_methods". A '
+                 'quote that is not closed is an error. They are passed on '
+                 'as they are, never to a shell.'),
         cfg.StrOpt(
             'resource_class', default=f'CUSTOM_SPDK_{kind.upper()}',
             help='Placement resource class of the units of this target. It '
@@ -379,7 +399,7 @@ def target(conf: cfg.ConfigOpts, kind: str, name: str) -> Target:
     opts = target_opts(kind)
     conf.register_opts(opts, group=name)
     values = {opt.name: value(conf, name, opt) for opt in opts}
-    values['extra_args'] = tuple(values['extra_args'])
+    values['extra_args'] = _arguments(conf, name, values['extra_args'])
     values['rpc_address'] = values['rpc_address'] or os.path.join(
         conf.spdk.run_path, name + '.sock')
     if values['memory_mb'] is None:
@@ -397,6 +417,12 @@ def value(conf: cfg.ConfigOpts, group: str, opt: cfg.Opt) -> Any:
     """
     try:
         return conf[group][opt.name]
+    except (cfg.TemplateSubstitutionError, cfg.NoSuchOptError,
+            cfg.NoSuchGroupError) as exc:
+        # "$x" stands for the value of an option x.
+        raise exceptions.ConfigurationError(
+            f'[{group}] {opt.name}', _raw_value(conf, group, opt),
+            f'{exc}; write $$ for a dollar sign') from None
     except ValueError as exc:
         # oslo.config: "Value for option X from LocationInfo(...) is not
         # valid: REASON"; the file and the reason are what an operator needs.
@@ -407,6 +433,44 @@ def value(conf: cfg.ConfigOpts, group: str, opt: cfg.Opt) -> Any:
             f'[{group}] {opt.name}', raw,
             f'{reason}; correct it'
             + (f' in {where.group(1)}' if where else '')) from None
+
+
+def _arguments(conf: cfg.ConfigOpts, group: str,
+               given: Sequence[str]) -> tuple[str, ...]:
+    """The extra arguments, as they stand in the file.
+
+    oslo.config takes off the quotes around a whole value, and with them
+    those of a list's first and last elements.
+    """
+    location = conf.get_location('extra_args', group)
+    if location is None or location.location != cfg.Locations.user:
+        return tuple(given)
+    text = _line(str(location.detail), group, 'extra_args')
+    if text is None or not (text[:1] in '"\'' and text[:1] == text[-1:]):
+        return tuple(given)
+    try:
+        return tuple(types.List(item_type=Argument())(text))
+    except ValueError as exc:
+        raise exceptions.ConfigurationError(
+            f'[{group}] extra_args', text,
+            f'{exc}; correct it in {location.detail}') from None
+
+
+def _line(path: str, group: str, option: str) -> str | None:
+    """The last value of an option in a file, with its quotes."""
+    found, section = None, ''
+    try:
+        with open(path) as stream:
+            for line in stream:
+                match = re.match(r'\[(.*)\]\s*$', line)
+                if match:
+                    section = match[1]
+                match = re.match(r'(\w+)\s*[=:]\s*(.*?)\s*$', line)
+                if match and (section, match[1]) == (group, option):
+                    found = match[2]
+    except OSError:
+        pass
+    return found
 
 
 def _raw_value(conf: cfg.ConfigOpts, group: str, opt: cfg.Opt) -> Any:

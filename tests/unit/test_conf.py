@@ -92,6 +92,35 @@ class TestTargets(ConfTestCase):
         self.assertIn('1', error.reason)
 
 
+class TestArguments(ConfTestCase):
+
+    def test_one_with_a_comma_goes_in_quotes(self):
+        for text, expected in [
+                ('--a,-L,nvmf', ('--a', '-L', 'nvmf')),
+                ('--rpcs-allowed,"a,b"', ('--rpcs-allowed', 'a,b')),
+                ("--env-context,'--lcores 0@1,1@2',-d",
+                 ('--env-context', '--lcores 0@1,1@2', '-d')),
+                # oslo.config takes quotes off that are around it all.
+                ('"--rpcs-allowed=a,b"', ('--rpcs-allowed=a,b',)),
+                ('"a,b","c,d"', ('a,b', 'c,d'))]:
+            conf, _ = self.parse(f'[spdk_nvmf]\nextra_args = {text}\n')
+            self.assertEqual(
+                expected, spdk_conf.targets(conf)[0].extra_args, text)
+
+    def test_a_lone_quote(self):
+        for text in ('--a,"b', '"', '--a="b,c"', "it's"):
+            error, path = self.refused(f'[spdk_nvmf]\nextra_args = {text}\n')
+            self.assertEqual(('[spdk_nvmf] extra_args', text),
+                             (error.name, error.value))
+            self.assertIn('quote', error.reason)
+
+    def test_a_dollar_sign_says_which_option_has_it(self):
+        error, _ = self.refused('[spdk]\nstate_path = /var/$x\n')
+        self.assertEqual(('[spdk] state_path', '/var/$x'),
+                         (error.name, error.value))
+        self.assertIn('$$', error.reason)
+
+
 class TestUnknownOptions(ConfTestCase):
 
     def test_a_misspelt_name_is_told_with_the_right_one(self):
