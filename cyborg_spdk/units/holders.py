@@ -11,6 +11,7 @@ from cyborg_spdk import clients
 from cyborg_spdk.clients import types
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
+from cyborg_spdk.units import exports
 
 #: Stands for: whoever knows the address.
 ANYBODY = 'anybody'
@@ -140,7 +141,8 @@ def _iscsi(client: rpc.Client, handle: Mapping[str, str]) -> Holders:
     for entry in node.pg_ig_maps:
         if entry.ig_tag in groups:
             allowed += [ANYBODY if name.upper() == 'ANY' else name
-                        for name in groups[entry.ig_tag].initiators]
+                        for name in groups[entry.ig_tag].initiators
+                        if name != exports.NOBODY]
     short = node.name.rpartition(':')[2]
     connected = [one.initiator_addr for one in target.iscsi_get_connections()
                  if one.target_node_name in (node.name, short)]

@@ -122,3 +122,23 @@ def _set(service: placement.Placement, provider: str, resource_class: str,
         # Reported, and not in Placement yet: nobody can have it.
         if getattr(exc, 'status', None) != 404:
             raise
+
+
+def consumer(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+             handle: str) -> str | None:
+    """Who has a unit allocated. Blocks.
+
+    :param conf: the configuration.
+    :param target: the unit's target.
+    :param handle: its handle.
+    :returns: UUID of the consumer, or None: nobody, or not reported.
+    :raises PlacementError: if Placement is configured and does not answer.
+    """
+    found = _provider(conf, target, handle)
+    if found is None:
+        return None
+    try:
+        return next(iter(placement.Placement(conf).consumers(found[0])),
+                    None)
+    except exceptions.PlacementNotConfigured:
+        return None

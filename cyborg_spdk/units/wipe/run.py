@@ -33,8 +33,10 @@ from cyborg_spdk.units import unit as unit_module
 from cyborg_spdk.units.wipe import disk as disk_module
 from cyborg_spdk.units.wipe import entrance
 from cyborg_spdk.units.wipe import marks
+from cyborg_spdk.units.wipe import nvme_passthru
 from cyborg_spdk.units.wipe import persist
 from cyborg_spdk.units.wipe import progress
+from cyborg_spdk.units.wipe import rekey
 from cyborg_spdk.units.wipe import settings
 from cyborg_spdk.units.wipe import suitable
 from cyborg_spdk.units.wipe import zero
@@ -155,13 +157,37 @@ def _steps(job: _Wipe, target: spdk_conf.Target,
     raw = unit_module.index([one.raw for one in bdevs])
     job.save(state=marks.CLEANING,
              identity=identity.of(raw[bdev.name], raw.get))
+    _new_key(job, target, bdev)
     with progress.telling(job.conf, target.name, job.name,
                           listener) as teller, _unlimited(job, bdev):
-        _pass(job, bdev, zero.zero, teller.step('zeroes'))
+        _write(job, bdev, teller.step('zeroes'))
         persist.persist(bdev, bdevs)
         _pass(job, bdev, zero.check, teller.step('check'))
     job.save(state=marks.CLEAN, consumer=None)
     return int(bdev.size)
+
+
+def _new_key(job: _Wipe, target: spdk_conf.Target,
+             bdev: types.Bdev) -> None:
+    owner = rekey.owner(job.conf, target)
+    key = rekey.key_of(job.conf, owner, bdev)
+    if key:
+        rekey.rekey(job.conf, job.client, owner, job.name, bdev, key)
+
+
+def _write(job: _Wipe, bdev: types.Bdev, tell: zero.Progress) -> None:
+    """Zeroes everywhere, by the method of the unit."""
+    method, bound = job.settings.method, job.settings.bound
+    if method == settings.ZEROES:
+        _pass(job, bdev, zero.zero, tell)
+        return
+    namespace = nvme_passthru.Namespace(job.client, bdev)
+    if method == settings.FORMAT:
+        namespace.format()
+    elif method == settings.SANITIZE:
+        namespace.sanitize()
+    # What an erase leaves need not be zero.
+    namespace.zero(bound, tell)
 
 
 def _look(job: _Wipe) -> tuple[types.Bdev, list[types.Bdev]]:

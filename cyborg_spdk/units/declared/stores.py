@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Which stores were made here, with zeroes, and what volumes they have.
+
+The free space of a store is as dirty as what last lay there. It is clean if
+the store was made with zeroes and each volume was wiped before it went; a
+volume that went otherwise, or came from elsewhere, ends that.
+"""
+
+import dataclasses
+import json
+import os
+
+from oslo_config import cfg
+
+from cyborg_spdk import exceptions
+from cyborg_spdk.host import trusted_files
+
+_VERSION = 1
+_WHAT = '[spdk] state_path'
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """A store that was made here.
+
+    :ivar uuid: its UUID.
+    :ivar volumes: names of the volumes that are to be in it.
+    """
+
+    uuid: str
+    volumes: frozenset[str] = frozenset()
+
+
+def _path(conf: cfg.ConfigOpts, pool: str) -> str:
+    return os.path.join(conf.spdk.state_path, f'pool-{pool}.json')
+
+
+def load(conf: cfg.ConfigOpts, pool: str) -> Store | None:
+    """What was noted of the store of a pool; None if nothing.
+
+    :param conf: the configuration.
+    :param pool: name of the pool.
+    """
+    try:
+        data = trusted_files.read(_path(conf, pool), limit=16 << 20)
+        if data is None:
+            return None
+        value = json.loads(data)
+        if value['version'] != _VERSION:
+            return None
+        return Store(str(value['uuid']), frozenset(value['volumes']))
+    except (exceptions.StateError, ValueError, TypeError, KeyError):
+        return None
+
+
+def save(conf: cfg.ConfigOpts, pool: str, store: Store) -> None:
+    """Note a store, before its volumes change.
+
+    :param conf: the configuration.
+    :param pool: name of the pool.
+    :param store: the store.
+    :raises StateError: if it cannot be written.
+    """
+    trusted_files.ensure_directory(conf.spdk.state_path, what=_WHAT)
+    trusted_files.write_atomically(_path(conf, pool), json.dumps(
+        {'version': _VERSION, 'uuid': store.uuid,
+         'volumes': sorted(store.volumes)}).encode())
+
+
+def clean(noted: Store | None, uuid: str | None,
+          volumes: frozenset[str]) -> bool:
+    """Whether the free space of a store has nobody's data.
+
+    :param noted: what was noted of it.
+    :param uuid: UUID of the store that is there.
+    :param volumes: names of the volumes that are there.
+    """
+    return noted is not None and noted.uuid == uuid \
+        and volumes == noted.volumes
