@@ -19,10 +19,10 @@ from cyborg_spdk.cli import saving
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
-from cyborg_spdk.units.declared import apply
 from cyborg_spdk.units.declared import model
-from cyborg_spdk.units.declared import plan
 from cyborg_spdk.units import handles
+from cyborg_spdk.units.pools import apply
+from cyborg_spdk.units.pools import plan
 from cyborg_spdk.units import reading
 from cyborg_spdk.units import unit as unit_module
 from cyborg_spdk.units.wipe import progress

@@ -37,6 +37,7 @@ from cyborg_spdk import exceptions
 from cyborg_spdk.host import locks
 from cyborg_spdk.host import process
 from cyborg_spdk.host import trusted_files
+from cyborg_spdk.units import crypto_keys
 
 LOG = logging.getLogger(__name__)
 
@@ -199,7 +200,18 @@ def _add_secrets(state: State) -> None:
     secrets = _read_secrets(state.path)
     for key, one in state.objects.items():
         if one.method in SECRETS:
-            one.params |= secrets.get(key, {})
+            one.params |= _of_a_unit(state.path, one) or secrets.get(key, {})
+
+
+def _of_a_unit(name: str, one: desired_objects.Object) -> dict[
+        str, typing.Any] | None:
+    """The key of an encrypted unit: kept by that alone, in its own file.
+
+    A wipe makes it anew; a second copy would be the old one.
+    """
+    if one.method != 'accel_crypto_key_create':
+        return None
+    return crypto_keys.load(os.path.dirname(name), one.name)
 
 
 def _split(one: desired_objects.Object) -> tuple[
@@ -223,7 +235,7 @@ def dump(state: State) -> tuple[bytes, dict[str, typing.Any]]:
     for key, one in state.objects.items():
         record, hidden = _split(one)
         lines.append(json.dumps(record, separators=(',', ':')))
-        if hidden:
+        if hidden and _of_a_unit(state.path, one) is None:
             secrets[key] = hidden
     head = json.dumps({'version': VERSION, 'process': state.process})
     return (head[:-1] + ', "objects": [\n' + ',\n'.join(lines)

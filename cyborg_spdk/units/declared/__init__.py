@@ -1,19 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""``units.yaml``: pools of disks, and the units that are made of them.
+"""What ``units.yaml`` declares: read, validated, as plain data.
 
 ``document``
     the file: YAML with its lines, and the schema.
 ``model``
-    what it says, checked.
-``disks``
-    what is on a file or a disk before it is taken.
-``stores``
-    which stores were made here, with zeroes.
-``observe``
-    what a target has of a pool.
-``plan``
-    what is to be done, and what stands in the way. No I/O.
-``apply``
-    doing it.
+    what it says: pools and units.
 """

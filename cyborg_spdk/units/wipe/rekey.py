@@ -12,48 +12,29 @@ from oslo_config import cfg
 
 from cyborg_spdk import clients
 from cyborg_spdk.clients import types
-from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import rpc
 from cyborg_spdk.units import crypto_keys
 from cyborg_spdk.units import exports
 
 
-def key_of(conf: cfg.ConfigOpts, target: str,
-           bdev: types.Bdev) -> str | None:
+def key_of(conf: cfg.ConfigOpts, bdev: types.Bdev) -> str | None:
     """Name of the key of an encrypted bdev, if it is one of ours.
 
     :param conf: the configuration.
-    :param target: name of the target.
     :param bdev: the bdev.
     """
     name = bdev.own.get('key_name')
     if 'crypto' not in bdev.driver_specific or not isinstance(name, str):
         return None
-    return name if crypto_keys.load(conf, target, name) else None
+    return name if crypto_keys.load(conf.spdk.state_path, name) else None
 
 
-def owner(conf: cfg.ConfigOpts,
-          target: spdk_conf.Target) -> str:
-    """Name of the target under which the keys of a process are kept.
-
-    Several targets may be one process; a pool is of one of them.
-
-    :param conf: the configuration.
-    :param target: one of them.
-    """
-    address = rpc.parse_address(target.rpc_address)
-    names = [one.name for one in spdk_conf.targets(conf)
-             if rpc.parse_address(one.rpc_address) == address]
-    return str(min([target.name, *names]))
-
-
-def rekey(conf: cfg.ConfigOpts, client: rpc.Client, target: str,
-          handle: str, bdev: types.Bdev, name: str) -> None:
+def rekey(conf: cfg.ConfigOpts, client: rpc.Client, handle: str,
+          bdev: types.Bdev, name: str) -> None:
     """Give a unit that nobody uses a new key. Blocks.
 
     :param conf: the configuration.
     :param client: the client of the target.
-    :param target: name that its keys are kept under.
     :param handle: the unit's handle.
     :param bdev: its bdev.
     :param name: name of the key.
@@ -62,9 +43,9 @@ def rekey(conf: cfg.ConfigOpts, client: rpc.Client, target: str,
     bdevs = clients.BdevClient(client)
     space = exports.namespace(client, handle)
     base = bdev.bases[0]
-    crypto_keys.make(conf, target, name)
+    crypto_keys.make(conf.spdk.state_path, name)
     bdevs.bdev_delete(bdev.name)
     bdevs.accel_crypto_key_destroy(name, missing_ok=True)
-    crypto_keys.give(conf, target, name, client)
+    crypto_keys.give(conf.spdk.state_path, name, client)
     bdevs.bdev_crypto_create(bdev.name, base, name, exist_ok=True)
     exports.again(client, handle, bdev.name, space)

@@ -157,7 +157,7 @@ def _steps(job: _Wipe, target: spdk_conf.Target,
     raw = unit_module.index([one.raw for one in bdevs])
     job.save(state=marks.CLEANING,
              identity=identity.of(raw[bdev.name], raw.get))
-    _new_key(job, target, bdev)
+    _new_key(job, bdev)
     with progress.telling(job.conf, target.name, job.name,
                           listener) as teller, _unlimited(job, bdev):
         _write(job, bdev, teller.step('zeroes'))
@@ -167,12 +167,10 @@ def _steps(job: _Wipe, target: spdk_conf.Target,
     return int(bdev.size)
 
 
-def _new_key(job: _Wipe, target: spdk_conf.Target,
-             bdev: types.Bdev) -> None:
-    owner = rekey.owner(job.conf, target)
-    key = rekey.key_of(job.conf, owner, bdev)
+def _new_key(job: _Wipe, bdev: types.Bdev) -> None:
+    key = rekey.key_of(job.conf, bdev)
     if key:
-        rekey.rekey(job.conf, job.client, owner, job.name, bdev, key)
+        rekey.rekey(job.conf, job.client, job.name, bdev, key)
 
 
 def _write(job: _Wipe, bdev: types.Bdev, tell: zero.Progress) -> None:

@@ -17,17 +17,16 @@ from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 from cyborg_spdk.units.attach import qos
 from cyborg_spdk.units import crypto_keys
-from cyborg_spdk.units.declared import disks
 from cyborg_spdk.units.declared import model
-from cyborg_spdk.units.declared import observe
-from cyborg_spdk.units.declared import plan
-from cyborg_spdk.units.declared import stores
 from cyborg_spdk.units import exports
 from cyborg_spdk.units import handles
 from cyborg_spdk.units import identity
+from cyborg_spdk.units.pools import disks
+from cyborg_spdk.units.pools import observe
+from cyborg_spdk.units.pools import plan
+from cyborg_spdk.units.pools import stores
 from cyborg_spdk.units import unit as unit_module
 from cyborg_spdk.units.wipe import marks
-from cyborg_spdk.units.wipe import rekey
 from cyborg_spdk.units.wipe import run
 from cyborg_spdk.units.wipe import state
 
@@ -208,8 +207,7 @@ class Pool:
         if self._bdevs.find_bdev(crypto) is not None:
             self._bdevs.bdev_delete(crypto)
             self._bdevs.accel_crypto_key_destroy(crypto, missing_ok=True)
-        crypto_keys.remove(self._conf, rekey.owner(
-            self._conf, self._pool.target), crypto)
+        crypto_keys.remove(self._conf.spdk.state_path, crypto)
         self._bdevs.with_timeout(_LONG).bdev_lvol_delete(step.what)
         self._note_volumes(remove=name)
         marks.forget(self._conf, export.target.name, export.handle)
@@ -217,10 +215,10 @@ class Pool:
     def _crypto(self, step: plan.Step) -> None:
         unit = step.unit
         assert unit
-        target = rekey.owner(self._conf, self._pool.target)
-        if crypto_keys.load(self._conf, target, unit.bdev) is None:
-            crypto_keys.make(self._conf, target, unit.bdev)
-        crypto_keys.give(self._conf, target, unit.bdev, self._client)
+        directory = self._conf.spdk.state_path
+        if crypto_keys.load(directory, unit.bdev) is None:
+            crypto_keys.make(directory, unit.bdev)
+        crypto_keys.give(directory, unit.bdev, self._client)
         self._bdevs.bdev_crypto_create(unit.bdev, unit.volume, unit.bdev,
                                        exist_ok=True)
 

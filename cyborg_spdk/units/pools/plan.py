@@ -5,9 +5,9 @@
 import dataclasses
 
 from cyborg_spdk.clients import types
-from cyborg_spdk.units.declared import disks
 from cyborg_spdk.units.declared import model
-from cyborg_spdk.units.declared import observe
+from cyborg_spdk.units.pools import disks
+from cyborg_spdk.units.pools import observe
 
 LOOK, FILE, DISK, RAID, STORE, VOLUME, GROW, SHRINK, DELETE, CRYPTO, \
     EXPORT, LIMITS = ACTIONS = (

@@ -12,12 +12,12 @@ from cyborg_spdk.clients import types
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
-from cyborg_spdk.units.declared import disks
 from cyborg_spdk.units.declared import model
-from cyborg_spdk.units.declared import stores
 from cyborg_spdk.units import handles
 from cyborg_spdk.units import holders
 from cyborg_spdk.units import listeners
+from cyborg_spdk.units.pools import disks
+from cyborg_spdk.units.pools import stores
 from cyborg_spdk.units import reading
 from cyborg_spdk.units import reservation
 from cyborg_spdk.units.wipe import marks
