@@ -3,8 +3,10 @@
 """The cliff application: global options, logging, errors in one line."""
 
 import argparse
+from collections.abc import Sequence
 import importlib.metadata
 import logging
+from typing import Any
 
 from cliff import app
 from cliff import command
@@ -28,7 +30,9 @@ class App(app.App):
     LOG = logging.getLogger('cyborg_spdk')
     CONSOLE_MESSAGE_FORMAT = '%(levelname)s: %(message)s'
 
-    def __init__(self):
+    conf: cfg.ConfigOpts
+
+    def __init__(self) -> None:
         super().__init__(
             description='SPDK targets as accelerators of OpenStack Cyborg: '
                         'find, start, read and manage them.',
@@ -37,8 +41,10 @@ class App(app.App):
             deferred_help=True)
         self.conf = cfg.CONF
 
-    def build_option_parser(self, description, version,
-                            argparse_kwargs=None):
+    def build_option_parser(
+            self, description: str | None, version: str | None,
+            argparse_kwargs: dict[str, Any] | None = None
+            ) -> argparse.ArgumentParser:
         # No abbreviations: parse_known_args() would take an option of a
         # command for a shortened one of ours.
         parser = super().build_option_parser(
@@ -63,7 +69,7 @@ class App(app.App):
                  'spdk.spdk_dir=/opt/spdk; can be given several times.')
         return parser
 
-    def configure_logging(self):
+    def configure_logging(self) -> None:
         # cliff shows INFO by default; here only what needs attention.
         level = {0: logging.ERROR, 1: logging.WARNING, 2: logging.INFO}.get(
             self.options.verbose_level, logging.DEBUG)
@@ -77,7 +83,7 @@ class App(app.App):
         for name in ('stevedore', 'cliff', 'urllib3', 'keystoneauth'):
             logging.getLogger(name).setLevel(logging.WARNING)
 
-    def initialize_app(self, argv):
+    def initialize_app(self, argv: list[str]) -> None:
         if not argv:
             # Without a command cliff would open a shell of its own.
             self.options.deferred_help = True
@@ -93,23 +99,25 @@ class App(app.App):
 class _Verbatim(argparse.ArgumentParser):
     """Leaves the command line to the program that it is meant for."""
 
-    def parse_args(self, args=None, namespace=None):
-        return argparse.Namespace(arguments=list(args))
+    def parse_args(  # type: ignore[override]
+            self, args: Sequence[str] | None = None,
+            namespace: Any = None) -> argparse.Namespace:
+        return argparse.Namespace(arguments=list(args or ()))
 
 
 class _HandOver(command.Command):
     """A command that is a program of its own (see ``programs``)."""
 
     #: Its full name; cliff takes abbreviations too.
-    program = None
+    program: str
 
-    def get_parser(self, prog_name):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         return _Verbatim(
             prog=prog_name, description=self.get_description(),
             usage=f'{prog_name} ...',
             epilog=f'"{App.NAME} {self.program} --help" tells more.')
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
         return programs.run(self.program, parsed_args.arguments)
 
 

@@ -2,28 +2,35 @@
 
 """``cyborg-spdk bdev``: the block devices of a target."""
 
+import argparse
+from typing import Any
+
 from cyborg_spdk.cli import commands
 from cyborg_spdk import clients
+from cyborg_spdk.clients import types
 
-NAME = (('name',), {'metavar': 'NAME',
-                    'help': 'Name, alias or UUID of the bdev.'})
-NEW = (('name',), {'metavar': 'NAME', 'help': 'Name of the new bdev.'})
-SIZE = (('size',), {'metavar': 'SIZE',
-                    'help': 'Size in bytes, or with a unit: 64MiB.'})
-BLOCK_SIZE = (('--block-size',), {
+NAME: commands.Argument = (('name',), {
+    'metavar': 'NAME', 'help': 'Name, alias or UUID of the bdev.'})
+NEW: commands.Argument = (('name',), {
+    'metavar': 'NAME', 'help': 'Name of the new bdev.'})
+SIZE: commands.Argument = (('size',), {
+    'metavar': 'SIZE', 'help': 'Size in bytes, or with a unit: 64MiB.'})
+BLOCK_SIZE: commands.Argument = (('--block-size',), {
     'type': int, 'default': 512, 'metavar': 'BYTES',
     'help': 'Bytes of a block. Default: 512.'})
-UUID = (('--uuid',), {'metavar': 'UUID', 'help': 'UUID of the new bdev.'})
+UUID: commands.Argument = (('--uuid',), {
+    'metavar': 'UUID', 'help': 'UUID of the new bdev.'})
 
 
-class List(commands.Listing):
+class List(commands.Listing[clients.BdevClient]):
     """List the block devices of the targets."""
 
     client_class = clients.BdevClient
     arguments = ((('name',), {'nargs': '?', 'metavar': 'NAME', 'help':
                               'Only this one: name, alias or UUID.'}),)
 
-    def take_action(self, parsed_args):
+    def take_action(self,
+                    parsed_args: argparse.Namespace) -> commands.Table:
         rows = [self._row(name, bdev)
                 for name, tgt in self.each(parsed_args)
                 for bdev in tgt.bdev_get_bdevs(parsed_args.name)]
@@ -31,21 +38,21 @@ class List(commands.Listing):
                 'On'), rows
 
     @staticmethod
-    def _row(target, bdev):
-        alias = next((one for one in bdev.aliases if '/' in one), bdev.name)
-        return (target, alias, bdev.kind.name, commands.Size(bdev.size),
+    def _row(target: str, bdev: types.Bdev) -> tuple[Any, ...]:
+        return (target, bdev.alias, bdev.kind.name, commands.Size(bdev.size),
                 bdev.block_size, bdev.claimed, commands.Words(bdev.bases))
 
 
-class _Create(commands.Managing):
+class _Create(commands.Managing[clients.BdevClient]):
 
     client_class = clients.BdevClient
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         made = self.create(self.client(parsed_args), parsed_args)
         self.say(f'bdev {made}')
 
-    def create(self, tgt, parsed_args):
+    def create(self, tgt: clients.BdevClient,
+               parsed_args: argparse.Namespace) -> str:
         """Do it; returns the name."""
         raise AssertionError('a subclass says how')
 
@@ -55,7 +62,8 @@ class CreateMalloc(_Create):
 
     arguments = (NEW, SIZE, BLOCK_SIZE, UUID, commands.EXIST_OK)
 
-    def create(self, tgt, parsed_args):
+    def create(self, tgt: clients.BdevClient,
+               parsed_args: argparse.Namespace) -> str:
         return tgt.bdev_malloc_create(
             parsed_args.name, parsed_args.size, parsed_args.block_size,
             uuid=parsed_args.uuid, exist_ok=parsed_args.exist_ok)
@@ -66,7 +74,8 @@ class CreateNull(_Create):
 
     arguments = (NEW, SIZE, BLOCK_SIZE, UUID, commands.EXIST_OK)
 
-    def create(self, tgt, parsed_args):
+    def create(self, tgt: clients.BdevClient,
+               parsed_args: argparse.Namespace) -> str:
         return tgt.bdev_null_create(
             parsed_args.name, parsed_args.size, parsed_args.block_size,
             uuid=parsed_args.uuid, exist_ok=parsed_args.exist_ok)
@@ -86,7 +95,8 @@ class CreateAio(_Create):
                            'help': 'Refuse writes.'}),
         commands.EXIST_OK)
 
-    def create(self, tgt, parsed_args):
+    def create(self, tgt: clients.BdevClient,
+               parsed_args: argparse.Namespace) -> str:
         return tgt.bdev_aio_create(
             parsed_args.filename, parsed_args.name, parsed_args.block_size,
             readonly=parsed_args.readonly, exist_ok=parsed_args.exist_ok)
@@ -106,7 +116,8 @@ class CreateNvme(_Create):
                          'help': 'Subsystem, for TCP and RDMA.'}),
         commands.EXIST_OK)
 
-    def create(self, tgt, parsed_args):
+    def create(self, tgt: clients.BdevClient,
+               parsed_args: argparse.Namespace) -> str:
         return ' '.join(tgt.bdev_nvme_attach_controller(
             parsed_args.name, parsed_args.trtype, parsed_args.traddr,
             trsvcid=parsed_args.trsvcid, subnqn=parsed_args.subnqn,
@@ -120,7 +131,8 @@ class CreatePassthru(_Create):
                                    'The bdev that it stands on.'}),
                  commands.EXIST_OK)
 
-    def create(self, tgt, parsed_args):
+    def create(self, tgt: clients.BdevClient,
+               parsed_args: argparse.Namespace) -> str:
         return tgt.bdev_passthru_create(parsed_args.name, parsed_args.base,
                                         exist_ok=parsed_args.exist_ok)
 
@@ -138,7 +150,8 @@ class CreateLvol(_Create):
                      'unless it exists there.'}),
         commands.EXIST_OK)
 
-    def create(self, tgt, parsed_args):
+    def create(self, tgt: clients.BdevClient,
+               parsed_args: argparse.Namespace) -> str:
         if parsed_args.on:
             tgt.bdev_lvol_create_lvstore(parsed_args.on, parsed_args.store,
                                          exist_ok=True)
@@ -147,7 +160,7 @@ class CreateLvol(_Create):
             thin_provision=parsed_args.thin, exist_ok=parsed_args.exist_ok)
 
 
-class Delete(commands.Managing):
+class Delete(commands.Managing[clients.BdevClient]):
     """Delete a block device of any kind.
 
     What stands on it goes with it, namespaces and vhost devices too.
@@ -160,14 +173,14 @@ class Delete(commands.Managing):
         'its base, the other namespaces of its controller.'}),
         commands.MISSING_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         done = self.client(parsed_args).bdev_delete(
             parsed_args.name, missing_ok=parsed_args.missing_ok,
             sisters=parsed_args.sisters)
         self.say(commands.gone(f'bdev {parsed_args.name}', done))
 
 
-class Resize(commands.Managing):
+class Resize(commands.Managing[clients.BdevClient]):
     """Change the size of a null, aio or lvol bdev."""
 
     client_class = clients.BdevClient
@@ -176,7 +189,7 @@ class Resize(commands.Managing):
         'Size in bytes, or with a unit. None for an aio bdev: it takes '
         'that of its file.'}))
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         size = self.client(parsed_args).bdev_resize(parsed_args.name,
                                                     parsed_args.size)
         self.say(f'bdev {parsed_args.name}: '

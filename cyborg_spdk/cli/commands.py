@@ -2,29 +2,55 @@
 
 """What the commands that manage a target have in common: which target."""
 
+import argparse
+from collections.abc import Iterator
+from collections.abc import Sequence
 import logging
+from typing import Any
+from typing import Generic
+from typing import TypeVar
 
 from cliff import columns
 from cliff import command
 from cliff import lister
+from oslo_config import cfg
 
 from cyborg_spdk.cli import saving
+from cyborg_spdk import clients
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 
 LOG = logging.getLogger(__name__)
 
+#: Names of an argument, and its options for argparse.
+Argument = tuple[tuple[str, ...], dict[str, Any]]
+
+#: What a listing shows: titles of its columns, and rows.
+Table = tuple[Sequence[str], list[tuple[Any, ...]]]
+
+_Client = TypeVar('_Client', bound=clients.BdevClient)
+
 #: Exit status of a command that succeeded at a target that lacks something
 #: of what it is to have.
 MISSING = 3
 
 
-class Size(columns.FormattableColumn):
+class Configured(command.Command):
+    """A command that reads the configuration."""
+
+    @property
+    def conf(self) -> cfg.ConfigOpts:
+        """The configuration of the process."""
+        conf: cfg.ConfigOpts = self.app.conf  # type: ignore[attr-defined]
+        return conf
+
+
+class Size(columns.FormattableColumn):  # type: ignore[type-arg]
     """A number of bytes; in a table in the unit that suits."""
 
-    def human_readable(self):
-        value = self._value
+    def human_readable(self) -> str:
+        value = float(self._value)
         for unit in ('B', 'KiB', 'MiB', 'GiB', 'TiB'):
             if value < 1024 or unit == 'TiB':
                 break
@@ -32,24 +58,24 @@ class Size(columns.FormattableColumn):
         return f'{value:.1f} {unit}'.replace('.0 ', ' ')
 
 
-class Words(columns.FormattableColumn):
+class Words(columns.FormattableColumn):  # type: ignore[type-arg]
     """A list of strings; in a table with commas."""
 
-    def human_readable(self):
+    def human_readable(self) -> str:
         return ', '.join(map(str, self._value))
 
-    def machine_readable(self):
-        return [str(one) for one in self._value]
+    def machine_readable(self) -> list[str]:
+        return [str(word) for word in self._value]
 
 
-class Maybe(columns.FormattableColumn):
+class Maybe(columns.FormattableColumn):  # type: ignore[type-arg]
     """A value that may be missing; in a table that is nothing."""
 
-    def human_readable(self):
+    def human_readable(self) -> str:
         return '' if self._value is None else str(self._value)
 
 
-class Managing(command.Command):
+class Managing(Configured, Generic[_Client]):
     """A command on one target, or on each of several.
 
     A subclass says with :attr:`kind` which targets it is for, with
@@ -58,22 +84,22 @@ class Managing(command.Command):
     """
 
     #: One of cyborg_spdk.conf.KINDS, or None: any target will do.
-    kind = None
+    kind: str | None = None
     #: One of cyborg_spdk.clients.
-    client_class = None
-    #: (names, options for argparse) of each argument.
-    arguments = ()
+    client_class: type[_Client]
+    #: What it takes on the command line.
+    arguments: tuple[Argument, ...] = ()
 
-    def run(self, parsed_args):
-        self._changed = None
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        self._changed: str | None = None
         code = super().run(parsed_args)
         if self._changed:
-            saving.save(self.app.conf, [self._changed], [
+            saving.save(self.conf, [self._changed], [
                 value for value in vars(parsed_args).values()
                 if value and isinstance(value, str)])
         return code
 
-    def get_parser(self, prog_name):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         where = parser.add_mutually_exclusive_group()
         where.add_argument(
@@ -88,89 +114,89 @@ class Managing(command.Command):
             parser.add_argument(*names, **options)
         return parser
 
-    def addresses(self, parsed_args):
+    def addresses(self,
+                  parsed_args: argparse.Namespace) -> list[tuple[str, str]]:
         """Targets to work on: list of (name, RPC address)."""
         if parsed_args.address:
             return [(parsed_args.address, parsed_args.address)]
-        targets = spdk_conf.targets(self.app.conf, self.kind)
-        if parsed_args.target:
-            targets = [one for one in targets
-                       if one.name == parsed_args.target]
+        suitable = spdk_conf.targets(self.conf, self.kind)
+        targets = [target for target in suitable
+                   if parsed_args.target in (None, '', target.name)]
         if not targets:
-            known = ', '.join(one.name for one in spdk_conf.targets(
-                self.app.conf, self.kind))
+            known = ', '.join(target.name for target in suitable)
             raise exceptions.InvalidValue(
                 'target', parsed_args.target,
                 f'those that suit are: {known or "none"}')
-        return [(one.name, one.rpc_address) for one in targets]
+        return [(target.name, target.rpc_address) for target in targets]
 
-    def client(self, parsed_args):
+    def client(self, parsed_args: argparse.Namespace) -> _Client:
         """The client of the one target that is to be changed.
 
         What it has is saved when the command has succeeded.
 
         :raises InvalidValue: several suit and none was named.
         """
-        found = self.addresses(parsed_args)
-        if len({address for _, address in found}) > 1:
+        targets = self.addresses(parsed_args)
+        if len({address for _, address in targets}) > 1:
             raise exceptions.InvalidValue(
                 '--target', None, 'name one of '
-                + ', '.join(name for name, _ in found))
-        self._changed = found[0][1]
+                + ', '.join(name for name, _ in targets))
+        self._changed = targets[0][1]
         return self.connect(self._changed)
 
-    def connect(self, address):
+    def connect(self, address: str) -> _Client:
         """The client for an address, with the configured timeouts."""
-        options = self.app.conf.spdk
+        options = self.conf.spdk
         return self.client_class(
             rpc.connect(address, timeout=options.connect_timeout),
             timeout=options.rpc_timeout)
 
-    def say(self, text):
+    def say(self, text: str) -> None:
         """One line on the standard output."""
         self.app.stdout.write(f'{text}\n')
 
 
-class Reading(Managing):
+class Reading(Managing[_Client]):
     """A command that reads several targets: what it can."""
 
-    def run(self, parsed_args):
+    def run(self, parsed_args: argparse.Namespace) -> int:
         self.failed = False
         return super().run(parsed_args) or int(self.failed)
 
-    def each(self, parsed_args):
+    def each(self, parsed_args: argparse.Namespace
+             ) -> Iterator[tuple[str, _Client]]:
         """The targets that can be reached; the others are told.
 
         :returns: iterator of (names, client): several names where one
             program serves several targets.
         """
-        names = {}
+        names: dict[str, list[str]] = {}
         for name, address in self.addresses(parsed_args):
             names.setdefault(address, []).append(name)
-        for address, found in names.items():
+        for address, targets in names.items():
             client = self.connect(address)
             try:
                 client.rpc.open()
             except exceptions.ConnectError as exc:
-                LOG.error('%s: %s', ', '.join(found), exc)
+                LOG.error('%s: %s', ', '.join(targets), exc)
                 self.failed = True
                 continue
-            yield ', '.join(found), client
+            yield ', '.join(targets), client
 
 
-class Listing(Reading, lister.Lister):
+class Listing(Reading[_Client], lister.Lister):
     """A command that shows a table: a row for each object."""
 
 
 #: Arguments that many commands share.
-EXIST_OK = (('--exist-ok',), {
+EXIST_OK: Argument = (('--exist-ok',), {
     'action': 'store_true',
     'help': 'Do not mind if it exists with these very properties.'})
-MISSING_OK = (('--missing-ok',), {
+MISSING_OK: Argument = (('--missing-ok',), {
     'action': 'store_true', 'help': 'Do not mind if it does not exist.'})
-NQN = (('nqn',), {'metavar': 'NQN', 'help': 'NQN of the subsystem.'})
+NQN: Argument = (('nqn',), {'metavar': 'NQN', 'help': 'NQN of the subsystem.'})
 
 
-def gone(what, done):
+def gone(what: str, done: bool) -> str:
     """What a delete says."""
     return f'{what}: ' + ('deleted' if done else 'was not there')

@@ -2,6 +2,7 @@
 
 """How the command finds its configuration: that of the Cyborg agent."""
 
+from collections.abc import Iterable
 import os
 
 from oslo_config import cfg
@@ -15,7 +16,8 @@ DEFAULT_FILES = ('/etc/cyborg/cyborg.conf',
                  '/etc/cyborg_spdk/cyborg_spdk.conf')
 
 
-def load(conf, files, dirs, settings):
+def load(conf: cfg.ConfigOpts, files: Iterable[str], dirs: Iterable[str],
+         settings: Iterable[str]) -> list[str]:
     """Read the configuration files, then the settings of the command line.
 
     :param conf: the ``oslo_config.cfg.ConfigOpts`` to fill.
@@ -28,8 +30,8 @@ def load(conf, files, dirs, settings):
         be used.
     """
     defaults = [name for name in DEFAULT_FILES if os.access(name, os.R_OK)]
-    named = [arg for name in files for arg in ('--config-file', name)]
-    named += [arg for name in dirs for arg in ('--config-dir', name)]
+    named = [word for name in files for word in ('--config-file', name)]
+    named += [word for name in dirs for word in ('--config-dir', name)]
     try:
         conf(named, project='cyborg', prog='cyborg-spdk',
              default_config_files=defaults, default_config_dirs=[])
@@ -45,20 +47,21 @@ def load(conf, files, dirs, settings):
     except cfg.ConfigFileParseError as exc:
         raise exceptions.ConfigurationError(
             '--config-file', exc.config_file,
-            ' '.join(exc.msg.split())) from None
+            ' '.join(str(exc.msg).split())) from None
     spdk_conf.register(conf)
     for setting in sorted(settings, key=_targets_last):
         _override(conf, setting)
     spdk_conf.targets(conf)
-    return spdk_conf.unknown_options(conf)
+    unknown: list[str] = spdk_conf.unknown_options(conf)
+    return unknown
 
 
-def _targets_last(setting):
+def _targets_last(setting: str) -> bool:
     # The names of further targets have to be known before their options.
     return not setting.startswith(spdk_conf.GROUP + '.')
 
 
-def _override(conf, setting):
+def _override(conf: cfg.ConfigOpts, setting: str) -> None:
     name, equals, value = setting.partition('=')
     group, dot, option = name.partition('.')
     if not (equals and dot):

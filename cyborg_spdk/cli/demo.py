@@ -6,6 +6,7 @@ The simulator is a program: it is run, never imported. Everything is below
 one private directory and is gone afterwards, also after Ctrl-C.
 """
 
+from collections.abc import Iterator
 import contextlib
 import os
 import shutil
@@ -14,6 +15,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+from typing import Any
+from typing import NoReturn
+
+from oslo_config import cfg
 
 from cyborg_spdk import clients
 from cyborg_spdk import conf as spdk_conf
@@ -32,7 +37,7 @@ _MIB = 1 << 20
 
 
 @contextlib.contextmanager
-def simulation(conf):
+def simulation(conf: cfg.ConfigOpts) -> Iterator[None]:
     """Let the configuration describe two simulated targets, and stop them.
 
     Whoever loads the drivers inside starts them.
@@ -43,7 +48,7 @@ def simulation(conf):
     """
     with _signals():
         directory = _directory()
-        targets = []
+        targets: list[spdk_conf.Target] = []
         try:
             _install(os.path.join(directory, 'spdk'))
             _override(conf, directory)
@@ -62,7 +67,7 @@ def simulation(conf):
                 shutil.rmtree(directory, ignore_errors=True)
 
 
-def populate(conf):
+def populate(conf: cfg.ConfigOpts) -> None:
     """Give the running targets something to give away.
 
     :param conf: the ``oslo_config.cfg.ConfigOpts``, inside
@@ -78,7 +83,7 @@ def populate(conf):
     _populate_vhost(clients.VhostTgt(rpc.connect(addresses['vhost'])))
 
 
-def _populate_nvmf(target, disk):
+def _populate_nvmf(target: clients.NvmfTgt, disk: str) -> None:
     target.bdev_malloc_create('Malloc0', 64 * _MIB, 512)
     target.bdev_malloc_create('Malloc1', 64 * _MIB, 4096)
     target.bdev_null_create('Null0', 1024 * _MIB, 512)
@@ -93,15 +98,16 @@ def _populate_nvmf(target, disk):
             [], f'SPDK{number:016d}', bdevs)
 
 
-def _free_port():
+def _free_port() -> int:
     # 4420 may belong to a real target of this host, or to another
     # demonstration.
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
-def _populate_vhost(target):
+def _populate_vhost(target: clients.VhostTgt) -> None:
     for name in ('Malloc0', 'Malloc1', 'Malloc2'):
         target.bdev_malloc_create(name, 64 * _MIB, 512)
     target.vhost_create_blk_controller('blk.0', 'Malloc0')
@@ -110,7 +116,7 @@ def _populate_vhost(target):
         target.vhost_scsi_controller_add_target('scsi.0', number, name)
 
 
-def _directory():
+def _directory() -> str:
     directory = tempfile.mkdtemp(prefix='cyborg-spdk-')
     if len(directory) > _LONGEST_DIRECTORY:
         os.rmdir(directory)
@@ -122,7 +128,7 @@ def _directory():
     return directory
 
 
-def _install(directory):
+def _install(directory: str) -> None:
     done = subprocess.run(
         [sys.executable, '-m', 'spdk_simulator', 'install', directory],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -133,7 +139,7 @@ def _install(directory):
             f'{directory}: {" | ".join(done.stderr.split(os.linesep)[-3:])}')
 
 
-def _override(conf, directory):
+def _override(conf: cfg.ConfigOpts, directory: str) -> None:
     for name, value in {
             'spdk_dir': os.path.join(directory, 'spdk'),
             'run_path': os.path.join(directory, 'run'),
@@ -152,9 +158,9 @@ def _override(conf, directory):
 
 
 @contextlib.contextmanager
-def _signals():
+def _signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end as Ctrl-C does: by way of every finally."""
-    def leave(number, _frame):
+    def leave(number: int, _frame: Any) -> NoReturn:
         raise SystemExit(128 + number)
 
     numbers = (signal.SIGTERM, signal.SIGHUP)
@@ -167,7 +173,7 @@ def _signals():
 
 
 @contextlib.contextmanager
-def _undisturbed():
+def _undisturbed() -> Iterator[None]:
     """A second Ctrl-C must not interrupt the cleaning up."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, signal.SIG_IGN)

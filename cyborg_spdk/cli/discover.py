@@ -2,12 +2,17 @@
 
 """``cyborg-spdk discover``: the accelerators that Cyborg would be told of."""
 
+import argparse
+from collections.abc import Iterable
+from collections.abc import Sequence
 import contextlib
 import logging
+from typing import Any
 import warnings
 
 from cliff import columns
 from cliff import lister
+from oslo_config import cfg
 from stevedore import driver
 from stevedore import extension
 
@@ -29,10 +34,10 @@ _REMEDIES = {
 _UNITS = ('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')
 
 
-class Size(columns.FormattableColumn):
+class Size(columns.FormattableColumn):  # type: ignore[type-arg]
     """Bytes; in a table for people, with a unit."""
 
-    def human_readable(self):
+    def human_readable(self) -> str:
         number, power = self._value, 0
         while number >= 1024 and power < len(_UNITS) - 1:
             number, power = number / 1024, power + 1
@@ -40,14 +45,14 @@ class Size(columns.FormattableColumn):
             else f'{number:.1f} {_UNITS[power]}'
 
 
-class Lines(columns.FormattableColumn):
+class Lines(columns.FormattableColumn):  # type: ignore[type-arg]
     """A list; in a table one to a line."""
 
-    def human_readable(self):
+    def human_readable(self) -> str:
         return '\n'.join(self._value)
 
 
-class Discover(lister.Lister):
+class Discover(commands.Configured, lister.Lister):
     """Show the accelerators of this host, as the Cyborg agent finds them.
 
     Targets that do not run are started if their options allow it, and what
@@ -56,7 +61,7 @@ class Discover(lister.Lister):
     read, and one lacks something of what it is to have.
     """
 
-    def get_parser(self, prog_name):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument(
             '--simulate', action='store_true',
@@ -69,35 +74,36 @@ class Discover(lister.Lister):
                  + ' and '.join(DEFAULT_DRIVERS) + '.')
         return parser
 
-    def run(self, parsed_args):
+    def run(self, parsed_args: argparse.Namespace) -> int:
         self._failed = False
-        self._read = []
+        self._read: list[str] = []
         code = super().run(parsed_args) or int(self._failed)
         if not parsed_args.simulate:
             # After the output: where something is missing it takes seconds.
-            missing = saving.save(self.app.conf, self._read)
+            missing = saving.save(self.conf, self._read)
             if any(missing.values()) and not code:
                 return commands.MISSING
         return code
 
-    def take_action(self, parsed_args):
+    def take_action(self,
+                    parsed_args: argparse.Namespace) -> commands.Table:
         if not parsed_args.simulate:
-            drivers = load(_names(self.app.conf, parsed_args.drivers))
+            drivers = load(_names(self.conf, parsed_args.drivers))
             return _COLUMNS, self._rows(drivers)
         from cyborg_spdk.cli import demo
-        with demo.simulation(self.app.conf):
+        with demo.simulation(self.conf):
             drivers = load(parsed_args.drivers or DEFAULT_DRIVERS)
-            for one in drivers:
-                one.start()
+            for each in drivers:
+                each.start()
             tasks.wait_all()
-            demo.populate(self.app.conf)
+            demo.populate(self.conf)
             return _COLUMNS, self._rows(drivers)
 
-    def _rows(self, drivers):
-        wait = self.app.conf.spdk.start_timeout
-        for one in drivers:
-            one.start()
-        surveys = [survey for one in drivers for survey in one.survey(wait)]
+    def _rows(self, drivers: Sequence[Any]) -> list[tuple[Any, ...]]:
+        wait = self.conf.spdk.start_timeout
+        for each in drivers:
+            each.start()
+        surveys = [survey for each in drivers for survey in each.survey(wait)]
         LOG.debug('%s', tasks.summary())
         errors = [survey.error for survey in surveys if survey.error]
         if errors and len(errors) == len(surveys):
@@ -119,7 +125,8 @@ class Discover(lister.Lister):
             for unit in survey.contents.units]
 
 
-def _names(conf, chosen):
+def _names(conf: cfg.ConfigOpts,
+           chosen: Sequence[str] | None) -> Sequence[str]:
     if chosen:
         return chosen
     with contextlib.suppress(Exception):
@@ -130,7 +137,7 @@ def _names(conf, chosen):
     return DEFAULT_DRIVERS
 
 
-def load(names):
+def load(names: Iterable[str]) -> list[Any]:
     """Load drivers as Cyborg's agent does: by entry point, at once.
 
     :param names: names in the namespace ``cyborg.accelerator.driver``.

@@ -2,12 +2,15 @@
 
 """``cyborg-spdk doctor``: could a target run here, and if not, why not?"""
 
+import argparse
+
 from cliff import lister
 
+from cyborg_spdk.cli import commands
 from cyborg_spdk.host.doctor import checks as doctor_checks
 
 
-class Doctor(lister.Lister):
+class Doctor(commands.Configured, lister.Lister):
     """Check whether targets can run on this machine, and say what to do.
 
     Nothing is changed. The exit status is 0 only if at least one target of
@@ -16,24 +19,25 @@ class Doctor(lister.Lister):
 
     COLUMNS = ('Check', 'Result', 'Target', 'Finding', 'Remedy')
 
-    def get_parser(self, prog_name):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument(
             '--problems', action='store_true',
             help='Show only what is not in order.')
         return parser
 
-    def run(self, parsed_args):
+    def run(self, parsed_args: argparse.Namespace) -> int:
         self._could_run = True
         return super().run(parsed_args) or int(not self._could_run)
 
-    def take_action(self, parsed_args):
-        findings = doctor_checks.examine(self.app.conf)
-        self._could_run = doctor_checks.could_run(self.app.conf, findings)
+    def take_action(self,
+                    parsed_args: argparse.Namespace) -> commands.Table:
+        findings = doctor_checks.examine(self.conf)
+        self._could_run = doctor_checks.could_run(self.conf, findings)
         if parsed_args.problems:
-            findings = [f for f in findings
-                        if f.level in (doctor_checks.WARNING,
-                                       doctor_checks.FAILURE)]
+            findings = [finding for finding in findings
+                        if finding.level in (doctor_checks.WARNING,
+                                             doctor_checks.FAILURE)]
         return self.COLUMNS, [
-            (f.check, f.level, f.target or '', f.text, f.remedy)
-            for f in findings]
+            (finding.check, finding.level, finding.target or '',
+             finding.text, finding.remedy) for finding in findings]

@@ -2,47 +2,52 @@
 
 """``cyborg-spdk iscsi``: target nodes and their groups."""
 
+import argparse
+from typing import Any
+
 from cyborg_spdk.cli import commands
 from cyborg_spdk import clients
+from cyborg_spdk.clients import types
 from cyborg_spdk import exceptions
 
-NAME = (('name',), {'metavar': 'NAME', 'help':
-                    'Name of the target node, with or without node base.'})
-TAG = (('tag',), {'type': int, 'metavar': 'TAG',
-                  'help': 'Number of the group.'})
+NAME: commands.Argument = (('name',), {
+    'metavar': 'NAME',
+    'help': 'Name of the target node, with or without node base.'})
+TAG: commands.Argument = (('tag',), {
+    'type': int, 'metavar': 'TAG', 'help': 'Number of the group.'})
 
 
-class _Iscsi(commands.Managing):
+class _Iscsi(commands.Managing[clients.IscsiTgt]):
 
     kind = 'iscsi'
     client_class = clients.IscsiTgt
 
 
-class NodeList(_Iscsi, commands.Listing):
+class NodeList(_Iscsi, commands.Listing[clients.IscsiTgt]):
     """List the iSCSI target nodes."""
 
     arguments = ((('name',), {'nargs': '?', 'metavar': 'NAME',
                               'help': 'Only this one.'}),)
 
-    def take_action(self, parsed_args):
-        rows = [self._row(name, one)
+    def take_action(self,
+                    parsed_args: argparse.Namespace) -> commands.Table:
+        rows = [self._row(name, node)
                 for name, tgt in self.each(parsed_args)
-                for one in tgt.iscsi_get_target_nodes(
-                    parsed_args.name)]
+                for node in tgt.iscsi_get_target_nodes(parsed_args.name)]
         return ('Target', 'Name', 'Alias', 'LUNs', 'Groups', 'CHAP'), rows
 
     @staticmethod
-    def _row(target, one):
-        chap = 'off' if one.disable_chap else \
-            'required' if one.require_chap else 'optional'
-        return (target, one.name, one.alias_name,
+    def _row(target: str, node: types.TargetNode) -> tuple[Any, ...]:
+        chap = 'off' if node.disable_chap else \
+            'required' if node.require_chap else 'optional'
+        return (target, node.name, node.alias_name,
                 commands.Words([f'{lun.lun_id}:{lun.bdev_name}'
-                                for lun in one.luns]),
+                                for lun in node.luns]),
                 commands.Words([f'{pair.pg_tag}:{pair.ig_tag}'
-                                for pair in one.pg_ig_maps]), chap)
+                                for pair in node.pg_ig_maps]), chap)
 
 
-def _pair(text):
+def _pair(text: str) -> tuple[int, int]:
     portal, _, initiator = text.partition(':')
     if not (portal.isdigit() and initiator.isdigit()):
         raise exceptions.InvalidValue(
@@ -70,14 +75,14 @@ class NodeCreate(_Iscsi):
                                       'Default: no CHAP.'}),
                  commands.EXIST_OK)
 
-    def take_action(self, parsed_args):
-        chap = {'disable_chap': True}
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        chap: dict[str, Any] = {'disable_chap': True}
         if parsed_args.chap_group:
             chap = {'require_chap': True,
                     'chap_group': parsed_args.chap_group}
         made = self.client(parsed_args).iscsi_create_target_node(
             parsed_args.name, parsed_args.bdevs,
-            [_pair(one) for one in parsed_args.map],
+            [_pair(text) for text in parsed_args.map],
             alias_name=parsed_args.alias, exist_ok=parsed_args.exist_ok,
             **chap)
         self.say(f'target node {made}')
@@ -88,24 +93,25 @@ class NodeDelete(_Iscsi):
 
     arguments = (NAME, commands.MISSING_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         done = self.client(parsed_args).iscsi_delete_target_node(
             parsed_args.name, missing_ok=parsed_args.missing_ok)
         self.say(commands.gone(f'target node {parsed_args.name}', done))
 
 
-class GroupList(_Iscsi, commands.Listing):
+class GroupList(_Iscsi, commands.Listing[clients.IscsiTgt]):
     """List the portal groups and the initiator groups."""
 
-    def take_action(self, parsed_args):
-        rows = []
+    def take_action(self,
+                    parsed_args: argparse.Namespace) -> commands.Table:
+        rows: list[tuple[Any, ...]] = []
         for name, tgt in self.each(parsed_args):
-            rows += [(name, 'portal', one.tag, commands.Words(
-                [f'{where.host}:{where.port}' for where in one.portals]))
-                for one in tgt.iscsi_get_portal_groups()]
-            rows += [(name, 'initiator', one.tag,
-                      commands.Words(one.initiators + one.netmasks))
-                     for one in tgt.iscsi_get_initiator_groups()]
+            rows += [(name, 'portal', group.tag, commands.Words(
+                [f'{portal.host}:{portal.port}' for portal in group.portals]))
+                for group in tgt.iscsi_get_portal_groups()]
+            rows += [(name, 'initiator', group.tag,
+                      commands.Words(group.initiators + group.netmasks))
+                     for group in tgt.iscsi_get_initiator_groups()]
         return ('Target', 'Kind', 'Tag', 'Members'), rows
 
 
@@ -116,7 +122,7 @@ class PortalGroupCreate(_Iscsi):
         'nargs': '+', 'metavar': 'ADDRESS:PORT', 'help': 'Where.'}),
         commands.EXIST_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         self.client(parsed_args).iscsi_create_portal_group(
             parsed_args.tag, parsed_args.portals,
             exist_ok=parsed_args.exist_ok)
@@ -128,7 +134,7 @@ class PortalGroupDelete(_Iscsi):
 
     arguments = (TAG, commands.MISSING_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         done = self.client(parsed_args).iscsi_delete_portal_group(
             parsed_args.tag, missing_ok=parsed_args.missing_ok)
         self.say(commands.gone(f'portal group {parsed_args.tag}', done))
@@ -147,7 +153,7 @@ class InitiatorGroupCreate(_Iscsi):
                           'times. Default: ANY.'}),
         commands.EXIST_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         self.client(parsed_args).iscsi_create_initiator_group(
             parsed_args.tag, parsed_args.initiators,
             parsed_args.netmask or ['ANY'], exist_ok=parsed_args.exist_ok)
@@ -159,19 +165,21 @@ class InitiatorGroupDelete(_Iscsi):
 
     arguments = (TAG, commands.MISSING_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         done = self.client(parsed_args).iscsi_delete_initiator_group(
             parsed_args.tag, missing_ok=parsed_args.missing_ok)
         self.say(commands.gone(f'initiator group {parsed_args.tag}', done))
 
 
-class ConnectionList(_Iscsi, commands.Listing):
+class ConnectionList(_Iscsi, commands.Listing[clients.IscsiTgt]):
     """List the connections of initiators."""
 
-    def take_action(self, parsed_args):
-        rows = [(name, one.id, commands.Maybe(one.target_node_name),
-                 one.initiator_addr, one.target_addr, one.state)
-                for name, tgt in self.each(parsed_args)
-                for one in tgt.iscsi_get_connections()]
+    def take_action(self,
+                    parsed_args: argparse.Namespace) -> commands.Table:
+        rows: list[tuple[Any, ...]] = [
+            (name, each.id, commands.Maybe(each.target_node_name),
+             each.initiator_addr, each.target_addr, each.state)
+            for name, tgt in self.each(parsed_args)
+            for each in tgt.iscsi_get_connections()]
         return ('Target', 'Id', 'Target node', 'Initiator', 'Portal',
                 'State'), rows

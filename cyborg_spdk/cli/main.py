@@ -7,13 +7,14 @@ the one because shell scripts call it many times, the other because it is a
 program of its own. Everything else is a cliff command.
 """
 
+from collections.abc import Sequence
 import signal
 import sys
 
 from cyborg_spdk.cli import programs
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
     :param argv: the arguments without the program's name; None means those
@@ -29,7 +30,7 @@ def main(argv=None):
         return 128 + signal.SIGINT
 
 
-def _run(argv):
+def _run(argv: list[str]) -> int:
     if argv[:1] and argv[0] in programs.NAMES:
         return programs.run(argv[0], argv[1:])
     from cyborg_spdk.cli import app

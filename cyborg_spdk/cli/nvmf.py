@@ -2,43 +2,50 @@
 
 """``cyborg-spdk nvmf``: NVMe over Fabrics."""
 
+import argparse
+from typing import Any
+
 from cyborg_spdk.cli import commands
 from cyborg_spdk import clients
+from cyborg_spdk.clients import types
 
-LISTENER = (('listener',), {
+LISTENER: commands.Argument = (('listener',), {
     'metavar': 'ADDRESS', 'help':
     'Where: tcp://192.0.2.1:4420, or "trtype:TCP traddr:192.0.2.1 '
     'trsvcid:4420".'})
-HOST = (('host',), {'metavar': 'HOST', 'help': 'NQN of the host.'})
+HOST: commands.Argument = (('host',), {
+    'metavar': 'HOST', 'help': 'NQN of the host.'})
 
 
-class _Nvmf(commands.Managing):
+class _Nvmf(commands.Managing[clients.NvmfTgt]):
 
     kind = 'nvmf'
     client_class = clients.NvmfTgt
 
 
-class SubsystemList(_Nvmf, commands.Listing):
+class SubsystemList(_Nvmf, commands.Listing[clients.NvmfTgt]):
     """List the subsystems of the NVMe-oF targets."""
 
     arguments = ((('nqn',), {'nargs': '?', 'metavar': 'NQN',
                              'help': 'Only this one.'}),)
 
-    def take_action(self, parsed_args):
-        rows = [self._row(name, one)
+    def take_action(self,
+                    parsed_args: argparse.Namespace) -> commands.Table:
+        rows = [self._row(name, subsystem)
                 for name, tgt in self.each(parsed_args)
-                for one in tgt.nvmf_get_subsystems(
-                    parsed_args.nqn)]
+                for subsystem in tgt.nvmf_get_subsystems(parsed_args.nqn)]
         return ('Target', 'NQN', 'Serial', 'Namespaces', 'Listeners',
                 'Hosts'), rows
 
     @staticmethod
-    def _row(target, one):
-        hosts = ['any'] if one.allow_any_host else one.hosts
-        return (target, one.nqn, commands.Maybe(one.serial_number),
+    def _row(target: str, subsystem: types.Subsystem) -> tuple[Any, ...]:
+        hosts = ('any',) if subsystem.allow_any_host else subsystem.hosts
+        return (target, subsystem.nqn,
+                commands.Maybe(subsystem.serial_number),
                 commands.Words([f'{space.nsid}:{space.bdev_name}'
-                                for space in one.namespaces]),
-                commands.Words(one.listen_addresses), commands.Words(hosts))
+                                for space in subsystem.namespaces]),
+                commands.Words(subsystem.listen_addresses),
+                commands.Words(hosts))
 
 
 class SubsystemCreate(_Nvmf):
@@ -65,7 +72,7 @@ class SubsystemCreate(_Nvmf):
         (('--max-namespaces',), {'type': int, 'metavar': 'N',
                                  'help': 'Highest NSID. Default: 32.'}))
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         tgt = self.client(parsed_args)
         options = {name: value for name, value in (
             ('model_number', parsed_args.model_number),
@@ -83,7 +90,7 @@ class SubsystemDelete(_Nvmf):
 
     arguments = (commands.NQN, commands.MISSING_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         done = self.client(parsed_args).nvmf_delete_subsystem(
             parsed_args.nqn, missing_ok=parsed_args.missing_ok)
         self.say(commands.gone(f'subsystem {parsed_args.nqn}', done))
@@ -98,7 +105,7 @@ class NamespaceAdd(_Nvmf):
                                 'Its number. Default: the first free.'}),
                  commands.EXIST_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         nsid = self.client(parsed_args).nvmf_subsystem_add_ns(
             parsed_args.nqn, parsed_args.bdev, nsid=parsed_args.nsid,
             exist_ok=parsed_args.exist_ok)
@@ -113,7 +120,7 @@ class NamespaceRemove(_Nvmf):
                               'help': 'Its number.'}),
                  commands.MISSING_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         done = self.client(parsed_args).nvmf_subsystem_remove_ns(
             parsed_args.nqn, parsed_args.nsid,
             missing_ok=parsed_args.missing_ok)
@@ -126,7 +133,7 @@ class ListenerAdd(_Nvmf):
 
     arguments = (commands.NQN, LISTENER, commands.EXIST_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         tgt = self.client(parsed_args)
         tgt.create_missing_transports([parsed_args.listener])
         address = tgt.nvmf_subsystem_add_listener(
@@ -140,7 +147,7 @@ class ListenerRemove(_Nvmf):
 
     arguments = (commands.NQN, LISTENER, commands.MISSING_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         done = self.client(parsed_args).nvmf_subsystem_remove_listener(
             parsed_args.nqn, parsed_args.listener,
             missing_ok=parsed_args.missing_ok)
@@ -153,7 +160,7 @@ class HostAdd(_Nvmf):
 
     arguments = (commands.NQN, HOST, commands.EXIST_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         self.client(parsed_args).nvmf_subsystem_add_host(
             parsed_args.nqn, parsed_args.host,
             exist_ok=parsed_args.exist_ok)
@@ -165,7 +172,7 @@ class HostRemove(_Nvmf):
 
     arguments = (commands.NQN, HOST, commands.MISSING_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         done = self.client(parsed_args).nvmf_subsystem_remove_host(
             parsed_args.nqn, parsed_args.host,
             missing_ok=parsed_args.missing_ok)

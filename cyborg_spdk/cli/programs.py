@@ -2,21 +2,24 @@
 
 """Commands that are programs of their own: they take all their arguments."""
 
+from collections.abc import Callable
 import os
 import sys
+from typing import NoReturn
 
 
-def rpc(argv):
+def rpc(argv: list[str]) -> int:
     """Run ``cyborg-spdk rpc``; see :mod:`cyborg_spdk.cli.rpc.command`.
 
     :param argv: its arguments.
     :returns: the exit status.
     """
     from cyborg_spdk.cli.rpc import command
-    return command.main(argv)
+    status: int = command.main(argv)
+    return status
 
 
-def simulate(argv):
+def simulate(argv: list[str]) -> NoReturn:
     """Become the simulator: its signals and exit status are the command's.
 
     :param argv: its arguments.
@@ -25,13 +28,14 @@ def simulate(argv):
         sys.executable, [sys.executable, '-m', 'spdk_simulator', *argv])
 
 
-_PROGRAMS = {'rpc': rpc, 'simulate': simulate}
+_PROGRAMS: dict[str, Callable[[list[str]], int]] = {
+    'rpc': rpc, 'simulate': simulate}
 
 #: Their names.
 NAMES = frozenset(_PROGRAMS)
 
 
-def run(name, argv):
+def run(name: str, argv: list[str]) -> int:
     """Run one of them.
 
     :param name: one of :data:`NAMES`.

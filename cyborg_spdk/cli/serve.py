@@ -5,14 +5,13 @@
 import argparse
 import logging
 
-from cliff import command
-
+from cyborg_spdk.cli import commands
 from cyborg_spdk.service import serve
 
 LOG = logging.getLogger(__name__)
 
 
-class Serve(command.Command):
+class Serve(commands.Configured):
     """Supervise the targets of this host until SIGTERM.
 
     What it does is said by [spdk_service] duties; one such service runs on
@@ -29,7 +28,7 @@ class Serve(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        service = serve.Service(self.app.conf)
+        service = serve.Service(self.conf)
         if not parsed_args.once:
             service.run()
             return 0

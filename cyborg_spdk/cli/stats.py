@@ -2,12 +2,17 @@
 
 """``cyborg-spdk stats``: what the units and their targets do."""
 
+import argparse
+from collections.abc import Sequence
 import logging
 import threading
+from typing import Any
 
 from cliff import columns
 from cliff import lister
+from oslo_config import cfg
 
+from cyborg_spdk.cli import commands
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
@@ -28,40 +33,40 @@ _TARGET_COLUMNS = ('Target', 'Load', 'Memory MiB', 'Huge MiB',
                    'Queue pairs', 'Pending', 'Retries', 'Accel ops/s')
 
 
-class Number(columns.FormattableColumn):
+class Number(columns.FormattableColumn):  # type: ignore[type-arg]
     """A number that may be unknown; in a table with few digits."""
 
-    def human_readable(self):
+    def human_readable(self) -> str:
         if self._value is None:
             return '-'
         return f'{self._value:.1f}' if isinstance(self._value, float) \
             else str(self._value)
 
 
-class Load(columns.FormattableColumn):
+class Load(columns.FormattableColumn):  # type: ignore[type-arg]
     """Share of time that each core was busy; in a table in per cent."""
 
-    def human_readable(self):
+    def human_readable(self) -> str:
         return ' '.join(f'{core}:{share:.0%}'
                         for core, share in self._value.items())
 
 
-class Accel(columns.FormattableColumn):
+class Accel(columns.FormattableColumn):  # type: ignore[type-arg]
     """Operations per second by name; in a table those that are done."""
 
-    def human_readable(self):
+    def human_readable(self) -> str:
         return ' '.join(f'{name}:{rate:.0f}'
                         for name, rate in self._value.items() if rate) or '-'
 
 
-class Stats(lister.Lister):
+class Stats(commands.Configured, lister.Lister):
     """Show I/O, latency, queue depth and load over an interval.
 
     The rates are of the interval that the command waits; --watch goes on
     until Ctrl-C. Nothing is started or switched on.
     """
 
-    def get_parser(self, prog_name):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument(
             'targets', nargs='*', metavar='TARGET',
@@ -79,13 +84,13 @@ class Stats(lister.Lister):
                  'of their cores, memory, queue pairs.')
         return parser
 
-    def run(self, parsed_args):
+    def run(self, parsed_args: argparse.Namespace) -> int:
         if not parsed_args.interval > 0:
             raise exceptions.InvalidValue(
                 '--interval', parsed_args.interval,
                 'give more than 0 seconds')
         self._failed = False
-        self._before = None
+        self._before: dict[str, Any] | None = None
         status = super().run(parsed_args)
         while parsed_args.watch:
             self.app.stdout.write('\n')
@@ -93,27 +98,30 @@ class Stats(lister.Lister):
             self.app.stdout.flush()
         return status or int(self._failed)
 
-    def take_action(self, parsed_args):
-        targets = _chosen(self.app.conf, parsed_args.targets)
+    def take_action(self,
+                    parsed_args: argparse.Namespace) -> commands.Table:
+        targets = _chosen(self.conf, parsed_args.targets)
         if self._before is None:
             self._before = self._look(targets)
         # Waits without a signal handler of its own: Ctrl-C ends it.
         threading.Event().wait(parsed_args.interval)
-        before, self._before = self._before, self._look(targets)
+        before, after = self._before, self._look(targets)
+        self._before = after
         rows = []
         for target in targets:
-            looks = before.get(target.name), self._before.get(target.name)
-            if None not in looks:
-                rows += _whole(target, *looks) if parsed_args.whole \
-                    else _units(target, *looks)
+            if target.name in before and target.name in after:
+                rates = _whole if parsed_args.whole else _units
+                rows += rates(target, before[target.name],
+                              after[target.name])
         return (_TARGET_COLUMNS if parsed_args.whole
                 else [title for title, _name in _UNIT_COLUMNS]), rows
 
-    def _look(self, targets):
-        tasks.configure(self.app.conf)
+    def _look(self, targets: Sequence[spdk_conf.Target]) -> dict[str, Any]:
+        tasks.configure(self.conf)
         for target in targets:
-            tasks.run(f'look {target.name}', _look, self.app.conf, target)
-        looks, errors = {}, []
+            tasks.run(f'look {target.name}', _look, self.conf, target)
+        looks: dict[str, Any] = {}
+        errors: list[exceptions.SpdkError] = []
         for target in targets:
             try:
                 looks[target.name], = tasks.wait(f'look {target.name}')
@@ -129,8 +137,9 @@ class Stats(lister.Lister):
         return looks
 
 
-def _chosen(conf, names):
-    targets = spdk_conf.targets(conf)
+def _chosen(conf: cfg.ConfigOpts,
+            names: Sequence[str]) -> list[spdk_conf.Target]:
+    targets: list[spdk_conf.Target] = spdk_conf.targets(conf)
     known = {target.name: target for target in targets}
     for name in names:
         if name not in known:
@@ -139,13 +148,14 @@ def _chosen(conf, names):
     return [known[name] for name in names] or targets
 
 
-def _look(conf, target):
+def _look(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> Any:
     client = rpc.connect(target.rpc_address,
                          timeout=conf.spdk.connect_timeout)
     return stats.look(client, target.kind, conf.spdk.rpc_timeout)
 
 
-def _units(target, before, after):
+def _units(target: spdk_conf.Target, before: Any,
+           after: Any) -> list[tuple[Any, ...]]:
     rows = []
     for rates in stats.unit_rates(before, after):
         for name in ('read_bytes', 'write_bytes'):
@@ -156,7 +166,8 @@ def _units(target, before, after):
     return rows
 
 
-def _whole(target, before, after):
+def _whole(target: spdk_conf.Target, before: Any,
+           after: Any) -> list[tuple[Any, ...]]:
     rates = stats.target_rates(before, after)
     memory = [value and round(value / _MIB, 1) for value in (
         rates['memory'].get('resident'), rates['memory'].get('huge'))]

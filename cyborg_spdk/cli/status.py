@@ -2,13 +2,16 @@
 
 """``cyborg-spdk status``: what of the host's targets runs."""
 
+import argparse
 import logging
 
 from cliff import columns
 from cliff import lister
+from oslo_config import cfg
 
 from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import target as target_cli
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import store
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.target import status as target_status
@@ -17,14 +20,14 @@ from cyborg_spdk import tasks
 LOG = logging.getLogger(__name__)
 
 
-class Seconds(columns.FormattableColumn):
+class Seconds(columns.FormattableColumn):  # type: ignore[type-arg]
     """A time span; in a table for people, in its two greatest units."""
 
-    def human_readable(self):
+    def human_readable(self) -> str:
         if self._value is None:
             return ''
         left = int(self._value)
-        parts = []
+        parts: list[str] = []
         for unit, length in (('d', 86400), ('h', 3600), ('min', 60),
                              ('s', 1)):
             count, left = divmod(left, length)
@@ -33,7 +36,7 @@ class Seconds(columns.FormattableColumn):
         return ' '.join(parts[:2])
 
 
-class Status(lister.Lister):
+class Status(commands.Configured, lister.Lister):
     """Show which targets run, and what is wrong with those that do not.
 
     Nothing is started or changed. The exit status is 1 if a target that is
@@ -44,22 +47,23 @@ class Status(lister.Lister):
     COLUMNS = ('Target', 'Application', 'State', 'PID', 'Running', 'Cores',
                'Memory MiB', 'Version', 'Address', 'Saved objects', 'Missing')
 
-    def get_parser(self, prog_name):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument(
             'targets', nargs='*', metavar='TARGET',
             help='Name of a target in the configuration. Default: all.')
         return parser
 
-    def run(self, parsed_args):
+    def run(self, parsed_args: argparse.Namespace) -> int:
         self._failed = False
         self._missing = False
         return super().run(parsed_args) or (
             1 if self._failed else
             commands.MISSING if self._missing else 0)
 
-    def take_action(self, parsed_args):
-        conf = self.app.conf
+    def take_action(self,
+                    parsed_args: argparse.Namespace) -> commands.Table:
+        conf = self.conf
         tasks.configure(conf)
         targets = target_cli.chosen(conf, parsed_args.targets)
         for target in targets:
@@ -75,14 +79,16 @@ class Status(lister.Lister):
                     f'{state.name}: '))
         kept = [self._kept(conf, target) for target in targets]
         return self.COLUMNS, [
-            (s.name, s.application, s.state, target_cli.Known(s.pid),
-             Seconds(s.seconds), target_cli.Known(s.cores),
-             target_cli.Known(s.memory_mb),
-             target_cli.Known(s.version), s.address,
+            (state.name, state.application, state.state,
+             target_cli.Known(state.pid), Seconds(state.seconds),
+             target_cli.Known(state.cores),
+             target_cli.Known(state.memory_mb),
+             target_cli.Known(state.version), state.address,
              target_cli.Known(objects), target_cli.Known(missing))
-            for s, (objects, missing) in zip(states, kept, strict=True)]
+            for state, (objects, missing) in zip(states, kept, strict=True)]
 
-    def _kept(self, conf, target):
+    def _kept(self, conf: cfg.ConfigOpts, target: spdk_conf.Target
+              ) -> tuple[int | None, int | None]:
         """How many objects a target is to have, and how many it lacks."""
         try:
             state = store.load(conf, target)

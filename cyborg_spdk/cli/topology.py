@@ -2,7 +2,11 @@
 
 """``cyborg-spdk topology``: what stands on what, as a picture."""
 
+import argparse
+from collections.abc import Callable
+from collections.abc import Sequence
 import json
+from typing import Any
 import xml.sax.saxutils
 
 from cyborg_spdk.cli import commands
@@ -16,7 +20,7 @@ _COLOURS = {'target': '#d7e3f4', 'subsystem': '#dff0d8',
 _ROW, _INDENT, _CHARACTER, _MARGIN = 34, 28, 7.3, 10
 
 
-def words(node):
+def words(node: topology.Node) -> str:
     """One line about an object."""
     kind = {'scsi': 'SCSI target', 'lun': 'LUN',
             'node': 'target node', 'lvstore': 'lvol store'}.get(
@@ -25,26 +29,29 @@ def words(node):
     return f'{text} ({node.detail})' if node.detail else text
 
 
-def tree(graph):
+def tree(graph: topology.Graph) -> list[str]:
     """The graph as text with lines.
 
     :returns: list of str.
     """
-    lines, open_ = [], []
+    lines: list[str] = []
+    # For each ancestor, whether more of its sisters follow.
+    followed: list[bool] = []
     for depth, node, again, last in graph.walk():
-        del open_[depth:]
+        del followed[depth:]
         mark = ' ...' if again and graph.below[node.id] else ''
         if depth == 0:
             lines.append(words(node))
         else:
-            stem = ''.join('|   ' if one else '    ' for one in open_[1:])
+            stem = ''.join('|   ' if more else '    '
+                           for more in followed[1:])
             lines.append(f'{stem}{"`-- " if last else "|-- "}'
                          f'{words(node)}{mark}')
-        open_.append(not last)
+        followed.append(not last)
     return lines
 
 
-def dot(graphs):
+def dot(graphs: Sequence[topology.Graph]) -> list[str]:
     """The graphs in the language of Graphviz.
 
     :returns: list of str.
@@ -59,22 +66,26 @@ def dot(graphs):
             colour = _COLOURS.get(node.kind, 'white')
             lines.append(f'  {names[key]} [label={_quoted(words(node))}, '
                          f'fillcolor="{colour}"];')
-        lines += [f'  {names[key]} -> {names[one]};'
-                  for key, below in graph.below.items() for one in below]
+        lines += [f'  {names[key]} -> {names[lower]};'
+                  for key, below in graph.below.items()
+                  for lower in below]
     return lines + ['}']
 
 
-def _quoted(text):
+def _quoted(text: str) -> str:
     escaped = text.replace('\\', '\\\\').replace('"', '\\"')
     return f'"{escaped}"'
 
 
-def svg(graphs):
+def svg(graphs: Sequence[topology.Graph]) -> list[str]:
     """The graphs as a drawing.
 
     :returns: list of str.
     """
-    boxes, lines, parents, row = [], [], [], 0
+    boxes: list[tuple[int, int, float, str, str]] = []
+    lines: list[str] = []
+    parents: list[tuple[int, int]] = []
+    row = 0
     for graph in graphs:
         for depth, node, again, _ in graph.walk():
             text = words(node) + (' ...' if again else '')
@@ -102,14 +113,22 @@ def svg(graphs):
             *lines, *drawn, '</svg>']
 
 
-def plain(graph, key=None):
+def plain(graph: topology.Graph, key: str | None = None) -> dict[str, Any]:
     """The graph as nested dicts, for JSON."""
     node = graph.nodes[key or graph.root]
     return {'kind': node.kind, 'name': node.label, 'detail': node.detail,
-            'on': [plain(graph, one) for one in graph.below[node.id]]}
+            'on': [plain(graph, lower) for lower in graph.below[node.id]]}
 
 
-class Topology(commands.Reading):
+_DRAW: dict[str, Callable[[Sequence[topology.Graph]], list[str]]] = {
+    'tree': lambda graphs: [line for graph in graphs for line in tree(graph)],
+    'dot': dot,
+    'svg': svg,
+    'json': lambda graphs: [json.dumps([plain(graph) for graph in graphs],
+                                       indent=2)]}
+
+
+class Topology(commands.Reading[clients.BdevClient]):
     """Show what stands on what: target, subsystem, namespace, bdev, base."""
 
     client_class = clients.BdevClient
@@ -121,17 +140,12 @@ class Topology(commands.Reading):
         (('-o', '--output'), {'metavar': 'FILE', 'help':
                               'Write it there instead of showing it.'}))
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         graphs = [topology.read(tgt.rpc, name)
                   for name, tgt in self.each(parsed_args)]
         if not graphs:
             return
-        draw = {'tree': lambda: [line for one in graphs
-                                 for line in tree(one)],
-                'dot': lambda: dot(graphs), 'svg': lambda: svg(graphs),
-                'json': lambda: [json.dumps([plain(one) for one in graphs],
-                                            indent=2)]}
-        text = '\n'.join(draw[parsed_args.format]()) + '\n'
+        text = '\n'.join(_DRAW[parsed_args.format](graphs)) + '\n'
         if parsed_args.output:
             with open(parsed_args.output, 'w', encoding='utf-8') as file:
                 file.write(text)

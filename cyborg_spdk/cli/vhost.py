@@ -2,46 +2,53 @@
 
 """``cyborg-spdk vhost``: devices for virtual machines."""
 
+import argparse
+from typing import Any
+
 from cyborg_spdk.cli import commands
 from cyborg_spdk import clients
+from cyborg_spdk.clients import types
 
-CTRLR = (('ctrlr',), {'metavar': 'CONTROLLER',
-                      'help': 'Name of the controller.'})
-CPUMASK = (('--cpumask',), {
+CTRLR: commands.Argument = (('ctrlr',), {
+    'metavar': 'CONTROLLER', 'help': 'Name of the controller.'})
+CPUMASK: commands.Argument = (('--cpumask',), {
     'metavar': 'MASK', 'help':
     'Cores of the target that it may use: 0x1. Default: all.'})
 
 
-class _Vhost(commands.Managing):
+class _Vhost(commands.Managing[clients.VhostTgt]):
 
     kind = 'vhost'
     client_class = clients.VhostTgt
 
 
-class ControllerList(_Vhost, commands.Listing):
+class ControllerList(_Vhost, commands.Listing[clients.VhostTgt]):
     """List the vhost controllers of the targets."""
 
     arguments = ((('ctrlr',), {'nargs': '?', 'metavar': 'CONTROLLER',
                                'help': 'Only this one.'}),)
 
-    def take_action(self, parsed_args):
-        rows = [self._row(name, one)
+    def take_action(self,
+                    parsed_args: argparse.Namespace) -> commands.Table:
+        rows = [self._row(name, controller)
                 for name, tgt in self.each(parsed_args)
-                for one in tgt.vhost_get_controllers(
+                for controller in tgt.vhost_get_controllers(
                     parsed_args.ctrlr)]
         return ('Target', 'Controller', 'Kind', 'Bdevs', 'Cores',
                 'Socket'), rows
 
     @staticmethod
-    def _row(target, one):
+    def _row(target: str,
+             controller: types.VhostController) -> tuple[Any, ...]:
         bdevs = [f'{scsi.scsi_dev_num}:'
                  + '+'.join(lun.bdev_name for lun in scsi.luns)
-                 for scsi in one.scsi_targets]
-        if one.bdev:
-            bdevs = [one.bdev + (' (read only)' if one.readonly else '')]
-        return (target, one.ctrlr, commands.Maybe(one.kind),
-                commands.Words(bdevs), commands.Maybe(one.cpumask),
-                commands.Maybe(one.socket))
+                 for scsi in controller.scsi_targets]
+        if controller.bdev:
+            bdevs = [controller.bdev + (
+                ' (read only)' if controller.readonly else '')]
+        return (target, controller.ctrlr, commands.Maybe(controller.kind),
+                commands.Words(bdevs), commands.Maybe(controller.cpumask),
+                commands.Maybe(controller.socket))
 
 
 class ControllerCreateBlk(_Vhost):
@@ -54,7 +61,7 @@ class ControllerCreateBlk(_Vhost):
                                     'help': 'Refuse writes.'}),
                  commands.EXIST_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         made = self.client(parsed_args).vhost_create_blk_controller(
             parsed_args.ctrlr, parsed_args.bdev,
             cpumask=parsed_args.cpumask, readonly=parsed_args.readonly,
@@ -70,7 +77,7 @@ class ControllerCreateScsi(_Vhost):
                                'Bdevs: targets 0, 1, ... of it.'}),
                  CPUMASK, commands.EXIST_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         tgt = self.client(parsed_args)
         made = tgt.vhost_create_scsi_controller(
             parsed_args.ctrlr, cpumask=parsed_args.cpumask,
@@ -86,7 +93,7 @@ class ControllerDelete(_Vhost):
 
     arguments = (CTRLR, commands.MISSING_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         done = self.client(parsed_args).vhost_delete_controller(
             parsed_args.ctrlr, missing_ok=parsed_args.missing_ok)
         self.say(commands.gone(f'vhost controller {parsed_args.ctrlr}',
@@ -102,7 +109,7 @@ class TargetAdd(_Vhost):
                                   '0 to 7. Default: the first free.'}),
                  commands.EXIST_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         number = self.client(parsed_args).vhost_scsi_controller_add_target(
             parsed_args.ctrlr, parsed_args.number, parsed_args.bdev,
             exist_ok=parsed_args.exist_ok)
@@ -117,7 +124,7 @@ class TargetRemove(_Vhost):
                                 'help': 'Its number.'}),
                  commands.MISSING_OK)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         done = self.client(
             parsed_args).vhost_scsi_controller_remove_target(
             parsed_args.ctrlr, parsed_args.number,
