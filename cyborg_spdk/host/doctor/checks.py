@@ -14,6 +14,7 @@ import struct
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.doctor import finding
+from cyborg_spdk.host.doctor import machine as doctor_machine
 from cyborg_spdk.host.doctor import pci
 from cyborg_spdk.host.doctor import software
 from cyborg_spdk.host.machine import cores as cpu
@@ -40,31 +41,6 @@ _SHM = '/dev/shm'  # noqa: S108
 _CORE_LOCK = '/var/tmp/spdk_cpu_lock_{:03d}'  # noqa: S108
 
 
-class Machine:
-    """What the checks look at.
-
-    :ivar conf: the configuration.
-    :ivar targets: its targets.
-    :ivar installation: the SPDK that was found, or None.
-    """
-
-    def __init__(self, conf):
-        self.conf = conf
-        self.targets = spdk_conf.targets(conf)
-        self.installation = None
-
-    @property
-    def simulated(self):
-        """Whether the targets are simulated, and need nothing."""
-        return self.installation is not None and \
-            self.installation.simulated
-
-    def to_start(self):
-        """Targets that we start, and that are on this host."""
-        return [target for target in self.targets if target.start
-                and process.socket_path(target) is not None]
-
-
 def examine(conf):
     """Make all checks.
 
@@ -72,7 +48,7 @@ def examine(conf):
     :returns: list of :class:`Finding`, in the order of the checks.
     :raises ConfigurationError: for a configuration that cannot be used.
     """
-    machine = Machine(conf)
+    machine = doctor_machine.Machine(conf)
     found = []
     for check in CHECKS:
         try:

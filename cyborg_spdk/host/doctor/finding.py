@@ -2,23 +2,39 @@
 
 """One thing that ``doctor`` has found."""
 
-import collections
+from typing import NamedTuple
+
+from cyborg_spdk import conf as spdk_conf
 
 OK, NOTE, WARNING, FAILURE = 'ok', 'note', 'warning', 'failure'
 
-#: ``level`` is one of the constants above, ``target`` the target that it is
-#: about, or None for the whole machine.
-Finding = collections.namedtuple(
-    'Finding', 'check level text remedy target', defaults=('', None))
+
+class Finding(NamedTuple):
+    """What a check has found.
+
+    :ivar check: name of the check.
+    :ivar level: one of the constants above.
+    :ivar text: what is so.
+    :ivar remedy: what to do, or an empty string.
+    :ivar target: name of the target that it is about, or None for the whole
+        machine.
+    """
+
+    check: str
+    level: str
+    text: str
+    remedy: str = ''
+    target: str | None = None
 
 
-def halves(exc):
+def halves(exc: Exception) -> tuple[str, str]:
     """The cause and the remedy of an error: "cause; remedy"."""
     text, _, remedy = str(exc).rpartition('; ')
     return (text, remedy) if text else (remedy, '')
 
 
-def of_target(check, target, exc):
+def of_target(check: str, target: spdk_conf.Target,
+              exc: Exception) -> Finding:
     """A failure of one target, from the error that says so."""
     text, remedy = halves(exc)
     return Finding(check, FAILURE, text, remedy, target.name)

@@ -2,11 +2,13 @@
 
 """What ``doctor`` finds about the PCI devices that SPDK is to use."""
 
+from collections.abc import Iterator
 import os
 import platform
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.doctor import finding
+from cyborg_spdk.host.doctor import machine as doctor_machine
 from cyborg_spdk.host.machine import pci
 
 Finding = finding.Finding
@@ -14,7 +16,7 @@ Finding = finding.Finding
 _GROUPS = '/sys/kernel/iommu_groups'
 
 
-def iommu(machine):
+def iommu(machine: doctor_machine.Machine) -> Iterator[Finding]:
     groups = len(os.listdir(_GROUPS)) if os.path.isdir(_GROUPS) else 0
     wanted = bool(machine.conf.spdk.pci_devices)
     if groups:
@@ -29,7 +31,7 @@ def iommu(machine):
     yield _driver('vfio-pci' if groups else 'uio_pci_generic', wanted)
 
 
-def _driver(name, wanted):
+def _driver(name: str, wanted: bool) -> Finding:
     if os.path.isdir(f'/sys/bus/pci/drivers/{name}'):
         return Finding('pci driver', finding.OK, f'{name} is loaded')
     if _loadable(name):
@@ -41,7 +43,7 @@ def _driver(name, wanted):
         'modules; needed only for PCI devices')
 
 
-def _loadable(name):
+def _loadable(name: str) -> bool:
     """Whether there is such a module, for modprobe to load."""
     directory = f'/lib/modules/{platform.release()}'
     for index in ('modules.dep', 'modules.builtin'):
@@ -56,7 +58,7 @@ def _loadable(name):
     return False
 
 
-def devices(machine):
+def devices(machine: doctor_machine.Machine) -> Iterator[Finding]:
     """Each device of the option; a target starts only if all are right."""
     for text in machine.conf.spdk.pci_devices:
         try:

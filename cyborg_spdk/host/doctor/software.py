@@ -2,13 +2,16 @@
 
 """What ``doctor`` finds about programs: Python, Cyborg, SPDK, and the CPU."""
 
+from collections.abc import Iterator
 import importlib.metadata
 import signal
 import subprocess
 import sys
 
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.doctor import finding
+from cyborg_spdk.host.doctor import machine as doctor_machine
 from cyborg_spdk.host.machine import installation as spdk
 
 OK, WARNING, FAILURE = finding.OK, finding.WARNING, finding.FAILURE
@@ -18,7 +21,7 @@ Finding = finding.Finding
 PYTHON = (3, 10)
 
 
-def python(machine):
+def python(_machine: doctor_machine.Machine) -> Iterator[Finding]:
     release = '.'.join(map(str, sys.version_info[:3]))
     if sys.version_info < PYTHON:
         yield Finding('python', FAILURE, f'Python {release}',
@@ -27,7 +30,7 @@ def python(machine):
         yield Finding('python', OK, f'Python {release}')
 
 
-def cyborg(machine):
+def cyborg(_machine: doctor_machine.Machine) -> Iterator[Finding]:
     try:
         release = importlib.metadata.version('openstack-cyborg')
     except importlib.metadata.PackageNotFoundError:
@@ -46,24 +49,26 @@ def cyborg(machine):
                       'install cyborg-spdk with pip into this environment')
 
 
-def installation(machine):
-    found = machine.installation = spdk.find(machine.conf.spdk.spdk_dir)
-    yield Finding('installation', OK, f'{found.version or "SPDK"}, by '
-                  f'{found.origin}: {", ".join(sorted(found.applications))}')
+def installation(machine: doctor_machine.Machine) -> Iterator[Finding]:
+    installed = spdk.find(machine.conf.spdk.spdk_dir)
+    machine.installation = installed
+    yield Finding('installation', OK, f'{installed.version or "SPDK"}, by '
+                  f'{installed.origin}: '
+                  f'{", ".join(sorted(installed.applications))}')
     for target in machine.to_start():
         try:
-            path = found.path(target.application)
+            path = installed.path(target.application)
         except exceptions.NotInstalled as exc:
             yield finding.of_target('installation', target, exc)
             continue
         yield from _runs(target, path)
-    if machine.conf.spdk.pci_devices and not found.setup_sh:
+    if machine.conf.spdk.pci_devices and not installed.setup_sh:
         yield Finding('installation', FAILURE, 'setup.sh is not there, and '
                       '[spdk] pci_devices are to be bound', 'install it, or '
                       'bind them to vfio-pci yourself')
 
 
-def _runs(target, path):
+def _runs(target: spdk_conf.Target, path: str) -> Iterator[Finding]:
     """Whether a program can be executed at all; --version does nothing."""
     try:
         code = subprocess.run(
@@ -84,12 +89,12 @@ def _runs(target, path):
                       'it needs (ldd names them)', target.name)
 
 
-def cpu_flags(machine):
+def cpu_flags(machine: doctor_machine.Machine) -> Iterator[Finding]:
     with open('/proc/cpuinfo') as stream:
         text = stream.read()
-    flags = next((set(line.partition(':')[2].split())
-                  for line in text.splitlines()
-                  if line.startswith(('flags', 'Features'))), set())
+    lines = [line.partition(':')[2] for line in text.splitlines()
+             if line.startswith(('flags', 'Features'))]
+    flags = set(lines[0].split() if lines else ())
     # DPDK's least: x86-64-v2; on ARM its CRC instructions.
     least = {'ssse3', 'sse4_1', 'sse4_2'} if 'sse' in flags else {'crc32'}
     missing = sorted(least - flags)
