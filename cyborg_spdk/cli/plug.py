@@ -7,6 +7,7 @@ from typing import Any
 
 from cliff import lister
 
+from cyborg_spdk.cli import commands
 from cyborg_spdk.service import options
 from cyborg_spdk.service.plug import duty
 from cyborg_spdk.service.plug import hypervisor
@@ -20,7 +21,7 @@ _COLUMNS = ('Instance', 'Name', 'Target', 'Unit', 'Device', 'State', 'Why')
 Rows = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 
-class _Plugs(lister.Lister):
+class _Plugs(commands.Configured, lister.Lister):
     """Rows of plugs; the exit status is 1 if one is not as it should be."""
 
     def run(self, parsed_args: argparse.Namespace) -> int:
@@ -28,7 +29,7 @@ class _Plugs(lister.Lister):
         return int(super().run(parsed_args) or self._failed)
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        conf = self.app.conf
+        conf = self.conf
         options.check(conf)
         host = hypervisor.Hypervisor(conf)
         wishes = plug_wishes.Wishes(placement.Placement(conf))
