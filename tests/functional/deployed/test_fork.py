@@ -16,11 +16,13 @@ _ALL = {'spdk_nvmf': 1, 'spdk_vhost': 1}
 
 class ForkTest(testtools.TestCase):
 
-    def agent(self, **options):
+    def agent(self, spdk=''):
         name = f'node-{os.getpid()}-{time.monotonic_ns()}.example.com'
         cloud.get().add_host(name)
         return self.useFixture(agent.Agent(
-            cloud.get().placement_url, name, **options))
+            cloud.get().placement_url, name,
+            # A report in full each time, to see what is in it.
+            spdk=f'full_report_interval = 0\n{spdk}'))
 
     def report(self, one, number=1):
         """What report NUMBER has of the targets."""

@@ -23,6 +23,8 @@ class ForkTest(testtools.TestCase):
         self.targets = self.useFixture(targets.Targets(
             {'nvmf': ['spdk_nvmf'], 'vhost': ['spdk_vhost']},
             self.host.config))
+        # A report in full each time: a stub is a target not read.
+        self.host.config.config(group='spdk', full_report_interval=0)
         self.drivers = self.host.cloud.tracker(self.host.name).acc_drivers
 
     def discover(self):
