@@ -210,6 +210,3 @@ class Forget(_OneTarget):
             None if parsed_args.all else parsed_args.objects)
         for key in dropped:
             self.app.stdout.write(f'{key}: forgotten\n')
-
-
-

@@ -17,6 +17,7 @@ _RIGHT = '''
     import concurrent.futures
 
     from cyborg_spdk import clients
+    from cyborg_spdk.clients import types
     from cyborg_spdk import exceptions
     from cyborg_spdk import rpc
     from cyborg_spdk.drivers import nvmf
@@ -40,12 +41,22 @@ _RIGHT = '''
             timeout: float = exc.timeout
 
     target = clients.NvmfTgt(client)
-    target.bdev_get_bdevs()
+    bdevs: list[types.Bdev] = target.bdev_get_bdevs()
+    spaces: tuple[types.Namespace, ...] = \\
+        target.nvmf_get_subsystems()[0].namespaces
+    name: str = target.bdev_malloc_create('M0', '64MiB', 512, exist_ok=True)
+    nsid: int = target.for_target('second').with_timeout(60).\\
+        nvmf_subsystem_add_ns('nqn.2016-06.io.spdk:a', name)
+    luns: tuple[types.IscsiLun, ...] = clients.IscsiTgt(
+        client).iscsi_get_target_nodes()[0].luns
+    controller: types.VhostController | None = clients.VhostTgt(
+        client).find_controller('vm1.0')
     nvmf.NvmfDriver().discover()
 '''
 
 # Each line is wrong, and nothing else.
 _WRONG = '''
+    from cyborg_spdk import clients
     from cyborg_spdk import rpc
 
     rpc.connect(5)
@@ -56,6 +67,12 @@ _WRONG = '''
     rpc.Version.parse(24.1)
     client.address.host
     client.has()
+    clients.NvmfTgt('/run/x.sock')
+    clients.BdevClient(client).bdev_malloc_create('M0', '64MiB')
+    clients.NvmfTgt(client).nvmf_delete_subsystem(5)
+    clients.NvmfTgt(client).nvmf_delete_subsystem('a', missing_okay=True)
+    clients.VhostTgt(client).nvmf_get_subsystems()
+    clients.IscsiTgt(client).iscsi_get_target_nodes()[0].lunes
 '''
 
 
