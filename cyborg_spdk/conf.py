@@ -41,6 +41,9 @@ APPLICATIONS = {
 #: Name of the group of the host's options.
 GROUP = 'spdk'
 
+#: Groups of ours that are none of a target: that of the host service.
+_OTHER_GROUPS = ('spdk_service',)
+
 SPDK_OPTS = [
     cfg.StrOpt(
         'spdk_dir',
@@ -489,6 +492,13 @@ def _parsed(files: Sequence[str]
         yield name, sections
 
 
+def _no_target(group: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(group, known, 1, 0.8)
+    return (f'is no target; did you mean [{close[0]}]?' if close else
+            'is no target; name it in [spdk] nvmf_targets, vhost_targets or '
+            'iscsi_targets')
+
+
 def unknown_options(conf: cfg.ConfigOpts) -> list[str]:
     """Names in our groups of the configuration files that are no options.
 
@@ -505,6 +515,10 @@ def unknown_options(conf: cfg.ConfigOpts) -> list[str]:
     messages = []
     for path, sections in _parsed(conf.config_file or []):
         for group, options in sections.items():
+            if group.startswith(GROUP) and group not in (
+                    *known, *_OTHER_GROUPS):
+                messages.append(f'{path}: [{group}] '
+                                + _no_target(group, list(known)))
             for name in options if group in known else ():
                 if name in known[group]:
                     continue

@@ -18,6 +18,7 @@ from oslo_config import cfg
 from cyborg_spdk.cli import saving
 from cyborg_spdk import clients
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 
@@ -122,6 +123,11 @@ class Managing(Configured, Generic[_Client]):
         suitable = spdk_conf.targets(self.conf, self.kind)
         targets = [target for target in suitable
                    if parsed_args.target in (None, '', target.name)]
+        if not parsed_args.target:
+            names = {target.name for target in enabled.targets(self.conf)}
+            # One of a kind that has no driver may still be managed.
+            targets = [target for target in targets
+                       if target.name in names] or targets
         if not targets:
             known = ', '.join(target.name for target in suitable)
             raise exceptions.InvalidValue(

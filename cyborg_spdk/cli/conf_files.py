@@ -3,11 +3,13 @@
 """How the command finds its configuration: that of the Cyborg agent."""
 
 from collections.abc import Iterable
+import importlib
 import os
 
 from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 
 #: Read where they exist and no file is named on the command line. The
@@ -52,8 +54,7 @@ def load(conf: cfg.ConfigOpts, files: Iterable[str], dirs: Iterable[str],
     for setting in sorted(settings, key=_targets_last):
         _override(conf, setting)
     spdk_conf.targets(conf)
-    unknown: list[str] = spdk_conf.unknown_options(conf)
-    return unknown
+    return [*spdk_conf.unknown_options(conf), *enabled.find(conf).problems]
 
 
 def _targets_last(setting: str) -> bool:
@@ -64,6 +65,9 @@ def _targets_last(setting: str) -> bool:
 def _override(conf: cfg.ConfigOpts, setting: str) -> None:
     name, equals, value = setting.partition('=')
     group, dot, option = name.partition('.')
+    if group == 'agent':
+        # Its options are Cyborg's.
+        importlib.import_module('cyborg.conf')
     if not (equals and dot):
         raise exceptions.ConfigurationError(
             '--set', setting,

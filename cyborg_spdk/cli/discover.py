@@ -5,7 +5,6 @@
 import argparse
 from collections.abc import Iterable
 from collections.abc import Sequence
-import contextlib
 import logging
 from typing import Any
 import warnings
@@ -18,13 +17,15 @@ from stevedore import extension
 
 from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import saving
+from cyborg_spdk.drivers.report import entries
+from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 from cyborg_spdk import tasks
 
 LOG = logging.getLogger(__name__)
 
 NAMESPACE = 'cyborg.accelerator.driver'
-DEFAULT_DRIVERS = ('spdk_nvmf_driver', 'spdk_vhost_driver')
+DEFAULT_DRIVERS = tuple(map(enabled.driver_name, enabled.DEFAULT_KINDS))
 
 _COLUMNS = ('Target', 'Unit', 'Resource Class', 'Traits', 'Size', 'Reach')
 _REMEDIES = {
@@ -71,7 +72,8 @@ class Discover(commands.Configured, lister.Lister):
             '--driver', action='append', metavar='NAME', dest='drivers',
             help='Driver to load; can be given several times. Default: '
                  'those of ours in [agent] enabled_drivers, or '
-                 + ' and '.join(DEFAULT_DRIVERS) + '.')
+                 + ' and '.join(DEFAULT_DRIVERS)
+                 + ', and spdk_iscsi_driver if an option of it is set.')
         return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
@@ -99,6 +101,22 @@ class Discover(commands.Configured, lister.Lister):
             demo.populate(self.conf)
             return _COLUMNS, self._rows(drivers)
 
+    @staticmethod
+    def _left_out(survey: Any) -> None:
+        """Say which units a report leaves out, and why."""
+        if survey.contents is None:
+            return
+        # Of no cloud: what a name says of the host is of no account here.
+        _found, bad = entries.of_units('host', survey.target,
+                                       survey.contents.units)
+        for unit, reason in bad:
+            LOG.warning('%s: %s is not reported: %s', survey.target.name,
+                        unit.title, reason)
+        for unit in survey.contents.units:
+            if not unit.bdev:
+                LOG.warning('%s: %s is not reported: its bdev is gone',
+                            survey.target.name, unit.title)
+
     def _rows(self, drivers: Sequence[Any]) -> list[tuple[Any, ...]]:
         wait = self.conf.spdk.start_timeout
         for each in drivers:
@@ -114,6 +132,7 @@ class Discover(commands.Configured, lister.Lister):
             LOG.error('%s', error)
             self._failed = True
         for survey in surveys:
+            self._left_out(survey)
             if survey.contents and not survey.contents.units:
                 LOG.warning('%s: it runs and has nothing to give away; '
                             'create %s', survey.target.name,
@@ -129,12 +148,9 @@ def _names(conf: cfg.ConfigOpts,
            chosen: Sequence[str] | None) -> Sequence[str]:
     if chosen:
         return chosen
-    with contextlib.suppress(Exception):
-        ours = [name for name in conf.agent.enabled_drivers
-                if name.startswith('spdk_')]
-        if ours:
-            return ours
-    return DEFAULT_DRIVERS
+    found = enabled.find(conf)
+    LOG.info('drivers: %s: %s', ', '.join(found.drivers), found.reason)
+    return found.drivers
 
 
 def load(names: Iterable[str]) -> list[Any]:

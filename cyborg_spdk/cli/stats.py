@@ -13,6 +13,7 @@ from cliff import lister
 from oslo_config import cfg
 
 from cyborg_spdk.cli import commands
+from cyborg_spdk.cli import target as target_cli
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
@@ -100,7 +101,7 @@ class Stats(commands.Configured, lister.Lister):
 
     def take_action(self,
                     parsed_args: argparse.Namespace) -> commands.Table:
-        targets = _chosen(self.conf, parsed_args.targets)
+        targets = target_cli.chosen(self.conf, parsed_args.targets)
         if self._before is None:
             self._before = self._look(targets)
         # Waits without a signal handler of its own: Ctrl-C ends it.
@@ -135,17 +136,6 @@ class Stats(commands.Configured, lister.Lister):
             LOG.error('%s', error)
             self._failed = True
         return looks
-
-
-def _chosen(conf: cfg.ConfigOpts,
-            names: Sequence[str]) -> list[spdk_conf.Target]:
-    targets: list[spdk_conf.Target] = spdk_conf.targets(conf)
-    known = {target.name: target for target in targets}
-    for name in names:
-        if name not in known:
-            raise exceptions.InvalidValue(
-                'target', name, 'the configuration has ' + ', '.join(known))
-    return [known[name] for name in names] or targets
 
 
 def _look(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> Any:

@@ -12,6 +12,7 @@ from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import judge
 from cyborg_spdk.desired import keep
 from cyborg_spdk.desired import starting
+from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
@@ -20,7 +21,7 @@ LOG = logging.getLogger(__name__)
 
 
 def chosen(conf, names):
-    """Targets by their names; all of them for none.
+    """Targets by their names; for none those whose driver is enabled.
 
     :param conf: the configuration.
     :param names: list of str, in any order.
@@ -34,7 +35,7 @@ def chosen(conf, names):
                 'target', name, 'the configuration has only '
                 + ', '.join(known))
     return [known[name] for name in dict.fromkeys(names)] or \
-        list(known.values())
+        enabled.targets(conf)
 
 
 class Known(columns.FormattableColumn):

@@ -22,6 +22,7 @@ from cyborg_spdk.drivers.report import inventory
 from cyborg_spdk.drivers.report import memory as report_memory
 from cyborg_spdk.drivers.report import reporter
 from cyborg_spdk.drivers import saving
+from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 # An import that a fork cuts in two is never finished: not in a thread.
 from cyborg_spdk.host import privileged  # noqa: F401
@@ -313,9 +314,7 @@ class SpdkDriver(driver.GenericDriver):
 
     def _enabled(self):
         """Kinds of our drivers that the agent has; none if not this one."""
-        ours = [kind for name in getattr(CONF.agent, 'enabled_drivers', ())
-                for kind in spdk_conf.KINDS
-                if name == inventory.driver_name(kind)]
+        ours = enabled.of_agent(CONF)
         return ours if self.KIND in ours else []
 
     def _settings(self, directory, host):

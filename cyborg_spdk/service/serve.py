@@ -13,6 +13,7 @@ from typing import Any
 from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import locks
 from cyborg_spdk.host import process
@@ -97,7 +98,7 @@ class Service:
     def _duties(self) -> list[duties.Duty]:
         wanted = self._conf[options.GROUP].duties
         found: list[duties.Duty] = []
-        for target in spdk_conf.targets(self._conf):
+        for target in enabled.targets(self._conf):
             if process.socket_path(target) is None:
                 continue  # Another host's service supervises it.
             if 'supervise' in wanted and target.start:

@@ -133,6 +133,16 @@ class TestUnknownOptions(ConfTestCase):
              'did you mean spdk_dir?'],
             spdk_conf.unknown_options(conf))
 
+    def test_a_group_of_no_target_is_told(self):
+        conf, path = self.parse('[spdk_nvmff]\nstart = false\n'
+                                '[spdk_fast]\n[spdk_service]\n[other]\n')
+        spdk_conf.targets(conf)
+        self.assertEqual(
+            [f'{path}: [spdk_nvmff] is no target; did you mean '
+             '[spdk_nvmf]?'], [line for line in spdk_conf.unknown_options(
+                 conf) if 'nvmff' in line])
+        self.assertEqual(2, len(spdk_conf.unknown_options(conf)))
+
     def test_nothing_to_tell(self):
         conf, _ = self.parse('[spdk]\nspdk_dir = /x\n')
         spdk_conf.targets(conf)

@@ -16,17 +16,13 @@ from cyborg.objects.driver_objects import driver_device
 from cyborg_spdk import conf
 from cyborg_spdk.drivers.report import cyborg_limits
 from cyborg_spdk.drivers.report import entries
+from cyborg_spdk import enabled
 from cyborg_spdk.units import unit
 
 VENDOR = 'SPDK'
 
 #: Facts that may grow without end, and are left out first.
 _LONG = ('uuids', 'listeners')
-
-
-def driver_name(kind: str) -> str:
-    """Name of the entry point of the driver for a kind of target."""
-    return f'spdk_{kind}_driver'
 
 
 def device(host: str, target: conf.Target,
@@ -40,7 +36,7 @@ def device(host: str, target: conf.Target,
     :param facts: dict for the board info.
     :returns: ``DriverDevice``.
     """
-    driver = driver_name(target.kind)
+    driver = enabled.driver_name(target.kind)
     return _device(host, target, facts, [
         _deployable(entry, driver) for entry in planned.values()], False)
 

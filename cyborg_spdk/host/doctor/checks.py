@@ -11,7 +11,7 @@ import resource
 import shutil
 import struct
 
-from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.doctor import finding
 from cyborg_spdk.host.doctor import machine as doctor_machine
@@ -67,7 +67,7 @@ def could_run(conf, findings):
     failed = {finding.target for finding in findings
               if finding.level == FAILURE}
     return None not in failed and any(
-        target.name not in failed for target in spdk_conf.targets(conf))
+        target.name not in failed for target in enabled.targets(conf))
 
 
 def _name(check):
@@ -316,6 +316,6 @@ def manager(machine):
 
 
 CHECKS = (software.python, software.cyborg,
-          software.installation, software.cpu_flags, cores,
+          software.drivers, software.installation, software.cpu_flags, cores,
           memory, privilege, pci.iommu, pci.devices, limits,
           directories, sockets, manager)

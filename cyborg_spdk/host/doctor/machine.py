@@ -5,6 +5,7 @@
 from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import enabled
 from cyborg_spdk.host.machine import installation as spdk
 from cyborg_spdk.host import process
 
@@ -13,13 +14,13 @@ class Machine:
     """What the checks look at.
 
     :ivar conf: the configuration.
-    :ivar targets: its targets.
+    :ivar targets: its targets that have a driver.
     :ivar installation: the SPDK that was found, or None.
     """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self.conf = conf
-        self.targets: list[spdk_conf.Target] = spdk_conf.targets(conf)
+        self.targets: list[spdk_conf.Target] = enabled.targets(conf)
         self.installation: spdk.Installation | None = None
 
     @property

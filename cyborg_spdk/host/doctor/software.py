@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.doctor import finding
 from cyborg_spdk.host.doctor import machine as doctor_machine
@@ -47,6 +48,15 @@ def cyborg(_machine: doctor_machine.Machine) -> Iterator[Finding]:
     else:
         yield Finding('cyborg', FAILURE, 'the drivers are not registered',
                       'install cyborg-spdk with pip into this environment')
+
+
+def drivers(machine: doctor_machine.Machine) -> Iterator[Finding]:
+    found = enabled.find(machine.conf)
+    yield Finding('drivers', OK, f'{", ".join(found.drivers)}: '
+                  f'{found.reason}')
+    for problem in found.problems:
+        yield Finding('drivers', WARNING, problem, 'correct the name in the '
+                      'configuration of the Cyborg agent')
 
 
 def installation(machine: doctor_machine.Machine) -> Iterator[Finding]:

@@ -5,7 +5,7 @@
 import os
 import re
 
-from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 
 #: SPDK then takes no lock on its cores, and several targets may share one.
@@ -126,7 +126,7 @@ def of_target(conf, target, *, available=None):
     :raises ConfigurationError: as :func:`assign`, and for a core that
         this machine does not have.
     """
-    targets = spdk_conf.targets(conf)
+    targets = enabled.targets(conf)
     if target.name not in [known.name for known in targets]:
         targets.append(target)
     cores = assign(targets)[target.name]
