@@ -401,8 +401,9 @@ def target(conf: cfg.ConfigOpts, kind: str, name: str) -> Target:
             'use 1 to 63 lower-case letters, digits, "_" and "-"')
     opts = target_opts(kind)
     conf.register_opts(opts, group=name)
-    values = {opt.name: value(conf, name, opt) for opt in opts}
-    values['extra_args'] = _arguments(conf, name, values['extra_args'])
+    values = {opt.name: _arguments(conf, name, opt)
+              if opt.name == 'extra_args' else value(conf, name, opt)
+              for opt in opts}
     values['rpc_address'] = values['rpc_address'] or os.path.join(
         conf.spdk.run_path, name + '.sock')
     if values['memory_mb'] is None:
@@ -439,23 +440,23 @@ def value(conf: cfg.ConfigOpts, group: str, opt: cfg.Opt) -> Any:
 
 
 def _arguments(conf: cfg.ConfigOpts, group: str,
-               given: Sequence[str]) -> tuple[str, ...]:
+               opt: cfg.Opt) -> tuple[str, ...]:
     """The extra arguments, as they stand in the file.
 
     oslo.config takes off the quotes around a whole value, and with them
     those of a list's first and last elements.
     """
-    location = conf.get_location('extra_args', group)
-    if location is None or location.location != cfg.Locations.user:
-        return tuple(given)
-    text = _line(str(location.detail), group, 'extra_args')
-    if text is None or not (text[:1] in '"\'' and text[:1] == text[-1:]):
-        return tuple(given)
+    location = conf.get_location(opt.name, group)
+    text = None
+    if location is not None and location.location == cfg.Locations.user:
+        text = _line(str(location.detail), group, opt.name)
+    if not text or text[0] not in '"\'' or text[0] != text[-1]:
+        return tuple(value(conf, group, opt))
     try:
         return tuple(types.List(item_type=Argument())(text))
     except ValueError as exc:
         raise exceptions.ConfigurationError(
-            f'[{group}] extra_args', text,
+            f'[{group}] {opt.name}', text,
             f'{exc}; correct it in {location.detail}') from None
 
 
