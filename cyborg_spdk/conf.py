@@ -446,10 +446,7 @@ def _arguments(conf: cfg.ConfigOpts, group: str,
     oslo.config takes off the quotes around a whole value, and with them
     those of a list's first and last elements.
     """
-    location = conf.get_location(opt.name, group)
-    text = None
-    if location is not None and location.location == cfg.Locations.user:
-        text = _line(str(location.detail), group, opt.name)
+    path, text = _line(conf, group, opt.name)
     if not text or text[0] not in '"\'' or text[0] != text[-1]:
         return tuple(value(conf, group, opt))
     try:
@@ -457,24 +454,30 @@ def _arguments(conf: cfg.ConfigOpts, group: str,
     except ValueError as exc:
         raise exceptions.ConfigurationError(
             f'[{group}] {opt.name}', text,
-            f'{exc}; correct it in {location.detail}') from None
+            f'{exc}; correct it in {path}') from None
 
 
-def _line(path: str, group: str, option: str) -> str | None:
-    """The last value of an option in a file, with its quotes."""
-    found, section = None, ''
+def _line(conf: cfg.ConfigOpts, group: str,
+          name: str) -> tuple[str | None, str | None]:
+    """The file that says the value of an option, and its line there."""
     try:
+        location = conf.get_location(name, group)
+        if location is None or location.location != cfg.Locations.user:
+            return None, None
+    except ValueError:
+        pass  # It is in a file, and cannot be used.
+    for path in reversed(conf.config_file or []):
+        found, section = None, ''
         with open(path) as stream:
             for line in stream:
-                match = re.match(r'\[(.*)\]\s*$', line)
-                if match:
-                    section = match[1]
+                head = re.match(r'\[(.*)\]\s*$', line)
+                section = head[1] if head else section
                 match = re.match(r'(\w+)\s*[=:]\s*(.*?)\s*$', line)
-                if match and (section, match[1]) == (group, option):
+                if match and (section, match[1]) == (group, name):
                     found = match[2]
-    except OSError:
-        pass
-    return found
+        if found is not None:
+            return path, found
+    return None, None
 
 
 def _raw_value(conf: cfg.ConfigOpts, group: str, opt: cfg.Opt) -> Any:
