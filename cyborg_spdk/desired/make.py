@@ -130,6 +130,14 @@ class Maker:
             return rpc.Request(str(one.method),
                                self.fitter.fit(one, self._params(one)),
                                self._timeout)
+        except exceptions.MethodNotFound as exc:
+            if one.kind != 'option':
+                self._failed(one, str(exc))
+            else:
+                # There is nothing to set.
+                self.fitter.left_out[str(one.method)] += 1
+                update.found(one)
+            return None
         except exceptions.RpcError as exc:
             self._failed(one, str(exc))
             return None
@@ -199,6 +207,12 @@ class Maker:
         one.why = why
 
     def _failed(self, one: desired_objects.Object, why: str) -> None:
+        if one.kind == 'option' and one.release not in (
+                None, str(self._client.version)):
+            # Another release's defaults; what it lacks is told.
+            self.fitter.left_out[f'{one.name} ({why})'] += 1
+            update.found(one)
+            return
         self._note(one, why)
         one.tries += 1
         one.next_try = time.time() + plan.pause(one.tries)

@@ -165,14 +165,15 @@ class _Giver:
     def _initialise(self, client: rpc.Client, deadline: float) -> None:
         left = max(1.0, deadline - time.monotonic())
         client.call('framework_start_init', _timeout=left)
-        client.call('framework_wait_init',
-                    _timeout=max(1.0, deadline - time.monotonic()))
+        if client.has('framework_wait_init'):
+            client.call('framework_wait_init',
+                        _timeout=max(1.0, deadline - time.monotonic()))
         self.began = False
 
     def _rest(self, client: rpc.Client, state: store.State,
               seen: keep.Seen) -> None:
         conf, target = self._conf, self._target
-        now = observe.look(client, None, conf.spdk.rpc_timeout)
+        now = self._look(client)
         for one in state.objects.values():
             self._mark(one, now)
         maker = make.Maker(client, state, now, conf.spdk.rpc_timeout)
@@ -180,11 +181,21 @@ class _Giver:
                              if one.key not in self._tried),
                             set(), at_once=True))
         _tell_left_out(target, maker)
-        now = observe.look(client, None, conf.spdk.rpc_timeout)
         result = keep.Result([], made=maker.made)
-        result.changes = update.apply(state, now, seen.identity, seen.last,
-                                      given=True)
+        if now.config:
+            now = self._look(client)
+            result.changes = update.apply(state, now, seen.identity,
+                                          seen.last, given=True)
         keep.finish(conf, target, state, now, seen, result)
+
+    def _look(self, client: rpc.Client) -> observe.Observation:
+        """What the target has; nothing where the release cannot say."""
+        try:
+            return observe.look(client, None, self._conf.spdk.rpc_timeout)
+        except exceptions.MethodNotFound as exc:
+            LOG.warning('%s: what it has cannot be kept: %s',
+                        self._target.name, exc)
+            return observe.nothing()
 
     def _mark(self, one: desired_objects.Object,
               now: observe.Observation) -> None:

@@ -54,7 +54,8 @@ def apply(state: store.State, now: observe.Observation, process: str | None,
                         _loss_timeout(state))
     verdicts = judge.Judge(state.objects, facts)
     away = {key: verdicts.reason(key) for key in state.objects
-            if key not in there and state.objects[key].is_shown}
+            if key not in there and state.objects[key].is_shown
+            and state.objects[key].kind != 'option'}
     for key, seen in there.items():
         _present(state.objects[key], seen, same, given, changes)
     for key, why in away.items():
@@ -138,7 +139,8 @@ def _merge(one: desired_objects.Object, seen: desired_objects.Object,
            same: bool) -> None:
     before = one.params if one.seen is None else one.seen
     skipped = _SHRINK.get(one.method or '', ())
-    params = _filled(one.params, seen.params)
+    params = _filled(one.params, seen.params,
+                     one.release in (None, seen.release))
     if same:
         for name, value in seen.params.items():
             # What has changed in one process, somebody has changed.
@@ -147,7 +149,7 @@ def _merge(one: desired_objects.Object, seen: desired_objects.Object,
                 params[name] = value
     if params != one.params:
         one.params = params
-        one.release = seen.release
+        one.release = one.release or seen.release
         made = kinds.made_by(str(one.method), params)
         one.part_of, one.stands_on = made.part_of, made.stands_on
     one.seen = None if _same(one.params, seen.params, skipped) \
@@ -163,14 +165,25 @@ def _same(params: kinds.Params, seen: kinds.Params,
             if name not in skipped}))
 
 
-def _filled(params: kinds.Params, seen: kinds.Params) -> kinds.Params:
-    """With what was left to SPDK, and it has chosen: UUIDs first."""
+#: What SPDK chooses and an initiator, or another bdev, knows it by.
+_IDENTITY = frozenset({'uuid', 'nguid', 'eui64', 'nsid', 'hostnqn',
+                       'serial_number', 'model_number'})
+
+
+def _filled(params: kinds.Params, seen: kinds.Params,
+            wholly: bool) -> kinds.Params:
+    """With what was left to SPDK, and it has chosen: UUIDs first.
+
+    :param wholly: whether the call is of this very release. The defaults
+        of another one are not taken into it: a third may refuse them.
+    """
     filled: dict[str, typing.Any] = dict(params)
     for name, value in seen.items():
         if name not in filled:
-            filled[name] = value
+            if wholly or name in _IDENTITY:
+                filled[name] = value
         elif isinstance(value, dict) and isinstance(filled[name], dict):
-            filled[name] = {**value, **filled[name]}
+            filled[name] = _filled(filled[name], value, wholly)
     return filled
 
 

@@ -207,6 +207,21 @@ def _version(path, inode, mtime):
     return lines[0].strip()
 
 
+def usage(path):
+    """What a program says of its options; ``""`` if it says nothing.
+
+    :param path: the program.
+    """
+    try:
+        done = subprocess.run(
+            [path, '-h'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=VERSION_TIMEOUT, check=False,
+            text=True, errors='replace')
+    except (OSError, subprocess.TimeoutExpired):
+        return ''
+    return done.stdout
+
+
 def _written_version(path):
     try:
         with open(path, 'rb') as stream, mmap.mmap(

@@ -201,11 +201,11 @@ def _await(conf, target, found, bring_up, locked=False):
 
 def _is_begun_by_us(target, found):
     """Whether a target was started to be initialised by us (bool)."""
-    if not found.pid or target_start.WAIT_FOR_RPC in target.extra_args:
+    if not found.pid or target_start.waits_for_rpc(target.extra_args):
         return False
     try:
-        return target_start.WAIT_FOR_RPC in psutil.Process(
-            found.pid).cmdline()
+        return target_start.waits_for_rpc(psutil.Process(
+            found.pid).cmdline())
     except psutil.Error:
         return False
 

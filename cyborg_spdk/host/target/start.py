@@ -14,6 +14,7 @@ from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import cores as cpu
 from cyborg_spdk.host.machine import hugepage_claims
 from cyborg_spdk.host.machine import hugepages
+from cyborg_spdk.host.machine import installation as spdk
 from cyborg_spdk.host.machine import pci
 from cyborg_spdk.host.machine import proc
 from cyborg_spdk.host.machine import spawn
@@ -30,10 +31,13 @@ LOG = logging.getLogger(__name__)
 _ENDING = 5.0
 
 
-#: The first release that can be given its configuration by RPC before it is
-#: initialised.
-_WAITS_FOR_RPC = (18, 7)
+#: The option of a target that is given what it is to have by RPC before it
+#: is initialised, and the first release that has it under this name.
 WAIT_FOR_RPC = '--wait-for-rpc'
+_HAS_WAIT = (18, 10)
+#: The release before has it as one letter.
+_WAIT_LETTER = '-w'
+_HAS_LETTER = (18, 7)
 
 
 def start(conf, target, installation, run_path, deadline, bring_up=None):
@@ -62,7 +66,7 @@ def start(conf, target, installation, run_path, deadline, bring_up=None):
         cores = cpu.of_target(conf, target)
     elif target.core_mask:
         cores = cpu.parse(target.core_mask, f'[{target.name}] core_mask')
-    if WAIT_FOR_RPC in target.extra_args:
+    if waits_for_rpc(target.extra_args):
         bring_up = None  # The operator initialises it.
     with contextlib.ExitStack() as stack:
         started, huge_dir = None, None
@@ -75,10 +79,8 @@ def start(conf, target, installation, run_path, deadline, bring_up=None):
         argv = commandline.build(
             target, installation, cores=cores, huge_dir=huge_dir,
             vhost_dir=_vhost_dir(target, run_path))
-        if bring_up is not None and (
-                installation.release is None
-                or installation.release >= _WAITS_FOR_RPC):
-            argv.append(WAIT_FOR_RPC)
+        if bring_up is not None:
+            argv += _wait_option(installation, target.application)
         starts = restarts.started(run_path,
                                   process.name(conf, target)).starts
         if starts > 1:
@@ -100,6 +102,24 @@ def start(conf, target, installation, run_path, deadline, bring_up=None):
     _share_socket(conf, found)
     LOG.info('%s: process %d is ready', target.name, found.pid)
     return found
+
+
+def _wait_option(installation, application):
+    """The option of a program that lets it wait for RPCs, as a list."""
+    release = installation.release
+    if release is None:
+        usage = spdk.usage(installation.path(application))
+        if WAIT_FOR_RPC in usage:
+            return [WAIT_FOR_RPC]
+        return [_WAIT_LETTER] if f' {_WAIT_LETTER} ' in usage else []
+    if release >= _HAS_WAIT:
+        return [WAIT_FOR_RPC]
+    return [_WAIT_LETTER] if release >= _HAS_LETTER else []
+
+
+def waits_for_rpc(argv):
+    """Whether a command line lets the target wait for RPCs (bool)."""
+    return WAIT_FOR_RPC in argv or _WAIT_LETTER in argv
 
 
 def _vhost_dir(target, run_path):

@@ -213,7 +213,9 @@ class BdevTest(EveryKindCase):
     def test_stripes_that_lost_a_base(self):
         self.raid('raid0')
         self.call('bdev_malloc_delete', name='E')
-        self.assertEqual(['bdev:R', f'namespace:{A}/1'], self.lost())
+        # The RAID goes a moment after its base.
+        host.wait_until(lambda: self.lost() == ['bdev:R',
+                                                f'namespace:{A}/1'])
         self.base_back('E', 1)
         self.settled()
         self.assertEqual(['R'], self.subsystems()[A][0])
