@@ -7,18 +7,21 @@ Cyborg agent makes its drivers in one process and forks the one that reports.
 There, a target that was being checked before is checked anew.
 """
 
+from oslo_config import cfg
+
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import starting
 from cyborg_spdk import exceptions
 from cyborg_spdk import tasks
 
 
-def _name(target):
+def _name(target: spdk_conf.Target) -> str:
     # By its address, too: a name may be another target's in another
     # configuration of the same process.
     return f'start {target.name} at {target.rpc_address}'
 
 
-def start(conf, target):
+def start(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> bool:
     """Begin to check a target and start it if it does not run.
 
     :param conf: the ``oslo_config.cfg.ConfigOpts``.
@@ -33,13 +36,13 @@ def start(conf, target):
     return True
 
 
-def start_first(conf, target):
+def start_first(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> None:
     """Begin to check a target, unless that was done in this process."""
     if not tasks.known(_name(target)):
         start(conf, target)
 
 
-def wait(target, timeout):
+def wait(target: spdk_conf.Target, timeout: float) -> None:
     """Wait for the check of a target, if there is one.
 
     :param target: :class:`~cyborg_spdk.conf.Target`.

@@ -7,9 +7,11 @@ import itertools
 import logging
 import os
 import time
+from typing import Any
 
 from cyborg.accelerator.drivers import driver
 from cyborg.conf import CONF
+from cyborg.objects.driver_objects import driver_device
 from oslo_log import log
 
 from cyborg_spdk import conditions
@@ -22,6 +24,7 @@ from cyborg_spdk.drivers.report import inventory
 from cyborg_spdk.drivers.report import memory as report_memory
 from cyborg_spdk.drivers.report import reporter
 from cyborg_spdk.drivers import saving
+from cyborg_spdk.drivers import upkeep
 from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 # An import that a fork cuts in two is never finished: not in a thread.
@@ -79,20 +82,20 @@ class SpdkDriver(driver.GenericDriver):
     :cvar NAME: name of the entry point.
     """
 
-    KIND = None
-    NAME = None
+    KIND: str = ''
+    NAME: str = ''
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._number = next(_COUNT)
         # The one that has reported; a fork of it has not.
-        self._process = None
+        self._process: int | None = None
         self._conditions = conditions.Conditions()
         self._placement = placement.Placement()
         self._hostname = hostname.HostName(self._placement)
         self._reporter = reporter.Reporter(self._placement, self._conditions)
         self._saver = saving.Saver(CONF, self._conditions)
 
-    def start(self, *kinds):
+    def start(self, *kinds: str) -> None:
         """Begin to start targets that this process has not looked at yet.
 
         Does not wait, unless ``[spdk] parallel`` is false; never raises.
@@ -108,7 +111,23 @@ class SpdkDriver(driver.GenericDriver):
         for target in good:
             background.start_first(CONF, target)
 
-    def discover(self):
+    def init_host(self) -> None:
+        """Log what ``doctor`` finds. Never raises.
+
+        Meant for the start of the agent; Cyborg 17 does not call it yet.
+        """
+        upkeep.check_host(CONF, self.KIND)
+
+    def cleanup(self, device: Any) -> None:
+        """Wipe what is dirty and free of a device. Never raises.
+
+        Cyborg 17 does not call it yet; the host service does the same.
+
+        :param device: Cyborg's ``Device``.
+        """
+        upkeep.clean(CONF, self.KIND, device)
+
+    def discover(self) -> list[driver_device.DriverDevice]:
         """The devices of this host, for the agent's report.
 
         Never raises. A target that could not be read is a stub, which
@@ -141,7 +160,7 @@ class SpdkDriver(driver.GenericDriver):
         LOG.debug('%s: %s', self.NAME, tasks.summary())
         return devices + former
 
-    def _patience(self):
+    def _patience(self) -> float:
         """Seconds that this report waits for targets."""
         if self._process == os.getpid():
             return START_WAIT
@@ -152,13 +171,12 @@ class SpdkDriver(driver.GenericDriver):
             return START_WAIT
         return max(START_WAIT, CONF.spdk.start_timeout)
 
-    def survey(self, start_wait=START_WAIT):
+    def survey(self, start_wait: float = START_WAIT) -> list[Survey]:
         """Read all targets, starting those that do not run. Never raises.
 
         :param start_wait: seconds to wait for targets that are being
             started.
-        :returns: list of :class:`Survey`, in the order of the
-            configuration.
+        :returns: in the order of the configuration.
         """
         end = time.monotonic() + start_wait
         self.start()
@@ -170,14 +188,14 @@ class SpdkDriver(driver.GenericDriver):
             tasks.run(names[-1], self._survey, target, end)
         return tasks.wait(*names)
 
-    def update(self, control_path, image_path):
+    def update(self, control_path: str, image_path: str) -> bool:
         """Give the NVMe controllers behind a target a firmware image.
 
         Never raises; what stands in the way is logged.
 
         :param control_path: which target: the device's control path.
         :param image_path: path of the image, on the target's host.
-        :returns: bool: True if there are controllers behind the target that
+        :returns: True if there are controllers behind the target that
             take firmware, and all have taken it.
         """
         try:
@@ -198,7 +216,7 @@ class SpdkDriver(driver.GenericDriver):
             LOG.error('firmware: %s', exc)
             return False
 
-    def get_stats(self):
+    def get_stats(self) -> dict[str, dict[str, Any]]:
         """What the targets have counted since they started. Never raises.
 
         :returns: dict by control path (the device), each with the device's
@@ -215,7 +233,8 @@ class SpdkDriver(driver.GenericDriver):
                 else stats.totals(look)
         return found
 
-    def looks(self):
+    def looks(self) -> list[
+            tuple[spdk_conf.Target, stats.Look | exceptions.SpdkError]]:
         """A look at each target's statistics. Never raises.
 
         Nothing is started.
@@ -223,10 +242,12 @@ class SpdkDriver(driver.GenericDriver):
         :returns: list of pairs: :class:`~cyborg_spdk.conf.Target`, and
             :class:`~cyborg_spdk.units.stats.Look` or :exc:`SpdkError`.
         """
-        pairs = []
+        pairs: list[tuple[
+            spdk_conf.Target, stats.Look | exceptions.SpdkError]] = []
         for target in self._targets(self.KIND):
             if isinstance(target, Survey):
-                pairs.append((target.target, target.error))
+                if target.error:
+                    pairs.append((target.target, target.error))
                 continue
             try:
                 client = rpc.connect(target.rpc_address,
@@ -238,14 +259,15 @@ class SpdkDriver(driver.GenericDriver):
                 pairs.append((target, exc))
         return pairs
 
-    def _targets(self, kind):
+    def _targets(self, kind: str) -> list[spdk_conf.Target | Survey]:
         """The targets of a kind: Target, or Survey of what is wrong."""
         try:
             spdk_conf.check(CONF)
-            wrong = None
+            wrong: exceptions.SpdkError | None = None
         except exceptions.SpdkError as exc:
             wrong = exc
-        found, addresses = [], {}
+        found: list[spdk_conf.Target | Survey] = []
+        addresses: dict[str, str] = {}
         for name in dict.fromkeys(CONF.spdk[f'{kind}_targets']):
             try:
                 if wrong:
@@ -257,14 +279,15 @@ class SpdkDriver(driver.GenericDriver):
         return found
 
     @staticmethod
-    def _namesake(kind, name):
+    def _namesake(kind: str, name: str) -> str | None:
         """The option that has a name before that of its kind, or None."""
         for other in spdk_conf.KINDS[:spdk_conf.KINDS.index(kind)]:
             if name in CONF.spdk[f'{other}_targets']:
                 return f'[spdk] {other}_targets'
         return None
 
-    def _target(self, kind, name, addresses):
+    def _target(self, kind: str, name: str,
+                addresses: dict[str, str]) -> spdk_conf.Target:
         other = self._namesake(kind, name)
         if other:
             raise exceptions.ConfigurationError(
@@ -282,7 +305,8 @@ class SpdkDriver(driver.GenericDriver):
                 'twice')
         return target
 
-    def _survey(self, target, end):
+    def _survey(self, target: spdk_conf.Target | Survey,
+                end: float) -> Survey:
         if isinstance(target, Survey):
             return target
         try:
@@ -297,7 +321,8 @@ class SpdkDriver(driver.GenericDriver):
             return Survey(target, error=exceptions.ProtocolError(
                 target.rpc_address, f'{type(exc).__name__}: {exc}'))
 
-    def _read(self, target, end):
+    def _read(self, target: spdk_conf.Target,
+              end: float) -> unit.Contents:
         try:
             return self._ask(target)
         except (exceptions.ConnectError, exceptions.ConnectionLost):
@@ -306,18 +331,18 @@ class SpdkDriver(driver.GenericDriver):
         background.wait(target, end - time.monotonic())
         return self._ask(target)
 
-    def _ask(self, target):
+    def _ask(self, target: spdk_conf.Target) -> unit.Contents:
         client = rpc.connect(target.rpc_address,
                              timeout=CONF.spdk.connect_timeout)
         return reading.read(client, self.KIND,
                             min(CONF.spdk.rpc_timeout, READ_WAIT))
 
-    def _enabled(self):
+    def _enabled(self) -> list[str]:
         """Kinds of our drivers that the agent has; none if not this one."""
         ours = enabled.of_agent(CONF)
         return ours if self.KIND in ours else []
 
-    def _settings(self, directory, host):
+    def _settings(self, directory: str, host: str) -> reporter.Settings:
         """What holds for one report.
 
         Cyborg takes away all devices of a driver that is disabled, and if
@@ -343,8 +368,9 @@ class SpdkDriver(driver.GenericDriver):
             full_interval=options.full_report_interval,
             timeout=getattr(CONF, 'rpc_response_timeout', RPC_TIMEOUT))
 
-    def _device(self, host, survey):
-        if survey.error is None:
+    def _device(self, host: str,
+                survey: Survey) -> driver_device.DriverDevice:
+        if survey.contents is not None:
             try:
                 return self._reporter.device(survey.target, survey.contents)
             except Exception:
@@ -352,7 +378,7 @@ class SpdkDriver(driver.GenericDriver):
                               survey.target.name)
         return inventory.stub(host, survey.target)
 
-    def _former(self):
+    def _former(self) -> list[driver_device.DriverDevice]:
         try:
             return self._reporter.former()
         except Exception:

@@ -4,6 +4,10 @@
 
 import itertools
 
+from oslo_config import cfg
+
+from cyborg_spdk import conditions
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import keep
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
@@ -17,15 +21,16 @@ class Saver:
     """Keeps what one driver's targets are to have.
 
     :param conf: the ``oslo_config.cfg.ConfigOpts``.
-    :param conditions: :class:`~cyborg_spdk.conditions.Conditions`.
+    :param told: what is told of whom.
     """
 
-    def __init__(self, conf, conditions):
+    def __init__(self, conf: cfg.ConfigOpts,
+                 told: conditions.Conditions) -> None:
         self._conf = conf
-        self._conditions = conditions
+        self._conditions = told
         self._number = next(_COUNT)
 
-    def save(self, target):
+    def save(self, target: spdk_conf.Target) -> None:
         """Begin to keep what a target has, and to make what it lacks.
 
         Nothing is begun while the last one runs; what became of that is
@@ -48,12 +53,13 @@ class Saver:
                 self._tell(target, None)
         tasks.run(name, self._save, target)
 
-    def _save(self, target):
+    def _save(self, target: spdk_conf.Target) -> object:
         client = rpc.connect(target.rpc_address,
                              timeout=self._conf.spdk.connect_timeout)
         return keep.look(self._conf, target, client)
 
-    def _tell(self, target, error):
+    def _tell(self, target: spdk_conf.Target,
+              error: BaseException | None) -> None:
         self._conditions.tell(
             target.name, 'saved configuration',
             error and f'{error}; what was saved before is kept')

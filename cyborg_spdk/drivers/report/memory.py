@@ -85,7 +85,7 @@ def address(target: conf.Target) -> str:
     :raises InvalidAddress: if it cannot be parsed.
     """
     found = rpc.parse_address(target.rpc_address)
-    return os.path.realpath(found.path) if found.scheme == 'unix' \
+    return os.path.realpath(found.path or '') if found.scheme == 'unix' \
         else str(found)
 
 
