@@ -54,6 +54,8 @@ SECRETS = {
 #: How many damaged files of one target are kept.
 KEEP_DAMAGED = 5
 
+_encode = json.JSONEncoder(separators=(',', ':')).encode
+
 # Seconds to wait for another process that is at the same.
 _LOCK_TIMEOUT = 120
 
@@ -234,7 +236,7 @@ def dump(state: State) -> tuple[bytes, dict[str, typing.Any]]:
     lines, secrets = [], {}
     for key, one in state.objects.items():
         record, hidden = _split(one)
-        lines.append(json.dumps(record, separators=(',', ':')))
+        lines.append(_encode(record))
         if hidden and _of_a_unit(state.path, one) is None:
             secrets[key] = hidden
     head = json.dumps({'version': VERSION, 'process': state.process})
