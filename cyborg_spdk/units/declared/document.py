@@ -66,7 +66,7 @@ _UNITS = {
     'properties': {
         'pool': {'type': 'string'},
         'name': {'type': 'string',
-                 'pattern': '^[a-z0-9][a-z0-9._{}-]{0,39}$'},
+                 'pattern': '^[a-z0-9][a-z0-9._{}:-]{0,39}$'},
         'count': {'type': 'integer', 'minimum': 1, 'maximum': 4096},
         'size': _SIZE,
         'export': {'enum': ['nvmf', 'vhost-blk', 'iscsi']},
@@ -137,8 +137,8 @@ def read(path: str) -> Document:
         loader = yaml.SafeLoader(data)
         node = loader.get_single_node()
         content = {} if node is None else _value(path, loader, node, (),
-                                                 lines)
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as exc:
+                                                 lines, set())
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
         if isinstance(exc, exceptions.InvalidValue):
             raise
         mark = getattr(exc, 'problem_mark', None)
@@ -151,14 +151,15 @@ def read(path: str) -> Document:
 
 
 def _value(path: str, loader: yaml.SafeLoader, node: yaml.Node,
-           where: _Path, lines: dict[_Path, int]) -> Any:
+           where: _Path, lines: dict[_Path, int], seen: set[int]) -> Any:
     """The value of a node; each node once, so that no alias multiplies."""
-    if len(where) > _DEEPEST or where in lines:
+    if len(where) > _DEEPEST or id(node) in seen:
         raise _error(path, {where: node.start_mark.line + 1}, where, '...',
-                     'nested too deep, or named twice')
+                     'it is nested too deep, or an alias; write it out')
+    seen.add(id(node))
     lines[where] = node.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode):
-        return [_value(path, loader, one, (*where, number), lines)
+        return [_value(path, loader, one, (*where, number), lines, seen)
                 for number, one in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
         return loader.construct_object(node)
@@ -169,7 +170,8 @@ def _value(path: str, loader: yaml.SafeLoader, node: yaml.Node,
             raise _error(path, {where: key_node.start_mark.line + 1}, where,
                          key, 'it is there twice' if key in found
                          else 'a name is needed')
-        found[key] = _value(path, loader, value_node, (*where, key), lines)
+        found[key] = _value(path, loader, value_node, (*where, key), lines,
+                            seen)
     return found
 
 

@@ -240,10 +240,10 @@ def _units(found: document.Document, where: tuple[str | int, ...],
     if count > 1 and not _NUMBER.search(raw['name']):
         raise found.error((*where, 'name'), raw['name'], 'several units need '
                           '{n} in it, which is the number from 1 on')
+    places = _places(found, where, raw)
     target = _exporter(found, where, raw, pool, targets)
     size = _size(found, (*where, 'size'), raw['size'])
     clusters = -(-size // pool.cluster_size)
-    places = _places(found, where, raw)
     made = []
     for number in range(1, count + 1):
         name = _name(found, where, raw['name'], number)
@@ -261,7 +261,7 @@ def _name(found: document.Document, where: tuple[str | int, ...],
           pattern: str, number: int) -> str:
     name = _NUMBER.sub(
         lambda match: str(number).zfill(int(match[1] or 0)), pattern)
-    if '{' in name or '}' in name:
+    if re.search('[{}:]', name):
         raise found.error((*where, 'name'), pattern,
                           'only {n} and {n:03} are known')
     return name

@@ -52,6 +52,9 @@ def check(unit: str, bdev: types.Bdev, bdevs: list[types.Bdev],
         raise exceptions.WipeError(f'{unit} is exported read-only; make it '
                                    'writable, or set wipe: none for its pool')
     for one in (bdev, *bdev.below(bdevs)):
+        if one is not bdev and one.own.get('snapshot'):
+            # Told of the volume that is its clone.
+            continue
         reason = _reason(one, bdev, bdevs)
         if reason:
             raise exceptions.WipeError(f'{unit}: {reason}')
