@@ -401,9 +401,10 @@ def target(conf: cfg.ConfigOpts, kind: str, name: str) -> Target:
             'use 1 to 63 lower-case letters, digits, "_" and "-"')
     opts = target_opts(kind)
     conf.register_opts(opts, group=name)
-    values = {opt.name: _arguments(conf, name, opt)
-              if opt.name == 'extra_args' else value(conf, name, opt)
-              for opt in opts}
+    values: dict[str, Any] = {
+        opt.name: _arguments(conf, name, opt)
+        if opt.name == 'extra_args' else value(conf, name, opt)
+        for opt in opts}
     values['rpc_address'] = values['rpc_address'] or os.path.join(
         conf.spdk.run_path, name + '.sock')
     if values['memory_mb'] is None:
