@@ -187,9 +187,12 @@ SPDK_OPTS = [
     cfg.StrOpt(
         'privsep_helper_command',
         help='Command line that starts the privileged helper for a process '
-             'that is not root, for example "sudo privsep-helper '
-             '--config-file /etc/cyborg/cyborg.conf". Unset: '
-             'oslo.privsep\'s own default.'),
+             'that is not root. Unset: "sudo -n '
+             '/usr/bin/cyborg-spdk-privileged". It takes no arguments; what '
+             'it does is decided by its own configuration, '
+             '/etc/cyborg_spdk/privileged.conf or the files that the '
+             'command reads, which only root may be able to write. See '
+             'etc/cyborg_spdk/sudoers.'),
 ]
 
 
@@ -285,6 +288,16 @@ def target_opts(kind: str) -> list[cfg.Opt]:
                  '--rpcs-allowed,"spdk_get_version,rpc_get_methods". A '
                  'quote that is not closed is an error. They are passed on '
                  'as they are, never to a shell.'),
+        cfg.ListOpt(
+            'rpcs_allowed', default=[],
+            help='Methods that the RPC socket of the target takes '
+                 '(--rpcs-allowed, SPDK v23.01 or newer), for a socket that '
+                 'others than the agent may use. "reading" stands for all '
+                 'methods that only read. What is not listed is refused to '
+                 'everybody, also to the agent: with "reading" alone it '
+                 'reports, and attaches nothing. Empty: all methods, which '
+                 'makes who may use the socket as good as the user that '
+                 'the target runs as.'),
         cfg.StrOpt(
             'resource_class', default=f'CUSTOM_SPDK_{kind.upper()}',
             help='Placement resource class of the units of this target. It '
@@ -293,6 +306,15 @@ def target_opts(kind: str) -> list[cfg.Opt]:
                  'while units are allocated.'),
     ]
 
+
+# Groups that have options of their own: ours, and those of the agent's file.
+_NO_TARGETS = frozenset((
+    GROUP, 'agent', 'api', 'conductor', 'cyborg', 'database', 'default',
+    'glance', 'keystone', 'keystone_authtoken', 'nova', 'oslo_concurrency',
+    'oslo_messaging_amqp', 'oslo_messaging_kafka',
+    'oslo_messaging_notifications', 'oslo_messaging_rabbit',
+    'oslo_middleware', 'oslo_policy', 'oslo_reports', 'placement',
+    'privsep', 'cyborg_spdk_privileged', 'service_user', 'spdk_service'))
 
 _TARGET_NAME = re.compile(r'[a-z0-9][a-z0-9_-]{0,62}\Z')
 
@@ -324,6 +346,7 @@ class Target:
     extra_args: tuple[str, ...]
     resource_class: str
     repair: bool = False
+    rpcs_allowed: tuple[str, ...] = ()
 
 
 def register(conf: cfg.ConfigOpts) -> None:
@@ -399,12 +422,18 @@ def target(conf: cfg.ConfigOpts, kind: str, name: str) -> Target:
         raise exceptions.ConfigurationError(
             f'[spdk] {kind}_targets', name,
             'use 1 to 63 lower-case letters, digits, "_" and "-"')
+    if name in _NO_TARGETS:
+        raise exceptions.ConfigurationError(
+            f'[spdk] {kind}_targets', name,
+            f'[{name}] is a group of other options; give the target another '
+            'name')
     opts = target_opts(kind)
     conf.register_opts(opts, group=name)
     values: dict[str, Any] = {
         opt.name: _arguments(conf, name, opt)
         if opt.name == 'extra_args' else value(conf, name, opt)
         for opt in opts}
+    values['rpcs_allowed'] = tuple(values['rpcs_allowed'])
     values['rpc_address'] = values['rpc_address'] or os.path.join(
         conf.spdk.run_path, name + '.sock')
     if values['memory_mb'] is None:

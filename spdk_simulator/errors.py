@@ -90,5 +90,11 @@ def not_permitted(code=None):
     return system(errno.EPERM, code)
 
 
+#: What only a fault of the simulator itself raises in a method. The request
+#: is answered with -32603 then, and the process goes on.
+FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError,
+          NameError, OSError, RuntimeError, TypeError, ValueError)
+
+
 class Abort(Exception):
     """The call would have killed a real target with SIGABRT."""

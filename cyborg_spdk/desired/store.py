@@ -15,7 +15,7 @@ In ``[spdk] state_path``, for a target called NAME:
 ``NAME.desired.json.damaged-TIME``
     what could not be read.
 
-In ``[spdk] run_path``, where it need not survive a reboot:
+In ``starts`` in ``[spdk] state_path``; it need not survive a reboot:
 
 ``NAME.look``
     how far the last look had come: :class:`Look`.
@@ -34,6 +34,7 @@ import typing
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import objects as desired_objects
 from cyborg_spdk import exceptions
+from cyborg_spdk.host import launch
 from cyborg_spdk.host import locks
 from cyborg_spdk.host import process
 from cyborg_spdk.host import trusted_files
@@ -319,7 +320,7 @@ def identity(found: process.TargetProcess | None) -> str | None:
 
 
 def _look_path(conf: typing.Any, target: spdk_conf.Target) -> str:
-    return os.path.join(conf.spdk.run_path,
+    return os.path.join(launch.starts_path(conf),
                         f'{process.name(conf, target)}.look')
 
 
@@ -335,6 +336,9 @@ def last_look(conf: typing.Any, target: spdk_conf.Target) -> Look:
 def remember(conf: typing.Any, target: spdk_conf.Target,
              look: Look) -> None:
     """Keep a look for the next one, until the next boot."""
+    directory(conf)
+    trusted_files.ensure_directory(launch.starts_path(conf),
+                                   what='[spdk] state_path')
     trusted_files.write_atomically(
         _look_path(conf, target),
         json.dumps(dataclasses.asdict(look)).encode(), durable=False)

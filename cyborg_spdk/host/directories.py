@@ -26,6 +26,8 @@ MODE = 0o750
 # As the kernel: more links than that in a path are a circle.
 _MOST_LINKS = 40
 
+_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
 _PART = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -38,7 +40,7 @@ class _Walk:
     """A walk along a path.
 
     :ivar root_only: whether only what root has made will do.
-    :ivar strict: whether a part that others may write is refused.
+    :ivar writers: permission bits of others that no part may have.
     :ivar fd: where it is now.
     :ivar path: the real path of that.
     :ivar owner: whose parts it has come to: root's, until it comes to
@@ -46,7 +48,7 @@ class _Walk:
     """
 
     root_only: bool
-    strict: bool
+    writers: int
     fd: int = -1
     path: str = '/'
     owner: int = 0
@@ -115,8 +117,7 @@ class _Walk:
         # In a sticky directory (/tmp) nobody can replace what is not his.
         sticky = status.st_mode & stat.S_ISVTX and not final \
             and stat.S_ISDIR(status.st_mode)
-        if self.strict and not sticky and \
-                status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        if status.st_mode & self.writers and not sticky:
             raise Untrusted(
                 f"{path} can be written by others (mode "
                 f"{stat.S_IMODE(status.st_mode):04o}); chmod go-w {path}")
@@ -139,8 +140,8 @@ def _os_error(number: int, path: str) -> OSError:
 
 @contextlib.contextmanager
 def _walked(path: str, *, root_only: bool = False,
-            strict: bool = True) -> Iterator[_Walk]:
-    walk = _Walk(root_only, strict)
+            writers: int = _OTHERS) -> Iterator[_Walk]:
+    walk = _Walk(root_only, writers)
     try:
         walk.along(os.path.join(os.getcwd(), path))
         yield walk
@@ -161,7 +162,7 @@ def opened(path: str) -> Iterator[int]:
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     if os.geteuid() == 0:
         try:
-            with _walked(path, strict=False) as walk:
+            with _walked(path, writers=0) as walk:
                 fd = os.open('.', flags, dir_fd=walk.fd)
         except Untrusted as exc:
             raise exceptions.StateError(
@@ -227,6 +228,28 @@ def check_root_only(path: str) -> tuple[str, os.stat_result]:
             from None
 
 
+def check_program(path: str) -> None:
+    """Refuse a program that somebody else could have put there, or can.
+
+    Root runs only what root alone can change. Others run also their own
+    programs, and those below directories that a group can write.
+
+    :param path: of the program; links are followed first.
+    :raises PrivilegeError: with the part of the path that others can
+        change, and what to do.
+    """
+    us = os.geteuid()
+    try:
+        with _walked(path, root_only=us == 0,
+                     writers=_OTHERS if us == 0 else stat.S_IWOTH) as walk:
+            walk.check_end()
+    except (Untrusted, OSError) as exc:
+        raise exceptions.PrivilegeError(
+            f"{path} is not run: {exc}" + (
+                '' if 'chmod' in str(exc) else
+                f"; chown root {str(exc).partition(' ')[0]}")) from None
+
+
 def ensure(path: str, *, what: str,
            owner: tuple[int, int] | None = None) -> str:
     """Make a directory (mode 0750) if it is missing, and check it.
@@ -273,9 +296,10 @@ def make(path: str, owner: tuple[int, int] | None = None,
             if owner is None:
                 found = os.fstat(directory)
                 owner = (found.st_uid, found.st_gid)
+            # In this order: the helper may not change what is another's.
+            os.fchmod(fd, mode)
             if os.geteuid() == 0:
                 os.fchown(fd, *owner)
-            os.fchmod(fd, mode)
         finally:
             os.close(fd)
     return True

@@ -4,23 +4,22 @@
 oslo.privsep itself waits for its helper without end: for sudo, for the
 helper's first word, and for each reply. The agent's report would wait with
 it. Its channel also survives a fork, and then the thread of the parent takes
-the replies to the child's calls. So the process and the socket are looked
-after here; the protocol and the helper's own side are oslo.privsep's.
+the replies to the child's calls. And the path of its socket is an argument
+that changes, so that sudoers could not name the arguments. So the process
+and the socket, which is the helper's standard input, are looked after here;
+the protocol is oslo.privsep's.
 """
 
 from collections.abc import Callable
-from collections.abc import Iterator
 import contextlib
 import logging
 import os
-import shutil
+import shlex
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 import typing
-import uuid
 import warnings
 
 with warnings.catch_warnings():
@@ -41,30 +40,15 @@ START_TIMEOUT = 30.0
 PING_TIMEOUT = 5.0
 
 
-# It takes a lock the first time. A fork meanwhile, and the child would wait
-# for it without end.
-with contextlib.suppress(OSError):
-    tempfile.gettempdir()
+#: What starts it if [spdk] privsep_helper_command is not set.
+COMMAND = 'sudo -n /usr/bin/cyborg-spdk-privileged'
 
-_REMEDY = ('; allow privsep-helper in sudoers and set [spdk] '
-           'privsep_helper_command, or run as root')
+_REMEDY = ('; allow it in sudoers (see etc/cyborg_spdk/sudoers) and set '
+           '[spdk] privsep_helper_command, or run as root')
 
 
 class Ended(Exception):
     """There is no helper that answers; nothing was asked of it."""
-
-
-@contextlib.contextmanager
-def _directory() -> Iterator[str]:
-    """A private directory for a socket."""
-    # mkdtemp() takes a lock the first time, too.
-    path = os.path.join(tempfile.gettempdir(),
-                        f'cyborg-spdk-{uuid.uuid4().hex}')
-    os.mkdir(path, 0o700)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 class _Channel(daemon._ClientChannel):
@@ -152,8 +136,6 @@ class _Helper:
         self._lock = threading.Lock()
         self._channel: _Channel | None = None
         self._late: subprocess.Popen[bytes] | None = None
-        #: Where the last one called back; it is among its arguments.
-        self.started = ''
 
     def after_fork(self) -> None:
         """In a child process: the helper is the parent's."""
@@ -164,9 +146,11 @@ class _Helper:
             # parent's end.
             channel.sock.close()
 
-    def channel(self, context: priv_context.PrivContext) -> _Channel:
+    def channel(self, context: priv_context.PrivContext,
+                command: str | None) -> _Channel:
         """A channel whose helper has just answered; starts one.
 
+        :param command: the command line that starts it.
         :raises Ended: if there is no way to one.
         """
         with self._lock:
@@ -178,7 +162,7 @@ class _Helper:
                                 'another one is started', exc)
                     self._drop()
             if self._channel is None:
-                self._channel = self._start(context)
+                self._channel = self._start(context, command)
             return self._channel
 
     def drop(self, channel: _Channel) -> None:
@@ -192,35 +176,30 @@ class _Helper:
             self._channel.close()
         self._channel = None
 
-    def _start(self, context: priv_context.PrivContext) -> _Channel:
+    def _start(self, context: priv_context.PrivContext,
+               command: str | None) -> _Channel:
         if self._late is not None and self._late.poll() is None:
             raise Ended(f'process {self._late.pid}, which is to start it, '
                         'hangs; end it')
         deadline = time.monotonic() + START_TIMEOUT
-        with _directory() as directory:
-            path = self.started = os.path.join(directory, 'privsep.sock')
-            with socket.socket(socket.AF_UNIX) as listener:
-                listener.bind(path)
-                listener.listen(1)
-                self._run(context.helper_command(path), deadline)
-                listener.settimeout(max(0.1, deadline - time.monotonic()))
-                try:
-                    sock, _ = listener.accept()
-                except TimeoutError:
-                    raise Ended('it did not call back') from None
-        sock.setblocking(True)
+        sock, theirs = socket.socketpair()
         try:
+            with theirs:
+                self._run(shlex.split(command or COMMAND), theirs, deadline)
             return _Channel(sock, context)
-        except Ended:
+        except BaseException:
             sock.close()
             raise
 
-    def _run(self, command: list[str], deadline: float) -> None:
+    def _run(self, command: list[str], theirs: socket.socket,
+             deadline: float) -> None:
         """Run what makes the helper a daemon; it ends when that is done."""
         LOG.info('starting the privileged helper: %s', ' '.join(command))
         words = _Words()
         try:
-            process = subprocess.Popen(command, stderr=words.writer)
+            process = subprocess.Popen(
+                command, stdin=theirs, stdout=subprocess.DEVNULL,
+                stderr=words.writer)
         except OSError as exc:
             raise Ended(
                 f'{command[0]}: {exc.strerror}{_REMEDY}') from None
@@ -252,30 +231,33 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-def call(context: priv_context.PrivContext,
-         function: Callable[..., typing.Any], limit: float,
-         *args: typing.Any) -> typing.Any:
+def call(context: priv_context.PrivContext, command: str | None,
+         entry: Callable[..., typing.Any], limit: float, function: str,
+         args: tuple[typing.Any, ...]) -> typing.Any:
     """Have the helper call a function; the helper is started if need be.
 
-    :param context: the function's ``PrivContext``.
-    :param function: the function, one of the context's entry points.
-    :param limit: seconds for its reply.
+    :param context: the ``PrivContext`` of the helper.
+    :param command: the command line that starts it; None is
+        :data:`COMMAND`.
+    :param entry: the context's entry point, which knows the functions.
+    :param limit: seconds for the reply.
+    :param function: name of the function.
     :param args: plain values.
     :returns: what it returns; it raises what it raises.
     :raises PrivilegeError: if there is no helper, or it ended or did not
         answer meanwhile. In the last two cases the function may have been
         called.
     """
-    name = f'{function.__module__}.{function.__name__}'
-    doing = function.__name__.replace('_', ' ')
+    name = f'{entry.__module__}.{entry.__name__}'
+    doing = function.replace('_', ' ')
     try:
-        channel = _HELPER.channel(context)
+        channel = _HELPER.channel(context, command)
     except Ended as exc:
         raise exceptions.PrivilegeError(
             f'user {os.geteuid()} has no way to root for {doing}: {exc}'
         ) from None
     try:
-        return channel.remote_call(name, args, {}, limit)
+        return channel.remote_call(name, (function, args), {}, limit)
     except comm.PrivsepTimeout:
         _HELPER.drop(channel)
         raise exceptions.PrivilegeError(

@@ -115,6 +115,6 @@ def _open_at(directory: int, name: str) -> int:
             with contextlib.suppress(FileNotFoundError):
                 return os.open(name, flags, dir_fd=directory)
             continue
-        trusted_files.give_to_owner(fd, directory)
         os.fchmod(fd, 0o660)
+        trusted_files.give_to_owner(fd, directory)
         return fd

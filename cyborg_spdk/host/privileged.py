@@ -3,25 +3,34 @@
 """All that needs root, in one place, on oslo.privsep.
 
 Run by root, the functions are called as they are. Run by an unprivileged
-user they are called in a helper (``sudo privsep-helper``), which keeps only
-the capabilities named here. Each function validates its arguments again: it
-trusts nobody.
+user they are called in a helper (``sudo cyborg-spdk-privileged``), which
+keeps only the capabilities named here.
+
+Who calls is taken for hostile. What is executed, with which arguments and
+on which files, follows from the configuration alone; in the helper that is
+one that only root can write (:mod:`cyborg_spdk.host.helper_daemon`). The
+caller names a target, and a number of pages or a signal among those that
+make sense for it.
 
 Who may reach the RPC socket of a target that root runs can have it read and
-write any file (an AIO bdev). So the user of the agent is as good as root,
-whatever is refused here; these checks are against mistakes, and against
-being a shorter way.
+write any file (an AIO bdev), unless ``rpcs_allowed`` of the target forbids
+that. The page admin/security says what that means.
 """
 
 import ctypes
+import functools
+import logging
 import os
-import re
+import pwd
 import signal
-import stat
 import time
 import warnings
+from collections.abc import Callable
+from typing import Any
+from typing import TypeVar
 
 import psutil
+from oslo_config import cfg
 
 with warnings.catch_warnings():
     # oslo.privsep imports eventlet if it is there, which warns of itself.
@@ -30,35 +39,39 @@ with warnings.catch_warnings():
     from oslo_privsep import priv_context
 
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
+from cyborg_spdk.host import directories
 from cyborg_spdk.host import helper
+from cyborg_spdk.host import launch
 from cyborg_spdk.host.machine import hugepages
+from cyborg_spdk.host.machine import installation as spdk
+from cyborg_spdk.host.machine import log_file
 from cyborg_spdk.host.machine import pci
 from cyborg_spdk.host.machine import proc
 from cyborg_spdk.host.machine import spawn
 from cyborg_spdk.host import process
 
+LOG = logging.getLogger(__name__)
+
 #: Group of oslo.privsep's own options for this helper.
 GROUP = 'cyborg_spdk_privileged'
 
-#: Where the helper makes a directory for the agent.
-PARENTS = ('/run', '/var/run', '/var/lib')
+#: Arguments that may be added to those of the configuration at a start.
+FURTHER = frozenset(('--wait-for-rpc', '-w'))
 
-#: Options of SPDK's programs that root may be asked to start them with.
-#: Not --env-context, which loads code, nor those that write a file.
-ARGUMENTS = frozenset((
-    # with a value
-    '-r', '-m', '-s', '-c', '--json', '--huge-dir', '--iova-mode',
-    '--lcores', '-p', '--main-core', '-n', '--mem-channels', '-i',
-    '--shm-id', '--msg-mempool-size', '--max-delay',
-    '--num-trace-entries', '-e', '--tpoint-group', '--tpoint-group-mask',
-    '-L', '--logflag', '-A', '--pci-allowed', '-B', '--pci-blocked',
-    '--rpcs-allowed', '--base-virtaddr', '--vfio-vf-token', '-S',
-    # without
-    '--no-huge', '--interrupt-mode', '--disable-cpumask-locks',
-    '--wait-for-rpc', '-d', '--limit-coredump', '-g',
-    '--single-file-segments', '--silence-noticelog', '-u', '--no-pci',
-    '-R', '--huge-unlink', '--json-ignore-init-errors'))
+#: Signals that end a target, one way or another: SIGABRT leaves a core, and a
+#: stopped process takes it when it goes on.
+SIGNALS = (signal.SIGTERM, signal.SIGKILL, signal.SIGABRT, signal.SIGCONT)
+
+# Where programs are searched for if spdk_dir is not set.
+_ENVIRON = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'}
+
+# Seconds that one call of the helper may wait for the end of a target.
+_LONGEST_POLL = 30.0
+
+# More huge pages than any machine has.
+_MOST_PAGES = 1 << 32
 
 context = priv_context.PrivContext(
     'cyborg_spdk', cfg_section=GROUP, pypath=f'{__name__}.context',
@@ -69,77 +82,189 @@ context = priv_context.PrivContext(
         capabilities.CAP_SYS_PTRACE,  # see what program a target runs
     ])
 
-
 # Several targets may be starting, and be waited for, at once.
 priv_context.cfg.CONF.set_default('thread_pool_size', 16, group=GROUP)
 
-# Seconds for the reply of a function; those of systemd are three commands of
-# half a minute at most.
-_LIMIT = 40.0
-_LIMITS = {'add_hugepages': 60.0, 'bind_devices': 150.0,
-           'start_target': 100.0}
+_F = TypeVar('_F', bound=Callable[..., Any])
+
+# The privileged functions by their names.
+_FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
-def call(conf, name, *args):
-    """Call a function of this module, as root or through the helper.
+class _Served:
+    """For whom the helper works: set once, when it starts.
 
-    :param conf: the configuration: ``[spdk] privsep_helper_command``.
-    :param name: the function.
-    :param args: plain values.
-    :returns: what it returns.
-    :raises PrivilegeError: if there is no way to root, or the helper ends
-        or hangs meanwhile.
+    :ivar conf: its configuration; None outside of the helper.
+    :ivar caller: user and group of who has started it.
     """
-    if os.geteuid() == 0:
-        context.set_client_mode(False)
-    function = globals()[name]
-    if not context.client_mode:
-        return function(*args)
-    if conf.spdk.privsep_helper_command:
-        priv_context.cfg.CONF.set_default(
-            'helper_command', conf.spdk.privsep_helper_command, group=GROUP)
-    # What the entry point wraps.
-    return helper.call(context, function.args[0],
-                       _LIMITS.get(name, _LIMIT), *args)
+
+    conf: cfg.ConfigOpts | None = None
+    caller: tuple[int, int] | None = None
 
 
-def _check_number(what, *values):
-    for value in values:
-        if not isinstance(value, int) or isinstance(value, bool) or \
-                value < 0:
-            raise exceptions.PrivilegeError(f"{value!r} is no {what}")
+def serve(conf: cfg.ConfigOpts, caller: tuple[int, int]) -> None:
+    """Begin to work as the helper of a user.
+
+    :param conf: the configuration that only root can write.
+    :param caller: the user and the group of who asks.
+    """
+    _Served.conf, _Served.caller = conf, caller
+
+
+def _as_root(limit: float) -> Callable[[_F], _F]:
+    """Have a function called as root: here, or in the helper.
+
+    Its first argument is the configuration. That of the caller tells how
+    the helper is started, and is not passed on.
+
+    :param limit: seconds for the helper's reply.
+    """
+    def decorate(function: _F) -> _F:
+        name = function.__name__
+
+        @functools.wraps(function)
+        def call(conf: cfg.ConfigOpts, *args: Any) -> Any:
+            if os.geteuid() == 0 and not context.client_mode:
+                return function(conf, *args)
+            return helper.call(
+                context, conf.spdk.privsep_helper_command,
+                perform.args[0], limit, name, args)
+
+        _FUNCTIONS[name] = function
+        return call  # type: ignore[return-value]
+    return decorate
+
+
+if os.geteuid() == 0:
+    context.set_client_mode(False)
 
 
 @context.entrypoint
-def add_hugepages(size_kb, wanted):
-    """Add huge pages; see :func:`cyborg_spdk.host.machine.hugepages.add`."""
-    _check_number('number of huge pages', size_kb)
-    for node, count in wanted:
-        _check_number('number of huge pages', count,
-                      *([] if node is None else [node]))
-        hugepages.pool(size_kb, node)
-    if sum(count for _, count in wanted) * size_kb > \
-            hugepages.available_kb():
-        return [0 for _ in wanted]
-    return hugepages.add(size_kb, wanted)
+def perform(name: str, args: tuple[Any, ...]) -> Any:
+    """Call a function in the helper; the only one that oslo.privsep knows.
 
-
-@context.entrypoint
-def mount_hugetlbfs(path, size_kb):
-    """Mount hugetlbfs for one size of page.
-
-    :param path: as
-        :func:`cyborg_spdk.host.machine.hugepages.mount_point` says; made
-        if it is missing.
-    :param size_kb: size of its pages in KiB.
+    :raises SpdkError: whatever is wrong, so that the caller can tell it.
     """
-    _check_number('size of huge pages', size_kb)
-    if path != hugepages.mount_point(size_kb):
+    function = _FUNCTIONS.get(name) if isinstance(name, str) else None
+    if function is None or not isinstance(args, tuple):
+        raise exceptions.PrivilegeError(
+            f"{name!r:.60} is nothing that the helper does")
+    if _Served.conf is None:
+        raise exceptions.PrivilegeError('this process is no helper')
+    try:
+        return function(_Served.conf, *args)
+    except exceptions.SpdkError:
+        raise
+    except Exception as exc:
+        LOG.warning('%s: %r', name, exc)
+        raise exceptions.PrivilegeError(
+            f"{name.replace('_', ' ')}, as root: {exc}") from None
+
+
+def _number(what: str, value: Any, most: int = 1 << 31) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or \
+            not 0 <= value <= most:
+        raise exceptions.PrivilegeError(f"{value!r:.60} is no {what}")
+    return value
+
+
+def _target(conf: cfg.ConfigOpts, name: Any,
+            address: Any = None) -> spdk_conf.Target:
+    """A target of the configuration, by its name."""
+    for target in spdk_conf.targets(conf):
+        if target.name != name or process.socket_path(target) is None:
+            continue
+        if address not in (None, target.rpc_address):
+            raise exceptions.PrivilegeError(
+                f"{name}: the privileged helper's configuration has the "
+                f"rpc_address {target.rpc_address}, not {address!r:.120}; "
+                "let both read the same")
+        return target
+    raise exceptions.PrivilegeError(
+        f"{name!r:.80} is no target on this host in the configuration of "
+        "the privileged helper; name it there too")
+
+
+def _installation(conf: cfg.ConfigOpts) -> spdk.Installation:
+    return spdk.find(conf.spdk.spdk_dir,
+                     None if _Served.conf is None else _ENVIRON)
+
+
+def _agent(conf: cfg.ConfigOpts) -> tuple[int, int]:
+    """User and group of the agent, as far as root can know them.
+
+    If the command line is used before the agent has run, the directories
+    that it makes are to be the agent's.
+    """
+    if _Served.caller is not None:
+        return _Served.caller
+    gid = launch.socket_gid(conf)
+    try:
+        user = pwd.getpwnam(conf.spdk.socket_group or 'root')
+    except KeyError:
+        return 0, gid
+    return (user.pw_uid if user.pw_gid == gid else 0), gid
+
+
+def _group(conf: cfg.ConfigOpts) -> int:
+    """Group of the sockets and of what only root can write."""
+    if conf.spdk.socket_group or _Served.caller is None:
+        return launch.socket_gid(conf)
+    return _Served.caller[1]
+
+
+@_as_root(60.0)
+def add_hugepages(conf: cfg.ConfigOpts, size_kb: int,
+                  wanted: list[tuple[int | None, int]]) -> list[int]:
+    """Add huge pages; see :func:`cyborg_spdk.host.machine.hugepages.add`.
+
+    Not more than all targets of the configuration can take.
+    """
+    if _number('size of huge pages', size_kb) != \
+            hugepages.chosen_size_kb(conf):
         raise exceptions.HugepageError(
-            f"{path}: hugetlbfs is mounted only at "
-            f"{hugepages.mount_point(size_kb)}")
-    hugepages.pool(size_kb)
-    os.makedirs(path, 0o755, exist_ok=True)
+            f"huge pages of {size_kb} KiB are not those of the "
+            "configuration")
+    found = []
+    for node, count in wanted:
+        _number('number of huge pages', count, _MOST_PAGES)
+        if node not in (conf.spdk.hugepage_nodes or [None]):
+            raise exceptions.HugepageError(
+                f"{node!r:.60} is no NUMA node of [spdk] hugepage_nodes")
+        found.append((node, count))
+    if sum(count for _, count in found) * size_kb > \
+            hugepages.available_kb():
+        return [0 for _ in found]
+    most = hugepages.pages_for(
+        [target.memory_mb for target in spdk_conf.targets(conf)
+         if not target.no_huge], size_kb, len(found) or 1)
+    for node, count in found:
+        free = hugepages.pool(size_kb, node).available
+        if count and count + free > most:
+            raise exceptions.HugepageError(
+                f"{count} huge pages beside {free} that are free are more "
+                f"than all targets need ({most})")
+    return hugepages.add(size_kb, found)
+
+
+@_as_root(40.0)
+def mount_hugetlbfs(conf: cfg.ConfigOpts) -> str:
+    """Mount hugetlbfs for the size of page of the configuration.
+
+    :returns: where: as
+        :func:`cyborg_spdk.host.machine.hugepages.mount_point` says.
+    """
+    size_kb = hugepages.chosen_size_kb(conf)
+    path = hugepages.mount_point(size_kb)
+    if any(mount.size_kb == size_kb and mount.writable
+           for mount in hugepages.mounts()):
+        return path
+    try:
+        directories.make(path, (0, 0), 0o755)
+    except OSError as exc:
+        raise exceptions.HugepageError(
+            f"{path}: cannot be made: {exc.strerror}; make it") from None
+    directories.check_root_only(path)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mount(b'hugetlbfs', os.fsencode(path), b'hugetlbfs', 0,
                   f'pagesize={size_kb}K'.encode()) != 0:
@@ -147,133 +272,108 @@ def mount_hugetlbfs(path, size_kb):
         raise exceptions.HugepageError(
             f"hugetlbfs cannot be mounted at {path}: {reason}; mount it "
             f"yourself, with pagesize={size_kb}K")
+    return path
 
 
-@context.entrypoint
-def make_directory(path, uid, gid):
-    """Make a directory that is missing, mode 0750.
+@_as_root(40.0)
+def make_directories(conf: cfg.ConfigOpts) -> None:
+    """Make ``state_path`` and ``run_path`` if they are missing, mode 0750.
 
-    :param path: directly below one of :data:`PARENTS`.
-    :param uid: its owner.
-    :param gid: its group.
+    ``state_path`` is the agent's. ``run_path``, with the sockets, is root's
+    if a target of root's is to have its socket there.
     """
-    _check_number('user or group', uid, gid)
-    parent, name = os.path.split(path)
-    if parent not in PARENTS or not re.fullmatch(r'[\w][\w.-]*', name):
-        raise exceptions.PrivilegeError(
-            f"{path} is not made: not directly below "
-            f"{' or '.join(PARENTS)}; make it, and give it to user {uid}")
+    agent = _agent(conf)
+    _make(conf, 'state_path', agent)
+    _make(conf, 'run_path', (0, _group(conf)) if _any_of_root(conf)
+          else agent)
+
+
+def _any_of_root(conf: cfg.ConfigOpts) -> bool:
+    wanted = [target for target in enabled.targets(conf)
+              if target.start and process.socket_path(target)]
     try:
-        os.mkdir(path, 0o750)
-    except FileExistsError:
-        # Made meanwhile; whether it is any good is looked at by its user.
+        found = _installation(conf)
+    except exceptions.NotInstalled:
+        return any(not target.no_huge for target in wanted)
+    return any(launch.needs_root(target, found) for target in wanted)
+
+
+def _make(conf: cfg.ConfigOpts, option: str,
+          owner: tuple[int, int]) -> None:
+    path = conf.spdk[option]
+    if os.path.isdir(path):
         return
-    os.chown(path, uid, gid, follow_symlinks=False)
+    if not os.path.isabs(path):
+        raise exceptions.StateError(
+            f"[spdk] {option} {path}: use an absolute path")
+    if _Served.conf is not None:
+        directories.check_root_only(os.path.dirname(path))
+    try:
+        directories.make(path, owner)
+    except OSError as exc:
+        raise exceptions.StateError(
+            f"[spdk] {option} {path}: cannot be made: {exc.strerror}; make "
+            f"it and give it to user {owner[0]}") from None
 
 
-@context.entrypoint
-def bind_devices(setup_sh, addresses):
-    """Take PCI devices from the kernel; see
+@_as_root(150.0)
+def bind_devices(conf: cfg.ConfigOpts) -> list[str]:
+    """Take the devices of ``[spdk] pci_devices`` from the kernel; see
     :func:`cyborg_spdk.host.machine.pci.bind`.
     """
-    check_program(setup_sh, ['setup.sh'])
-    return pci.bind(setup_sh, addresses)
+    found = _installation(conf)
+    if found.setup_sh is None:
+        raise exceptions.NotInstalled(
+            "SPDK's setup.sh", found.places,
+            'it binds [spdk] pci_devices; install it, or bind them to '
+            'vfio-pci yourself')
+    program, _ = directories.check_root_only(found.setup_sh)
+    return pci.bind(program, conf.spdk.pci_devices)
 
 
-def check_program(path, names):
-    """Refuse a program that somebody else than root could have written.
-
-    :param path: its absolute path.
-    :param names: names that it may have.
-    :raises PrivilegeError: if it is not safe to run it as root.
-    """
-    if not isinstance(path, str) or not os.path.isabs(path) or \
-            os.path.basename(path) not in names:
-        raise exceptions.PrivilegeError(
-            f"{path!r} is not run as root: not one of {', '.join(names)}")
-    part = os.path.realpath(path)
-    while True:
-        status = os.stat(part)
-        sticky = stat.S_ISDIR(status.st_mode) and \
-            status.st_mode & stat.S_ISVTX
-        if status.st_uid != 0 or (
-                status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-                and not sticky):
-            raise exceptions.PrivilegeError(
-                f"{path} is not run as root: {part} can be written by "
-                f"others than root; chown root {part}; chmod go-w {part}")
-        if part == '/':
-            return
-        part = os.path.dirname(part)
+_started: dict[int, spawn.Program] = {}
 
 
-def _check_arguments(arguments):
-    for argument in arguments:
-        if not isinstance(argument, str) or '\0' in argument:
-            raise exceptions.PrivilegeError(f"{argument!r} is no argument")
-        if not argument.startswith('-'):
-            continue
-        name = argument.partition('=')[0] if argument.startswith('--') \
-            else argument[:2]
-        if name not in ARGUMENTS:
-            raise exceptions.PrivilegeError(
-                f"{argument!r} is not passed to a target that the helper "
-                "starts as root; take it out of extra_args, or start the "
-                "target as root")
+@_as_root(100.0)
+def start_target(conf: cfg.ConfigOpts, name: str, address: str,
+                 further: list[str]) -> int | str:
+    """Start a target.
 
-
-_started = {}
-
-
-def _check_user(uid, gid):
-    """A target runs as root, or as who has called for the helper."""
-    if not isinstance(gid, int):
-        raise exceptions.PrivilegeError(f"{gid!r} is no group")
-    _check_number('user', uid)
-    if uid != 0 and (str(uid) != os.environ.get('SUDO_UID') or gid != -1):
-        raise exceptions.PrivilegeError(
-            f"nothing is started as user {uid} and group {gid}: not who has "
-            "called sudo")
-
-
-@context.entrypoint
-def start_target(argv, log, cwd, gid, unit, uid=0):
-    """Start a target; see :func:`cyborg_spdk.host.machine.spawn.start`.
-
+    :param name: its name.
+    :param address: its RPC address: who asks is to mean the same.
+    :param further: further arguments, of :data:`FURTHER`.
     :returns: its pid (int), or why it could not be started (str).
     """
-    _check_user(uid, gid)
-    if uid == 0:
-        check_program(argv[0], list(spdk_conf.APPLICATIONS))
-    _check_arguments(argv[1:])
-    if not re.fullmatch(r'[a-z0-9_-]+', unit):
-        raise exceptions.PrivilegeError(f"{unit!r} is no name of a unit")
-    for path in (os.path.dirname(log), cwd):
-        status = os.stat(path)
-        if os.path.realpath(path) != path or \
-                status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise exceptions.PrivilegeError(
-                f"{path} can be written by others, or is a link; chmod "
-                f"go-w {path}, or name it without links")
-    if not log.endswith('.log'):
-        raise exceptions.PrivilegeError(f"{log} is no log")
+    target = _target(conf, name, address)
+    if not isinstance(further, (list, tuple)) or len(further) > 1 or \
+            not all(one in FURTHER for one in further):
+        raise exceptions.PrivilegeError(
+            f"{name}: it is not started with {further!r:.120}")
+    found = _installation(conf)
+    caller = _Served.caller or (os.geteuid(), os.getegid())
+    uid = launch.user(target, found, caller[0])
+    gid = _group(conf) if uid == 0 else caller[1]
     try:
-        program = spawn.start(list(argv), log, cwd, gid, unit, uid)
+        program = launch.launch(conf, target, found, further=further,
+                                uid=uid, gid=gid)
     except exceptions.StartError as exc:
         return exc.reason
-    except OSError as exc:
-        return f'{exc.filename or argv[0]}: {exc.strerror}'
     _started[program.pid] = program
     return program.pid
 
 
-@context.entrypoint
-def poll_target(pid, timeout):
+@_as_root(40.0)
+def poll_target(conf: cfg.ConfigOpts, pid: int,
+                timeout: float) -> int | None:
     """Exit status of a target started here, or None while it runs.
 
     :raises PrivilegeError: if it was started by a helper that is gone, and
         has ended, too.
     """
+    _number('process', pid)
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise exceptions.PrivilegeError(f"{timeout!r:.60} is no time")
+    timeout = min(max(0.0, float(timeout)), _LONGEST_POLL)
     if pid in _started:
         return _started[pid].poll(timeout)
     deadline = time.monotonic() + timeout
@@ -286,32 +386,56 @@ def poll_target(pid, timeout):
         "that would know why; look at the target's log")
 
 
-@context.entrypoint
-def release_target(pid):
+@_as_root(40.0)
+def release_target(conf: cfg.ConfigOpts, pid: int) -> None:
     """Let go of a target started here; another helper has none of it."""
-    program = _started.pop(pid, None)
+    program = _started.pop(_number('process', pid), None)
     if program is not None:
         program.release()
 
 
-@context.entrypoint
-def signal_target(pid, ticks, number):
+@_as_root(40.0)
+def signal_target(conf: cfg.ConfigOpts, name: str, pid: int, ticks: int,
+                  number: int) -> None:
     """Send a signal to a target.
 
+    :param name: the target.
     :param pid: its process id.
     :param ticks: its start, as in
         :class:`~cyborg_spdk.host.process.TargetProcess`.
-    :param number: SIGTERM or SIGKILL.
-    :raises PrivilegeError: if that is no target.
+    :param number: one of :data:`SIGNALS`.
+    :raises PrivilegeError: if that is not the target.
     """
-    _check_number('process', pid, ticks)
-    if number not in (signal.SIGTERM, signal.SIGKILL):
-        raise exceptions.PrivilegeError(f"signal {number} is not sent")
+    target = _target(conf, name)
+    _number('process', pid)
+    _number('start of a process', ticks, 1 << 62)
+    if number not in SIGNALS:
+        raise exceptions.PrivilegeError(
+            f"signal {number!r:.20} is not sent")
     try:
-        application = process.program(psutil.Process(pid))[1]
+        if not process.serves(pid, target):
+            raise exceptions.PrivilegeError(
+                f"process {pid} does not serve {name} and gets no signal")
     except psutil.NoSuchProcess:
         return
-    if not application:
-        raise exceptions.PrivilegeError(
-            f"process {pid} is no target of SPDK and gets no signal")
     proc.send_signal(pid, ticks, number)
+
+
+@_as_root(40.0)
+def trim_log(conf: cfg.ConfigOpts, name: str) -> None:
+    """Keep the log of a target of root's from filling the disk; see
+    :func:`cyborg_spdk.host.machine.log_file.trim`.
+    """
+    target = _target(conf, name)
+    path = launch.log_path(conf, target)
+    directories.check_root_only(os.path.dirname(path))
+    log_file.trim(path)
+
+
+@_as_root(40.0)
+def ask(conf: cfg.ConfigOpts) -> int:
+    """Whether there is a way to root; nothing is done.
+
+    :returns: the user that things are done as: 0.
+    """
+    return os.geteuid()

@@ -315,6 +315,24 @@ def _candidate(process, target, path):
         listening=False, ticks=found.ticks)
 
 
+def serves(pid, target):
+    """Whether a process is one that serves a target.
+
+    :param pid: its process id.
+    :param target: a :class:`cyborg_spdk.conf.Target`.
+    :raises psutil.NoSuchProcess: if there is no such process.
+    """
+    path = socket_path(target)
+    process = psutil.Process(pid)
+    try:
+        return path is not None and \
+            _candidate(process, target, path) is not None
+    except psutil.NoSuchProcess:
+        raise
+    except (psutil.Error, OSError):
+        return False
+
+
 def _same_socket(process, named, path):
     """Whether the path that a process was given is our path.
 

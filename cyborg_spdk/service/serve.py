@@ -123,9 +123,9 @@ class Service:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        run_path = trusted_files.ensure_directory(
-            self._conf.spdk.run_path, what='[spdk] run_path')
-        with locks.hold(run_path, 'service', _LOCK_TIMEOUT,
+        state_path = trusted_files.ensure_directory(
+            self._conf.spdk.state_path, what='[spdk] state_path')
+        with locks.hold(state_path, 'service', _LOCK_TIMEOUT,
                         doing='cyborg-spdk serve'):
             yield
 

@@ -177,8 +177,8 @@ class Supervise(duties.Duty):
             if number == signal.SIGKILL:
                 self._wait(self._conf.spdk.stop_timeout)
             if found.alive():
-                target_start.send_signal(self._conf, found.pid, found.ticks,
-                                         number)
+                target_start.send_signal(self._conf, self._target,
+                                         found.pid, found.ticks, number)
 
     def _wait(self, seconds: float) -> None:
         """Wait for the end of the process, for a stop, or for the time."""

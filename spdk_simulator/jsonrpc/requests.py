@@ -2,6 +2,8 @@
 
 """Requests and replies (``lib/jsonrpc/jsonrpc_server.c``, ``lib/rpc``)."""
 
+import traceback
+
 from spdk_simulator import errors
 from spdk_simulator.jsonrpc import registry
 from spdk_simulator.jsonrpc import wire
@@ -71,6 +73,16 @@ class Request:
         text = (f'{{"jsonrpc":"2.0","id":null,"result":'
                 f'{wire.encode(value)}').encode("ascii")
         return Raw(text[(len(text) - 1) // _WRITER * _WRITER:])
+
+    def failed(self, log):
+        """Answer, unless that was done, that a fault of ours is in the way.
+
+        :param log: the target's; the fault itself is written there.
+        """
+        for line in traceback.format_exc().splitlines():
+            log.errlog("simulator", 0, self.method or "-", line)
+        if not self.done:
+            self.error(errors.INTERNAL_ERROR, "Internal error")
 
     def error(self, code, message):
         """Answer with an error; that goes out for notifications too."""
@@ -201,6 +213,8 @@ class Dispatcher:
             request.error(errors.INVALID_STATE, self._other_state())
             return
         request.params = params
+        server = target.server
+        server.current = request
         try:
             if method.early is not None:
                 method.early(target, params)
@@ -213,6 +227,11 @@ class Dispatcher:
             request.error(*errors.of_release(
                 exc, method.canonical, target.release))
             return
+        except errors.FAULTS:
+            request.failed(target.log)
+            return
+        finally:
+            server.current = None
         if result is not registry.PENDING:
             request.result(result)
 

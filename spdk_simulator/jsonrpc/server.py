@@ -14,7 +14,9 @@ import itertools
 import select
 import time
 
+from spdk_simulator import errors
 from spdk_simulator.jsonrpc import connection as connections
+from spdk_simulator import log
 
 MAX_CONNECTIONS = 64
 BACKLOG = 512
@@ -54,6 +56,10 @@ class Server:
         self.serving = False
         self.start = time.monotonic()
         self.wakeup = None
+        #: The request whose work is being done, or None.
+        self.current = None
+        #: Where faults are written.
+        self.log = log.Log()
 
     # Work of the target's threads.
 
@@ -61,16 +67,16 @@ class Server:
         """Run a function as a message of SPDK's thread does: after what
         the present poll still does, before the next one.
         """
-        self.messages.append((function, args))
+        self.messages.append((function, args, self.current))
 
     def poll_once(self, function, *args):
         """Run a function as a poller that has its way at once."""
-        self.pollers.append((function, args))
+        self.pollers.append((function, args, self.current))
 
     def later(self, seconds, function, *args):
         """Run a function after a time; returns a handle for cancel()."""
         timer = [time.monotonic() + seconds, next(self.sequence),
-                 function, args]
+                 function, args, self.current]
         heapq.heappush(self.timers, timer)
         return timer
 
@@ -168,16 +174,30 @@ class Server:
         while True:
             while self.messages or self.pollers:
                 for _ in range(min(_BATCH, len(self.messages))):
-                    function, args = self.messages.popleft()
-                    function(*args)
+                    self._run(*self.messages.popleft())
                 pollers, self.pollers = self.pollers, []
-                for function, args in reversed(pollers):
-                    function(*args)
+                for work in reversed(pollers):
+                    self._run(*work)
             if not self.timers or self.timers[0][0] > time.monotonic():
                 return
             timer = heapq.heappop(self.timers)
             if timer[2] is not None:
-                timer[2](*timer[3])
+                self._run(*timer[2:])
+
+    def _run(self, function, args, request):
+        """Do a piece of work, of a request or of the target itself.
+
+        If that fails the request is answered; the target goes on.
+        """
+        self.current = request
+        try:
+            function(*args)
+        except errors.FAULTS:
+            if request is None:
+                raise
+            request.failed(self.log)
+        finally:
+            self.current = None
 
     def _sleep(self):
         """Wait for something to do, then for the next tick."""

@@ -57,6 +57,6 @@ def get(target, params, request):
 @registry.method("accel_crypto_key_destroy")
 def destroy(target, params, request):
     """Forget a key."""
-    if _keys(target).pop(params["key_name"], None) is None:
+    if _keys(target).pop(params.get("key_name"), None) is None:
         raise errors.invalid_params("No key object found")
     return True

@@ -36,7 +36,7 @@ def get_config(target, params, request):
                  "accel_get_stats", "iobuf_get_stats")
 def facts(target, params, request):
     """Tell what is fixed here: the software module does everything."""
-    reply = target.options.facts[request_name(target, request)]
+    reply = target.options.fact(request_name(target, request))
     target.answer_later(request, lambda: reply)
     return registry.PENDING
 
@@ -146,8 +146,8 @@ def set_hotplug(target, params, request):
 @registry.method("accel_assign_opc")
 def assign_opc(target, params, request):
     """Have a module do an operation; whether it can is seen later."""
-    if params["opname"] not in target.options.facts[
-            "accel_get_opc_assignments"]:
+    if params["opname"] not in target.options.fact(
+            "accel_get_opc_assignments"):
         raise errors.invalid_params("spdk_json_decode_object failed")
     target.options.accel_overrides[params["opname"]] = params["module"]
     return True

@@ -81,7 +81,9 @@ class _Checked:
         """
         for name in self.raw if "max_io_qpairs_per_ctrlr" in self.options \
                 else ():
-            if name in ("max_io_qpairs_per_ctrlr", "max_qpairs_per_ctrlr"):
+            # A relaxed decoder passes over what the release does not have.
+            if name in params and name in ("max_io_qpairs_per_ctrlr",
+                                           "max_qpairs_per_ctrlr"):
                 total = (params[name] + (name[4] == "i")) % 2 ** 16
                 self.options["max_io_qpairs_per_ctrlr"] = \
                     (total - 1) % 2 ** 32

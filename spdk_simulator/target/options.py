@@ -52,6 +52,23 @@ class Options:
         self.fsdev_options = {"fsdev_io_pool_size": 65535,
                               "fsdev_io_cache_size": 256}
 
+    def fact(self, name):
+        """What the release answers to a method.
+
+        A release that has the method, and of which no answer was recorded,
+        answers as the nearest one does of which there is one.
+
+        :param name: the method.
+        """
+        if name not in self.facts:
+            known = [(abs(releases.Release(tag).index
+                          - self.target.release.index), tag)
+                     for tag, facts in releases.data("facts")[
+                         "releases"].items() if name in facts]
+            self.facts[name] = copy.deepcopy(releases.data("facts")[
+                "releases"][min(known)[1]][name])
+        return self.facts[name]
+
     def _of_later_release(self):
         """Take what changed after the nearest recorded release."""
         release = self.target.release

@@ -71,7 +71,8 @@ class TestTargets(ConfTestCase):
         self.assertIn('[spdk] nvmf_targets names it already', str(error))
 
     def test_a_name_that_cannot_be_a_target(self):
-        for name in ('A', '-x', 'a b', 'a/b', 'x' * 64):
+        for name in ('A', '-x', 'a b', 'a/b', 'x' * 64, 'spdk', 'agent',
+                     'placement', 'spdk_service'):
             error, _ = self.refused(f'[spdk]\nnvmf_targets = {name}\n')
             self.assertEqual(name, error.value)
 

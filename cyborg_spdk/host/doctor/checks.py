@@ -17,8 +17,10 @@ from cyborg_spdk.host.doctor import finding
 from cyborg_spdk.host.doctor import machine as doctor_machine
 from cyborg_spdk.host.doctor import pci
 from cyborg_spdk.host.doctor import software
+from cyborg_spdk.host import launch
 from cyborg_spdk.host.machine import cores as cpu
 from cyborg_spdk.host.machine import hugepages
+from cyborg_spdk.host.machine import hugetlbfs
 from cyborg_spdk.host.machine import proc
 from cyborg_spdk.host.machine import spawn
 from cyborg_spdk.host import process
@@ -75,12 +77,16 @@ def _name(check):
 
 
 def cores(machine):
-    yield Finding('cores', OK, f'online: {cpu.as_list(cpu.online())}')
+    place = launch.place(machine.conf)
+    found = cpu.usable(place=place)
+    yield Finding('cores', OK, f'online: {cpu.as_list(cpu.online())}' + (
+        '' if found >= cpu.online() else
+        f'; targets may use {cpu.as_list(found)} (cpuset)'))
     if machine.simulated:
         return
     for target in _stopped(machine):
         try:
-            wanted = cpu.of_target(machine.conf, target)
+            wanted = cpu.of_target(machine.conf, target, place=place)
         except exceptions.ConfigurationError as exc:
             yield finding.of_target('cores', target, exc)
             continue
@@ -138,16 +144,25 @@ def memory(machine):
     for pool in hugepages.pools():
         if pool.total:
             where = '' if pool.node is None else f' on node {pool.node}'
+            promised = f', {pool.reserved} of them promised to others' \
+                if pool.reserved else ''
             yield Finding('memory', NOTE, f'{pool.free} of {pool.total} '
                           f'huge pages of {pool.size_kb} KiB are free'
-                          + where)
-    need_mb = sum(target.memory_mb for target in _stopped(machine)
-                  if not target.no_huge)
-    if not need_mb:
+                          + where + promised)
+    needs_mb = [target.memory_mb for target in _stopped(machine)
+                if not target.no_huge]
+    if not needs_mb:
         yield Finding('memory', OK, 'no huge pages are needed now')
         return
+    yield from _pages(machine, needs_mb)
+
+
+def _pages(machine, needs_mb):
+    """Whether the targets that do not run would get their memory."""
     size_kb = hugepages.chosen_size_kb(machine.conf)
-    short = sum(hugepages.missing(machine.conf, need_mb).values())
+    hugepages.check_limits(size_kb, max(needs_mb),
+                           place=launch.place(machine.conf))
+    short = sum(hugepages.missing(machine.conf, needs_mb).values())
     left_mb = hugepages.available_kb() // 1024
     managed = machine.conf.spdk.manage_hugepages
     if short * size_kb // 1024 > left_mb:
@@ -162,8 +177,9 @@ def memory(machine):
         yield Finding('memory', OK, f'{short} huge pages of {size_kb} KiB '
                       f'will be reserved out of {left_mb} MiB')
     else:
+        need_mb = hugepages.pages_for(needs_mb, size_kb) * size_kb // 1024
         yield Finding('memory', OK, f'{need_mb} MiB in huge pages are free')
-    yield from _mount(size_kb, managed)
+    yield from _mount(size_kb, max(needs_mb), managed)
 
 
 def _stopped(machine):
@@ -176,12 +192,11 @@ def _stopped(machine):
             continue  # Told by the check of the sockets.
 
 
-def _mount(size_kb, managed):
-    for mount in hugepages.mounts():
-        if mount.size_kb == size_kb:
-            yield Finding('memory', OK, 'hugetlbfs is mounted at '
-                          f'{mount.path}')
-            return
+def _mount(size_kb, need_mb, managed):
+    mount = hugetlbfs.mount_for(size_kb, need_mb)
+    if mount is not None:
+        yield Finding('memory', OK, f'hugetlbfs is mounted at {mount.path}')
+        return
     if managed:
         yield Finding('memory', OK, 'hugetlbfs will be mounted at '
                       f'{hugepages.mount_point(size_kb)}')
@@ -201,9 +216,7 @@ def privilege(machine):
                       'needs root')
         return
     from cyborg_spdk.host import privileged
-    # Adding no page changes nothing, and shows that it could.
-    privileged.call(machine.conf, 'add_hugepages',
-                    hugepages.chosen_size_kb(machine.conf), [])
+    privileged.ask(machine.conf)
     yield Finding('privilege', OK, f'user {os.geteuid()}, by privsep-helper')
 
 

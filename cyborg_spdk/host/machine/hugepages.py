@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Huge pages: how many are free, and reserving those that are missing.
+"""Huge pages: how many a program could have, and adding what is missing.
+
+What counts is what DPDK will find when the program starts: free pages that
+are not promised to somebody else, whole pages for each process, within the
+limits of its control group, by a hugetlbfs that it can write. Pages that the
+kernel would lend beyond its pool (``nr_overcommit_hugepages``) do not count:
+DPDK looks at the pool only.
 
 Pages are only ever added. An addition that cannot be had in full is taken
 back, so that a failed start does not leave the host without memory.
@@ -9,18 +15,29 @@ back, so that a failed start does not leave the host without memory.
 import dataclasses
 import os
 import re
+from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Protocol
+
+from oslo_config import cfg
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.host.machine import cgroups
+from cyborg_spdk.host.machine import hugetlbfs
+from cyborg_spdk.host.machine import meminfo
 
 _SYSFS = 'sys/kernel/mm/hugepages'
 _NODES = 'sys/devices/system/node'
 
+# What others look for here, since it is about huge pages.
+Mount = hugetlbfs.Mount
+mounts = hugetlbfs.mounts
+mount_point = hugetlbfs.mount_point
+default_size_kb = meminfo.default_size_kb
+available_kb = meminfo.available_kb
+
 # Looks at what is free until no target takes any meanwhile.
 _LOOKS = 200
-
-#: Where hugetlbfs is mounted if it is not; systemd does the same.
-MOUNT_POINT = '/dev/hugepages'
-
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
@@ -28,56 +45,62 @@ class Pool:
 
     :ivar size_kb: size of one page in KiB.
     :ivar node: the NUMA node, or None for the whole machine.
-    :ivar total: pages reserved.
-    :ivar free: pages that nobody uses.
+    :ivar total: pages that there are, those lent by overcommitment too.
+    :ivar free: pages that nobody has taken.
+    :ivar reserved: free pages that are promised to who has not touched them
+        yet (the memory of a guest, say); of the machine only.
+    :ivar surplus: pages that go back to the kernel when they are let go.
     """
 
     size_kb: int
     node: int | None
     total: int
     free: int
+    reserved: int = 0
+    surplus: int = 0
 
     @property
-    def free_mb(self):
-        """What is free, in MiB."""
-        return self.free * self.size_kb // 1024
+    def available(self) -> int:
+        """Pages that a program that starts now can have."""
+        return max(0, self.free - self.reserved)
+
+    @property
+    def free_mb(self) -> int:
+        """What is available, in MiB."""
+        return self.available * self.size_kb // 1024
 
 
-@dataclasses.dataclass(frozen=True)
-class Mount:
-    """A mounted hugetlbfs.
+class Privileged(Protocol):
+    """What adds pages and mounts: :mod:`cyborg_spdk.host.privileged`."""
 
-    :ivar path: where.
-    :ivar size_kb: size of its pages in KiB.
-    """
+    def add_hugepages(self, conf: cfg.ConfigOpts, size_kb: int,
+                      wanted: list[tuple[int | None, int]]) -> list[int]:
+        """Add pages; as :func:`add`."""
 
-    path: str
-    size_kb: int
+    def mount_hugetlbfs(self, conf: cfg.ConfigOpts) -> str:
+        """Mount a hugetlbfs, and tell where."""
 
 
-def pool_path(size_kb, node=None, root='/'):
+def pool_path(size_kb: int, node: int | None = None,
+              root: str = '/') -> str:
     """Directory of the kernel's counters of one pool."""
     base = _SYSFS if node is None else f'{_NODES}/node{node}/hugepages'
     return os.path.join(root, base, f'hugepages-{size_kb}kB')
 
 
-def _number(path):
+def _number(path: str) -> int:
     with open(path) as stream:
         return int(stream.read())
 
 
-def default_size_kb(root='/'):
-    """The kernel's default size of huge pages in KiB; None without any."""
+def _number_or_0(path: str) -> int:
     try:
-        with open(os.path.join(root, 'proc/meminfo')) as stream:
-            match = re.search(r'^Hugepagesize:\s*(\d+) kB', stream.read(),
-                              re.MULTILINE)
-    except OSError:
-        return None
-    return int(match[1]) if match else None
+        return _number(path)
+    except FileNotFoundError:
+        return 0
 
 
-def sizes_kb(root='/'):
+def sizes_kb(root: str = '/') -> list[int]:
     """Sizes that the kernel has, in KiB, in rising order."""
     try:
         names = os.listdir(os.path.join(root, _SYSFS))
@@ -88,7 +111,7 @@ def sizes_kb(root='/'):
                   if match)
 
 
-def nodes(root='/'):
+def nodes(root: str = '/') -> list[int]:
     """NUMA nodes of the machine, in rising order (list of int)."""
     try:
         names = os.listdir(os.path.join(root, _NODES))
@@ -99,7 +122,7 @@ def nodes(root='/'):
                   if match)
 
 
-def pool(size_kb, node=None, root='/'):
+def pool(size_kb: int, node: int | None = None, root: str = '/') -> Pool:
     """Read one pool.
 
     :raises HugepageError: if the kernel has no such size or node.
@@ -108,7 +131,10 @@ def pool(size_kb, node=None, root='/'):
     try:
         return Pool(size_kb, node,
                     _number(os.path.join(path, 'nr_hugepages')),
-                    _number(os.path.join(path, 'free_hugepages')))
+                    _number(os.path.join(path, 'free_hugepages')),
+                    # Nodes do not tell.
+                    _number_or_0(os.path.join(path, 'resv_hugepages')),
+                    _number_or_0(os.path.join(path, 'surplus_hugepages')))
     except FileNotFoundError:
         pass
     known = sizes_kb(root)
@@ -122,7 +148,7 @@ def pool(size_kb, node=None, root='/'):
         f"{', '.join(map(str, nodes(root))) or 'none'}; choose one of them")
 
 
-def pools(root='/'):
+def pools(root: str = '/') -> list[Pool]:
     """All pools: for each size the machine's, then those of the nodes."""
     found = []
     for size_kb in sizes_kb(root):
@@ -132,30 +158,13 @@ def pools(root='/'):
     return found
 
 
-def mounts(root='/'):
-    """Mounted hugetlbfs file systems (list of :class:`Mount`)."""
-    found = []
-    with open(os.path.join(root, 'proc/mounts')) as stream:
-        for line in stream:
-            _, path, kind, options = line.split()[:4]
-            if kind != 'hugetlbfs':
-                continue
-            match = re.search(r'(?:^|,)pagesize=(\d+)([KMG])', options)
-            size_kb = int(match[1]) * {
-                'K': 1, 'M': 1024, 'G': 1 << 20}[match[2]] if match \
-                else default_size_kb(root)
-            # The kernel writes a blank in a path as \040.
-            path = re.sub(r'\\(\d{3})', lambda m: chr(int(m[1], 8)), path)
-            found.append(Mount(path, size_kb))
-    return found
-
-
-def chosen_size_kb(conf, root='/'):
+def chosen_size_kb(conf: cfg.ConfigOpts, root: str = '/') -> int:
     """Size of page to use: the option, or the kernel's default.
 
     :raises HugepageError: if the kernel does not have it.
     """
-    size_kb = conf.spdk.hugepage_size_kb or default_size_kb(root)
+    size_kb: int | None = conf.spdk.hugepage_size_kb or \
+        default_size_kb(root)
     if size_kb is None:
         raise exceptions.HugepageError(
             'this kernel has no huge pages; set no_huge for the targets')
@@ -163,61 +172,115 @@ def chosen_size_kb(conf, root='/'):
     return size_kb
 
 
-def missing(conf, need_mb, root='/'):
+def pages_for(needs_mb: Iterable[int], size_kb: int, parts: int = 1) -> int:
+    """Pages that some processes take, each whole pages of its own.
+
+    :param needs_mb: MiB of each process.
+    :param size_kb: size of a page.
+    :param parts: nodes that the pages of each are spread over evenly.
+    :returns: pages on each node.
+    """
+    return sum(-(-need_mb * 1024 // (size_kb * parts))
+               for need_mb in needs_mb)
+
+
+def missing(conf: cfg.ConfigOpts, needs_mb: int | Iterable[int],
+            root: str = '/') -> dict[int | None, int]:
     """Pages to add so that an amount of memory is free.
 
     :param conf: the configuration: ``hugepage_size_kb`` and
         ``hugepage_nodes``.
-    :param need_mb: MiB that the targets about to start will take.
+    :param needs_mb: MiB that each process about to start will take.
     :returns: dict of NUMA node (None: wherever the kernel likes) to number
         of pages, only of those with any.
     :raises HugepageError: for a size or a node that is not there.
     """
     size_kb = chosen_size_kb(conf, root)
-    return _lacking(need_mb, size_kb, _free(conf, size_kb, root))
+    return _lacking(_each(needs_mb), size_kb, _free(conf, size_kb, root))
 
 
-def _free(conf, size_kb, root):
-    """Free pages by NUMA node, of those that pages are wanted on."""
-    return {node: pool(size_kb, node, root).free
-            for node in conf.spdk.hugepage_nodes or [None]}
+def _each(needs_mb: int | Iterable[int]) -> list[int]:
+    return [needs_mb] if isinstance(needs_mb, int) else list(needs_mb)
 
 
-def _lacking(need_mb, size_kb, free):
-    each = -(-need_mb * 1024 // (size_kb * len(free)))
-    return {node: each - count for node, count in free.items()
-            if count < each}
+@dataclasses.dataclass(frozen=True)
+class _Free:
+    """Pages that can be had, of the nodes that they are wanted on.
+
+    :ivar nodes: by NUMA node; None is the whole machine.
+    :ivar machine: on all of them together, where some are promised to
+        others: those may be taken from any node. None where none are.
+    """
+
+    nodes: dict[int | None, int]
+    machine: int | None
 
 
-def _missing_now(conf, need_mb, size_kb, root):
+def _free(conf: cfg.ConfigOpts, size_kb: int, root: str) -> _Free:
+    wanted = conf.spdk.hugepage_nodes
+    allowed = cgroups.allowed_nodes(root)
+    _check_nodes(wanted, allowed)
+    machine = pool(size_kb, None, root)
+    if not wanted and allowed is not None and \
+            not allowed.issuperset(nodes(root)):
+        # The kernel would put new pages on other nodes, too.
+        wanted = sorted(allowed & frozenset(nodes(root)))
+    found: dict[int | None, int] = {
+        node: pool(size_kb, node, root).available
+        for node in wanted or [None]}
+    return _Free(found, machine.available if machine.reserved else None)
+
+
+def _check_nodes(wanted: Iterable[int],
+                 allowed: frozenset[int] | None) -> None:
+    for node in wanted if allowed is not None else ():
+        if node not in allowed:  # type: ignore[operator]
+            raise exceptions.HugepageError(
+                f"[spdk] hugepage_nodes {node}: processes here may only use "
+                f"memory of the nodes {', '.join(map(str, sorted(allowed)))}"  # type: ignore[arg-type]
+                " (cpuset); choose one of them")
+
+
+def _lacking(needs_mb: list[int], size_kb: int,
+             free: _Free) -> dict[int | None, int]:
+    each = pages_for(needs_mb, size_kb, len(free.nodes))
+    lacking = {node: max(0, each - count)
+               for node, count in free.nodes.items()}
+    if free.machine is not None:
+        # Enough may lie on each node, but a part of it is promised.
+        short = each * len(free.nodes) - free.machine - sum(lacking.values())
+        lacking[next(iter(lacking))] += max(0, short)
+    return {node: count for node, count in lacking.items() if count}
+
+
+def _missing_now(conf: cfg.ConfigOpts,
+                 needs_mb: Callable[[], int | list[int]], size_kb: int,
+                 root: str) -> tuple[dict[int | None, int],
+                                     dict[int | None, int]]:
     """What is missing while other targets take what is theirs.
 
     A page that is taken between two looks would else be missed in one and
     counted in the other.
 
-    :param need_mb: function that tells what all still need.
+    :param needs_mb: function that tells what each still needs.
     :returns: pair of dicts as of :func:`missing`: the most and the least
         that it may be; nearly always the same.
     """
     for _ in range(_LOOKS):
-        before = need_mb()
+        before = _each(needs_mb())
         free = _free(conf, size_kb, root)
-        after = need_mb()
+        after = _each(needs_mb())
         if before == after:
             break
     return _lacking(before, size_kb, free), _lacking(after, size_kb, free)
 
 
-def available_kb(root='/'):
-    """Memory that the kernel could give, in KiB."""
-    with open(os.path.join(root, 'proc/meminfo')) as stream:
-        match = re.search(r'^MemAvailable:\s*(\d+) kB', stream.read(),
-                          re.MULTILINE)
-    return int(match[1]) if match else 0
-
-
-def add(size_kb, wanted, root='/'):
+def add(size_kb: int, wanted: Iterable[tuple[int | None, int]],
+        root: str = '/') -> list[int]:
     """Add pages to pools; all of them, or none. Needs root.
+
+    The kernel makes pages that it has lent (surplus) a part of the pool
+    first; giving back makes them lent again.
 
     :param size_kb: size of one page in KiB.
     :param wanted: list of (NUMA node, or None for the whole machine; how
@@ -225,39 +288,46 @@ def add(size_kb, wanted, root='/'):
     :returns: list of how many of each could be had. If any is less than
         what was wanted, all were given back.
     """
+    wanted = list(wanted)
     before, got = [], []
     for node, count in wanted:
         path = os.path.join(pool_path(size_kb, node, root), 'nr_hugepages')
-        before.append((path, _number(path)))
-        _write(path, before[-1][1] + count)
-        got.append(max(0, _number(path) - before[-1][1]))
+        found = pool(size_kb, node, root)
+        before.append((path, found.total - found.surplus))
+        if count:
+            _write(path, found.total + count)
+        got.append(max(0, _number(path) - found.total))
     if got != [count for _, count in wanted]:
         for path, number in before:
             _write(path, number)
     return got
 
 
-def _write(path, number):
+def _write(path: str, number: int) -> None:
     with open(path, 'w') as stream:
         stream.write(f'{number}\n')
 
 
-def prepare(conf, need_mb, call, root='/'):
+def prepare(conf: cfg.ConfigOpts, needs_mb: Callable[[], int | list[int]],
+            privileged: Privileged, root: str = '/',
+            place: str | None = None, need_mb: int = 0) -> list[str]:
     """Have an amount of memory free in huge pages, and hugetlbfs mounted.
 
     :param conf: the configuration.
-    :param need_mb: function that tells how many MiB the targets about to
+    :param needs_mb: function that tells how many MiB each process about to
         start will still take.
-    :param call: runs a function of :mod:`cyborg_spdk.host.privileged` by
-        its name.
+    :param privileged: what adds pages and mounts.
+    :param place: control group that the program will be in; None is ours.
+    :param need_mb: MiB of the program that is started now.
     :returns: list of str: what was done, for the log.
     :raises HugepageError: if it cannot be had; what is missing and what to
         do is in the message.
     """
     done = []
     size_kb = chosen_size_kb(conf, root)
-    short, _least = _missing_now(conf, need_mb, size_kb, root)
-    mounted = any(m.size_kb == size_kb for m in mounts(root))
+    check_limits(size_kb, need_mb, root, place)
+    short, _least = _missing_now(conf, needs_mb, size_kb, root)
+    mounted = hugetlbfs.mount_for(size_kb, need_mb, root) is not None
     if (short or not mounted) and not conf.spdk.manage_hugepages:
         raise exceptions.HugepageError(_refusal(short, size_kb))
     if sum(short.values()) * size_kb > available_kb(root):
@@ -266,16 +336,15 @@ def prepare(conf, need_mb, call, root='/'):
             f"{available_kb(root) // 1024} MiB left: free memory, or lower "
             "memory_mb of the targets")
     if short:
-        got = call('add_hugepages', size_kb, list(short.items()))
+        got = privileged.add_hugepages(conf, size_kb, list(short.items()))
         _check_got(short, got, size_kb)
     done += [f"reserved {count} huge pages of {size_kb} KiB"
              + (f" on NUMA node {node}" if node is not None else '')
              for node, count in short.items()]
     if not mounted:
-        path = mount_point(size_kb, root)
-        call('mount_hugetlbfs', path, size_kb)
+        path = privileged.mount_hugetlbfs(conf)
         done.append(f"mounted hugetlbfs of {size_kb} KiB at {path}")
-    _most, left = _missing_now(conf, need_mb, size_kb, root)
+    _most, left = _missing_now(conf, needs_mb, size_kb, root)
     if left:
         raise exceptions.HugepageError(
             _shortage(left, size_kb) + 'somebody else took them just now; '
@@ -283,7 +352,31 @@ def prepare(conf, need_mb, call, root='/'):
     return done
 
 
-def _check_got(short, got, size_kb):
+def check_limits(size_kb: int, need_mb: int, root: str = '/',
+                 place: str | None = None) -> None:
+    """Refuse what could not be used although the machine has the pages.
+
+    :param size_kb: size of a page.
+    :param need_mb: MiB that one process is to take.
+    :param place: control group that it will be in; None is ours.
+    :raises HugepageError: for a limit of a control group, or a hugetlbfs
+        that is read-only or too small.
+    """
+    limit = cgroups.hugetlb_left(size_kb, root, place)
+    need_mb = pages_for([need_mb], size_kb) * size_kb // 1024
+    if limit is not None and limit.left_mb < need_mb:
+        raise exceptions.HugepageError(
+            f"a target needs {need_mb} MiB in huge pages of {size_kb} KiB, "
+            f"and {limit.path} leaves {limit.left_mb} MiB; raise that "
+            "limit, or lower memory_mb")
+    if hugetlbfs.mount_for(size_kb, need_mb, root) is None:
+        why_not = hugetlbfs.why_not(size_kb, need_mb, root)
+        if why_not is not None:
+            raise exceptions.HugepageError(why_not)
+
+
+def _check_got(short: dict[int | None, int], got: list[int],
+               size_kb: int) -> None:
     lacking = [f"{had} of {count}" + _on(node) for (node, count), had
                in zip(short.items(), got, strict=True) if had < count]
     if lacking:
@@ -294,23 +387,16 @@ def _check_got(short, got, size_kb):
             f"boot (hugepagesz={size_kb}K hugepages=N)")
 
 
-def mount_point(size_kb, root='/'):
-    """Where to mount hugetlbfs for a size of page."""
-    if size_kb == default_size_kb(root):
-        return MOUNT_POINT
-    return f'{MOUNT_POINT}-{size_kb}kB'
-
-
-def _shortage(short, size_kb):
+def _shortage(short: dict[int | None, int], size_kb: int) -> str:
     parts = [f"{count}" + _on(node) for node, count in short.items()]
     return f"{' and '.join(parts)} huge pages of {size_kb} KiB are missing; "
 
 
-def _on(node):
+def _on(node: int | None) -> str:
     return f" on node {node}" if node is not None else ''
 
 
-def _refusal(short, size_kb):
+def _refusal(short: dict[int | None, int], size_kb: int) -> str:
     if short:
         path = pool_path(size_kb, next(iter(short))) + '/nr_hugepages'
         return _shortage(short, size_kb) + (

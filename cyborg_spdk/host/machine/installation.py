@@ -12,6 +12,7 @@ import subprocess
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk.host import directories
 
 #: Where the programs are inside a directory that names an SPDK: a built
 #: source tree (build/bin since v20.04, app/NAME/NAME before), an installed
@@ -159,6 +160,7 @@ def _usable(path):
         raise exceptions.PrivilegeError(
             f"{path} can be written by anybody and is not run; chmod o-w "
             f"{path}")
+    directories.check_program(path)
     return True
 
 

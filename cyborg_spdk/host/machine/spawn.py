@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import weakref
+from typing import Protocol
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import spawn_helper
@@ -39,45 +40,61 @@ UNIT_PREFIX = 'cyborg-spdk-'
 SYSTEMD_RUNS = '/run/systemd/system'
 
 
-def systemd_runs():
-    """Whether this machine is run by systemd (bool)."""
+class Program(Protocol):
+    """A program that was started.
+
+    :ivar pid: its process id.
+    """
+
+    pid: int
+
+    def poll(self, timeout: float = 0) -> int | None:
+        """Exit status if it has ended, else None.
+
+        :param timeout: seconds to wait for its end.
+        :returns: as ``subprocess``: negative is the signal that killed it.
+        """
+
+    def release(self) -> None:
+        """Let go of it: nobody will ask for its exit status."""
+
+
+def systemd_runs() -> bool:
+    """Whether this machine is run by systemd."""
     return os.path.isdir(SYSTEMD_RUNS)
 
 
-def begin_log(log):
-    """Begin the log of a unit; systemd itself would make one of root's.
-
-    It is for who calls for the helper: the directory is his, and the helper
-    has no capability to write there.
-    """
-    if systemd_runs():
-        os.close(spawn_helper.open_log(log))
-
-
-def start(argv, log, cwd, gid, unit=None, uid=0):
+def start(argv: list[str], log: str, cwd: str, gid: int,
+          unit: str | None = None, uid: int | None = None) -> Program:
     """Start a program that outlives us.
 
+    The log belongs to whom the program runs as. It is opened by that user,
+    so that no link in its place leads anybody else anywhere.
+
     :param argv: the program's absolute path and its arguments.
-    :param log: file for its output; the one before is kept as LOG.1. For a
-        unit, :func:`begin_log` has to have done that.
+    :param log: file for its output; the one before is kept as LOG.1.
     :param cwd: its working directory (for core files).
     :param gid: group to run with, or -1 for ours.
     :param unit: name of its transient unit, used where systemd runs and we
         are root.
-    :param uid: user that the unit runs as.
+    :param uid: user to run it as; None is ours. Only root can name another.
     :returns: :class:`Unit` or :class:`Detached`.
     :raises StartError: if it cannot be executed at all.
     """
-    if unit and os.geteuid() == 0 and systemd_runs():
+    us = os.geteuid()
+    uid = us if uid is None else uid
+    if unit and us == 0 and systemd_runs():
+        if uid == 0:
+            os.close(spawn_helper.open_log(log))
         return Unit(argv, log, cwd, gid, unit, uid)
-    return Detached(argv, log, cwd, gid)
+    return Detached(argv, log, cwd, gid, -1 if uid == us else uid)
 
 
 # Those whose pipes a fork would copy.
-_watched = weakref.WeakSet()
+_watched: 'weakref.WeakSet[Detached]' = weakref.WeakSet()
 
 
-def _after_fork():
+def _after_fork() -> None:
     # The parent's pipe has to end when the parent lets go, or dies.
     for program in list(_watched):
         program.release()
@@ -92,18 +109,21 @@ class Detached:
     :ivar pid: its process id.
     """
 
-    def __init__(self, argv, log, cwd, gid):
+    def __init__(self, argv: list[str], log: str, cwd: str, gid: int,
+                 uid: int = -1) -> None:
         environ = {name: value for name, value in os.environ.items()
                    if name not in _NOT_INHERITED}
-        self.pid = None
-        self._status = None
+        self.pid = 0
+        self._status: int | None = None
         self._buffer = b''
         self._helper = subprocess.Popen(
-            [sys.executable, '-I', '-S', _HELPER, log, cwd, str(gid),
+            [sys.executable, '-I', '-S', _HELPER, log, cwd, str(uid), str(gid),
              *argv],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, env=environ, close_fds=True,
             cwd='/', start_new_session=True, bufsize=0)
+        assert self._helper.stdin and self._helper.stdout
+        self._stdin, self._stdout = self._helper.stdin, self._helper.stdout
         _watched.add(self)
         try:
             # It forks and ends at once.
@@ -118,10 +138,10 @@ class Detached:
                 value or 'it could not be executed')
         self.pid = int(value)
 
-    def _read(self, timeout):
+    def _read(self, timeout: float) -> tuple[str | None, str]:
         """One line of the helper, as (word, rest); (None, '') at its end."""
         deadline = time.monotonic() + timeout
-        stream = self._helper.stdout
+        stream = self._stdout
         while b'\n' not in self._buffer:
             left = max(0, deadline - time.monotonic())
             if not select.select([stream], [], [], left)[0]:
@@ -134,32 +154,33 @@ class Detached:
         word, _, rest = line.decode(errors='replace').partition(' ')
         return word, rest
 
-    def poll(self, timeout=0):
-        """Exit status if it has ended, else None.
-
-        :param timeout: seconds to wait for its end.
-        :returns: as ``subprocess``: negative is the signal that killed it.
-        """
-        if self._status is None and not self._helper.stdout.closed:
+    def poll(self, timeout: float = 0) -> int | None:
+        """See :meth:`Program.poll`."""
+        if self._status is None and not self._stdout.closed:
             word, value = self._read(timeout)
             if word == 'exit':
                 self._status = int(value)
         return self._status
 
-    def release(self):
+    def release(self) -> None:
         """Let go of it: from now on it is a child of init."""
-        self._helper.stdin.close()
-        self._helper.stdout.close()
+        self._stdin.close()
+        self._stdout.close()
 
 
-def unit_command(argv, log, cwd, gid, unit, uid=0):
+def unit_command(argv: list[str], log: str, cwd: str, gid: int, unit: str,
+                 uid: int = 0) -> list[str]:
     """The command that starts a program as a transient unit of systemd.
 
-    :returns: list of str. ``Type=exec`` and ``append:`` need systemd 240.
+    ``Type=exec`` and ``append:`` need systemd 240. systemd opens the log as
+    root, so that is left to the unit's own user where it has one.
     """
+    output = 'null' if uid else f'append:{log}'
+    if uid:
+        argv = [sys.executable, '-I', '-S', _HELPER, '--log', log, *argv]
     properties = [
         'Type=exec',
-        f'StandardOutput=append:{log}', f'StandardError=append:{log}',
+        f'StandardOutput={output}', f'StandardError={output}',
         f'WorkingDirectory={cwd}',
         'UMask=0117',
         # Storage is not to be killed because it takes its time to stop.
@@ -185,7 +206,8 @@ class Unit:
     :ivar pid: its process id.
     """
 
-    def __init__(self, argv, log, cwd, gid, unit, uid=0):
+    def __init__(self, argv: list[str], log: str, cwd: str, gid: int,
+                 unit: str, uid: int = 0) -> None:
         self._unit = f'{unit}.service'
         # What failed before would keep the name.
         _systemctl('reset-failed', self._unit)
@@ -202,23 +224,21 @@ class Unit:
         # 0 if it has ended already.
         self.pid = int(self._show().get('MainPID', 0))
 
-    def _why_not(self, said):
+    def _why_not(self, said: str) -> str:
         if self._show().get('ActiveState') in ('active', 'deactivating'):
             return (f'a unit {self._unit} runs already, and does not serve '
                     f'this target; systemctl stop {self._unit}')
         return 'systemd-run: ' + ' '.join(said.split())
 
-    def _show(self):
+    def _show(self) -> dict[str, str]:
         output = _systemctl(
             'show', '--property=MainPID,ActiveState,ExecMainCode,'
             'ExecMainStatus', self._unit)
         return dict(line.split('=', 1) for line in output.splitlines()
                     if '=' in line)
 
-    def poll(self, timeout=0):
-        """Exit status if it has ended, else None; see
-        :meth:`Detached.poll`.
-        """
+    def poll(self, timeout: float = 0) -> int | None:
+        """See :meth:`Program.poll`."""
         deadline = time.monotonic() + timeout
         while True:
             found = self._show()
@@ -231,15 +251,15 @@ class Unit:
                 return None
             time.sleep(min(0.02, timeout))
 
-    def release(self):
+    def release(self) -> None:
         """Nothing to do: it belongs to systemd from the first."""
 
 
-def _tool(name):
+def _tool(name: str) -> str:
     return shutil.which(name, path=_TOOLS) or f'/usr/bin/{name}'
 
 
-def _systemctl(*arguments):
+def _systemctl(*arguments: str) -> str:
     try:
         return subprocess.run(
             [_tool('systemctl'), '--no-ask-password', *arguments],

@@ -11,10 +11,12 @@ belongs to init.
 
 It imports nothing of the project and little of Python: it has to be quick.
 
-usage: detached.py LOG CWD GID PROGRAM [ARGUMENT...]
+usage: spawn_helper.py LOG CWD UID GID PROGRAM [ARGUMENT...]
+       spawn_helper.py --log LOG PROGRAM [ARGUMENT...]
 
-GID is the group that the target runs with, and its socket has; -1 leaves it
-as it is.
+UID and GID are those that the target runs with, and its log and socket have;
+-1 leaves them as they are. The second form only opens the log and becomes
+the program: for a unit of systemd that has a user.
 
 stdin: a pipe; its end means "let go". stdout: a pipe; ``pid N``, then
 ``exit N`` if the target ends meanwhile, or ``error TEXT``.
@@ -34,33 +36,51 @@ _UMASK = 0o117
 _INTERVAL = 0.01
 
 
-def open_log(path):
+def open_log(path: str) -> int:
     """The log, anew; what was there is kept as the one before.
 
-    :param path: the log. Made by root, it belongs to the owner of its
+    :param path: the log. Made by root, it belongs to the group of its
         directory.
     :returns: its file descriptor.
     """
+    where, name = os.path.split(path)
+    directory = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.rename(path, path + '.1')
-    except FileNotFoundError:
-        pass
-    output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL
-                     | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
-    if os.geteuid() == 0:
-        owner = os.stat(os.path.dirname(path))
-        os.fchown(output, owner.st_uid, owner.st_gid)
+        try:
+            os.rename(name, name + '.1', src_dir_fd=directory,
+                      dst_dir_fd=directory)
+        except FileNotFoundError:
+            pass
+        output = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL
+                         | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC,
+                         0o600, dir_fd=directory)
+        os.fchmod(output, 0o640)
+        if os.geteuid() == 0:
+            owner = os.fstat(directory)
+            os.fchown(output, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(directory)
     return output
 
 
-def _say(text):
+def _say(text: str) -> None:
     try:
         os.write(1, text.encode() + b'\n')
     except OSError:
         pass  # The starter is dead.
 
 
-def _start(log, cwd, gid, argv):
+def _become(uid: int, gid: int) -> None:
+    if uid != -1:
+        os.setgroups([])
+    if gid != -1:
+        os.setgid(gid)
+    if uid != -1:
+        os.setuid(uid)
+
+
+def _start(log: str, cwd: str, argv: tuple[str, ...]
+           ) -> 'subprocess.Popen[bytes]':
     for number in range(1, signal.NSIG):
         try:
             signal.signal(number, signal.SIG_DFL)
@@ -74,16 +94,24 @@ def _start(log, cwd, gid, argv):
     output = open_log(log)
     return subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-        cwd=cwd, start_new_session=True, umask=_UMASK,
-        group=None if gid == -1 else gid)
+        cwd=cwd, start_new_session=True, umask=_UMASK)
 
 
-def main(log, cwd, gid, *argv):
+def execute(log: str, *argv: str) -> None:
+    """Become the target, with its log."""
+    output = open_log(log)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.execv(argv[0], argv)  # noqa: S606
+
+
+def main(log: str, cwd: str, uid: str, gid: str, *argv: str) -> None:
     """Start the target and watch over it until let go."""
     if os.fork():
         os._exit(0)
     try:
-        target = _start(log, cwd, int(gid), argv)
+        _become(int(uid), int(gid))
+        target = _start(log, cwd, argv)
     except OSError as exc:
         _say(f'error {exc.filename or argv[0]}: {exc.strerror}')
         return
@@ -95,6 +123,8 @@ def main(log, cwd, gid, *argv):
 
 
 if __name__ == '__main__':
+    if sys.argv[1] == '--log':
+        execute(*sys.argv[2:])
     main(*sys.argv[1:])
     # Not through Python's end: it would warn of a child that still runs.
     os._exit(0)

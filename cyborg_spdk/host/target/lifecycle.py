@@ -7,13 +7,13 @@ import dataclasses
 import hashlib
 import logging
 import os
-import pwd
 import signal
 import time
 
 import psutil
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.host import launch
 from cyborg_spdk.host import locks
 from cyborg_spdk.host.machine import installation as spdk
 from cyborg_spdk.host import process
@@ -77,17 +77,17 @@ def ensure(conf, target, *, force=False, bring_up=None):
     # Without a program nothing else is worth trying, or telling.
     installation = spdk.find(conf.spdk.spdk_dir)
     installation.path(target.application)
-    run_path = _run_path(conf)
-    with _lock(conf, target, run_path, 'start'):
+    directory = _directory(conf)
+    with _lock(conf, target, directory, 'start'):
         found = process.find(target)
         if found is not None:
             return _await(conf, target, found, bring_up, locked=True)
         if force:
-            restarts.forget(run_path, process.name(conf, target))
-        _check_pause(conf, target, run_path)
+            restarts.forget(directory, process.name(conf, target))
+        _check_pause(conf, target, directory)
         deadline = time.monotonic() + conf.spdk.start_timeout
         return Running(target_start.start(
-            conf, target, installation, run_path, deadline, bring_up), True)
+            conf, target, installation, directory, deadline, bring_up), True)
 
 
 def _remedy(found):
@@ -99,60 +99,52 @@ def _remedy(found):
     return 'look at its log, or stop it'
 
 
-def _run_path(conf):
-    """The directory of logs and locks; both directories are made."""
-    for option in ('state_path', 'run_path'):
-        path = conf.spdk[option]
-        what = f'[spdk] {option}'
-        if os.path.isdir(path):
-            path = trusted_files.check_directory(path, what=what)
-        elif os.geteuid() == 0:
-            path = trusted_files.ensure_directory(path, what=what,
-                                                  owner=_agent(conf))
-        else:
-            _make_directory(conf, path)
-            path = trusted_files.ensure_directory(path, what=what)
-    return path
+def _directory(conf):
+    """The directory of what is remembered of starts, and of locks.
 
-
-def _agent(conf):
-    """User and group of the agent, as far as root can know them.
-
-    If the command line is used before the agent has run, the directories
-    that it makes are to be the agent's.
+    It is made if it is missing, and so are those that it is in and that of
+    the sockets.
     """
-    gid = target_start.socket_gid(conf)
-    try:
-        user = pwd.getpwnam(conf.spdk.socket_group or 'root')
-    except KeyError:
-        return 0, gid
-    return (user.pw_uid if user.pw_gid == gid else 0), gid
+    for option in ('state_path', 'run_path'):
+        if not os.path.isdir(conf.spdk[option]):
+            _make_directories(conf)
+            break
+    for option in ('state_path', 'run_path'):
+        trusted_files.check_directory(conf.spdk[option],
+                                      what=f'[spdk] {option}')
+    return trusted_files.ensure_directory(launch.starts_path(conf),
+                                          what='[spdk] state_path')
 
 
-def _make_directory(conf, path):
-    """Have the helper make a directory that we are not allowed to make."""
-    parent = os.path.dirname(path)
-    if os.access(parent, os.W_OK):
+def _make_directories(conf):
+    """Make both directories, by the helper if we are not allowed to."""
+    paths = [conf.spdk[option] for option in ('state_path', 'run_path')]
+    above = [os.path.dirname(path) for path in paths
+             if not os.path.isdir(path)]
+    if os.geteuid() == 0 or any(
+            os.path.isdir(path) and not os.access(path, os.W_OK)
+            for path in above):
+        from cyborg_spdk.host import privileged
+        privileged.make_directories(conf)
         return
-    from cyborg_spdk.host import privileged
-    if parent in privileged.PARENTS:
-        privileged.call(conf, 'make_directory', path, os.geteuid(),
-                        os.getegid())
+    for option in ('state_path', 'run_path'):
+        trusted_files.ensure_directory(conf.spdk[option],
+                                       what=f'[spdk] {option}')
 
 
-def _lock(conf, target, run_path, doing):
+def _lock(conf, target, directory, doing):
     # By its socket: two names may share one process.
     path = process.socket_path(target)
     digest = hashlib.sha256(path.encode()).hexdigest()[:8]
     return locks.hold(
-        run_path, f'{os.path.basename(path)}.{digest}',
+        directory, f'{os.path.basename(path)}.{digest}',
         conf.spdk.start_timeout + conf.spdk.stop_timeout,
         doing=f'{target.name}: {doing}')
 
 
-def _check_pause(conf, target, run_path):
+def _check_pause(conf, target, directory):
     """Refuse a start that is not due, or that nobody wants."""
-    history = restarts.read(run_path, process.name(conf, target))
+    history = restarts.read(directory, process.name(conf, target))
     if history.held:
         raise exceptions.NotRunning(
             f"{target.name}: it was stopped and is kept down; start it "
@@ -172,7 +164,7 @@ def _await(conf, target, found, bring_up, locked=False):
         time.sleep(seconds)
         return not found.alive()
 
-    logs.trim(logs.path(conf, target))
+    logs.trim(conf, target)
     patience = conf.spdk.start_timeout
     if process.age(found) > patience:
         # It is not starting: it answers at once, or not at all.
@@ -183,7 +175,7 @@ def _await(conf, target, found, bring_up, locked=False):
                 target_ready.answers(target, deadline, ended) and \
                 not _is_initialised(target):
             with contextlib.nullcontext() if locked else _lock(
-                    conf, target, _run_path(conf), 'start'):
+                    conf, target, _directory(conf), 'start'):
                 bring_up(time.monotonic() + conf.spdk.start_timeout)
         if target_ready.wait(target, deadline, ended):
             if found.listening:
@@ -240,10 +232,10 @@ def stop(conf, target, *, kill=False, hold=False, before=None):
         raise exceptions.ForeignProcess(
             f"{target.name}: {target.rpc_address} is not on a UNIX socket "
             "of this host; stop it where it runs")
-    run_path = _run_path(conf)
-    with _lock(conf, target, run_path, 'stop'):
+    directory = _directory(conf)
+    with _lock(conf, target, directory, 'stop'):
         if hold:
-            restarts.hold(run_path, process.name(conf, target))
+            restarts.hold(directory, process.name(conf, target))
         found = process.find(target)
         if found is None:
             return False
@@ -256,14 +248,15 @@ def stop(conf, target, *, kill=False, hold=False, before=None):
             before()
         for number in (signal.SIGTERM,
                        *([signal.SIGKILL] if kill else [])):
-            target_start.send_signal(conf, found.pid, found.ticks, number)
+            target_start.send_signal(conf, target, found.pid, found.ticks,
+                                     number)
             deadline = time.monotonic() + conf.spdk.stop_timeout
             while found.alive() and time.monotonic() < deadline:
                 time.sleep(0.01)
             if not found.alive():
                 rpc.disconnect(target.rpc_address)
                 if not hold:
-                    restarts.forget(run_path,
+                    restarts.forget(directory,
                                     process.name(conf, target))
                 return True
     raise exceptions.StopError(

@@ -2,16 +2,19 @@
 
 """The log of a target: where it is, how long, and what its end says."""
 
+import logging
 import os
 import re
 
-from cyborg_spdk.host import process
-from cyborg_spdk.host import trusted_files
+from cyborg_spdk import exceptions
+from cyborg_spdk.host import launch
+from cyborg_spdk.host.machine import log_file
 
-#: Bytes at which the log of a target that runs is begun anew, and how many
-#: of them are kept.
-LIMIT = 32 << 20
-KEPT = 4 << 20
+LOG = logging.getLogger(__name__)
+
+#: See :mod:`cyborg_spdk.host.machine.log_file`.
+LIMIT = log_file.LIMIT
+KEPT = log_file.KEPT
 
 #: How many lines of its log are told when a target fails to start.
 LINES = 8
@@ -58,32 +61,27 @@ _REMEDIES = (
 )
 
 
-def path(conf, target):
-    """Path of the log of a target that is started here."""
-    return os.path.join(os.path.realpath(conf.spdk.run_path),
-                        f'{process.name(conf, target)}.log')
+path = launch.log_path
 
 
-def trim(path):
-    """Keep the log of a target that runs from filling the disk.
-
-    If it is longer than :data:`LIMIT`, its end becomes the log before
-    (PATH.1) and it begins anew; targets write at its end, wherever that is.
-
-    :param path: the log; nothing happens if it is not ours to change.
+def trim(conf, target):
+    """Keep the log of a target that runs from filling the disk; see
+    :func:`cyborg_spdk.host.machine.log_file.trim`.
     """
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
+    name = path(conf, target)
+    if not log_file.too_long(name):
         return
-    with open(fd, 'r+b') as stream:
-        length = os.fstat(fd).st_size
-        if length <= LIMIT:
-            return
-        stream.seek(length - KEPT)
-        trusted_files.write_atomically(path + '.1', stream.read(KEPT), 0o640,
-                                       durable=False)
-        stream.truncate(0)
+    try:
+        log_file.trim(name)
+    except PermissionError:
+        from cyborg_spdk.host import privileged
+        try:
+            privileged.trim_log(conf, target.name)
+        except exceptions.HostError as exc:
+            LOG.warning('%s: its log %s is too long: %s', target.name, name,
+                        exc)
+    except OSError:
+        return  # It is gone, or no file: the target has another one.
 
 
 def remedy(said):

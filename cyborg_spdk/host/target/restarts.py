@@ -2,8 +2,9 @@
 
 """A target that keeps dying is started again with growing pauses.
 
-What is remembered lies in ``run_path``, so that every process knows it, and
-is counted in time since the boot, so that a clock set back changes nothing.
+What is remembered lies below ``state_path``, so that every process knows it,
+and is counted in time since the boot, so that a clock set back changes
+nothing.
 """
 
 import dataclasses
@@ -61,15 +62,15 @@ def _boot():
         return stream.read().strip()
 
 
-def _path(run_path, name):
-    return os.path.join(run_path, f'{name}.starts')
+def _path(directory, name):
+    return os.path.join(directory, f'{name}.starts')
 
 
-def read(run_path, name):
+def read(directory, name):
     """The :class:`History` of a target; an empty one if there is none."""
     try:
         history = History(**(
-            trusted_files.read_json(_path(run_path, name)) or {}))
+            trusted_files.read_json(_path(directory, name)) or {}))
         if history.held:
             return history
         if history.boot == _boot() and 0 <= history.last <= _now() and \
@@ -80,30 +81,30 @@ def read(run_path, name):
     return History()
 
 
-def started(run_path, name):
+def started(directory, name):
     """Remember that a target is started now.
 
     :returns: the new :class:`History`.
     """
-    before = read(run_path, name)
+    before = read(directory, name)
     now = _now()
     starts = before.starts if now - before.last < WELL_AFTER else 0
     history = History(starts + 1, now, _boot())
-    _write(run_path, name, history)
+    _write(directory, name, history)
     return history
 
 
-def hold(run_path, name):
+def hold(directory, name):
     """Remember that the operator wants it to stay down."""
-    _write(run_path, name, History(held=True))
+    _write(directory, name, History(held=True))
 
 
-def _write(run_path, name, history):
+def _write(directory, name, history):
     trusted_files.write_atomically(
-        _path(run_path, name),
+        _path(directory, name),
         json.dumps(dataclasses.asdict(history)).encode(), durable=False)
 
 
-def forget(run_path, name):
+def forget(directory, name):
     """Forget it all: the operator has stopped or started the target."""
-    trusted_files.remove(_path(run_path, name))
+    trusted_files.remove(_path(directory, name))

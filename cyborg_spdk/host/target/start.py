@@ -4,26 +4,22 @@
 that answers."""
 
 import contextlib
-import grp
 import logging
 import os
 import signal
 import stat
 
 from cyborg_spdk import exceptions
-from cyborg_spdk.host.machine import cores as cpu
+from cyborg_spdk.host import launch
 from cyborg_spdk.host.machine import hugepage_claims
 from cyborg_spdk.host.machine import hugepages
 from cyborg_spdk.host.machine import installation as spdk
 from cyborg_spdk.host.machine import pci
 from cyborg_spdk.host.machine import proc
-from cyborg_spdk.host.machine import spawn
 from cyborg_spdk.host import process
-from cyborg_spdk.host.target import commandline
 from cyborg_spdk.host.target import logs
 from cyborg_spdk.host.target import ready as target_ready
 from cyborg_spdk.host.target import restarts
-from cyborg_spdk.host import trusted_files
 
 LOG = logging.getLogger(__name__)
 
@@ -40,14 +36,14 @@ _WAIT_LETTER = '-w'
 _HAS_LETTER = (18, 7)
 
 
-def start(conf, target, installation, run_path, deadline, bring_up=None):
+def start(conf, target, installation, directory, deadline, bring_up=None):
     """Start a target and wait until it is ready.
 
     :param conf: the configuration.
     :param target: a :class:`cyborg_spdk.conf.Target` that does not run.
     :param installation: the
         :class:`~cyborg_spdk.host.machine.installation.Installation` to use.
-    :param run_path: the trusted directory of logs and locks.
+    :param directory: the trusted directory of what is remembered of starts.
     :param deadline: point of ``time.monotonic()`` at which to give up.
     :param bring_up: ``bring_up(deadline)`` initialises a target that
         answers, and gives it what it is to have. None: it does so itself,
@@ -59,35 +55,26 @@ def start(conf, target, installation, run_path, deadline, bring_up=None):
     """
     check_socket_path(target, process.socket_path(target))
     if conf.spdk.pci_devices and not installation.simulated:
-        _bind_devices(conf, target, installation)
-    log = logs.path(conf, target)
-    cores = None
-    if not installation.simulated:
-        cores = cpu.of_target(conf, target)
-    elif target.core_mask:
-        cores = cpu.parse(target.core_mask, f'[{target.name}] core_mask')
+        _bind_devices(conf, target)
+    log = launch.log_path(conf, target)
     if waits_for_rpc(target.extra_args):
         bring_up = None  # The operator initialises it.
+    further = [] if bring_up is None else \
+        _wait_option(installation, target.application)
     with contextlib.ExitStack() as stack:
-        started, huge_dir = None, None
-        if not (installation.simulated or target.no_huge):
+        started = None
+        if launch.needs_root(target, installation):
             # Held until the target runs: its pid then stands for what it
             # has not taken yet.
-            need_mb, started = stack.enter_context(hugepage_claims.claiming(
-                run_path, target, conf.spdk.start_timeout))
-            huge_dir = _prepare_hugepages(conf, target, need_mb)
-        argv = commandline.build(
-            target, installation, cores=cores, huge_dir=huge_dir,
-            vhost_dir=_vhost_dir(target, run_path))
-        if bring_up is not None:
-            argv += _wait_option(installation, target.application)
-        starts = restarts.started(run_path,
+            needs_mb, started = stack.enter_context(hugepage_claims.claiming(
+                directory, target, conf.spdk.start_timeout))
+            _prepare_hugepages(conf, target, needs_mb)
+        starts = restarts.started(directory,
                                   process.name(conf, target)).starts
         if starts > 1:
             LOG.warning('%s: start number %d within %d s of each other',
                         target.name, starts, restarts.WELL_AFTER)
-        LOG.info('%s: starting %s', target.name, ' '.join(argv))
-        program = _program(conf, target, installation, argv, log)
+        program = _program(conf, target, installation, further)
         if started:
             started(program.pid)
     try:
@@ -122,16 +109,6 @@ def waits_for_rpc(argv):
     return WAIT_FOR_RPC in argv or _WAIT_LETTER in argv
 
 
-def _vhost_dir(target, run_path):
-    """The directory of the sockets of vhost's controllers."""
-    if target.application != 'vhost':
-        return None
-    # One of its own: the name of a controller is that of its socket.
-    path = os.path.join(run_path, 'vhost')
-    trusted_files.ensure_directory(path, what='[spdk] run_path')
-    return path
-
-
 def check_socket_path(target, path):
     """Nothing but a stale socket may be where the socket is to be.
 
@@ -151,112 +128,63 @@ def check_socket_path(target, path):
                 "it, or correct rpc_address")
 
 
-def _privileged(conf):
+def _privileged():
     # Imported when it is needed: oslo.privsep takes half a second.
     from cyborg_spdk.host import privileged
 
-    return lambda name, *args: privileged.call(conf, name, *args)
+    return privileged
 
 
-def _bind_devices(conf, target, installation):
-    missing = pci.check(conf.spdk.pci_devices)
-    if not missing:
-        return
-    if installation.setup_sh is None:
-        raise exceptions.NotInstalled(
-            "SPDK's setup.sh", installation.places,
-            'it binds [spdk] pci_devices; install it, or bind them to '
-            'vfio-pci yourself')
-    bound = _privileged(conf)('bind_devices', installation.setup_sh,
-                              missing)
-    LOG.info('%s: bound %s to a user-space driver', target.name,
-             ', '.join(bound))
+def _bind_devices(conf, target):
+    if pci.check(conf.spdk.pci_devices):
+        LOG.info('%s: bound %s to a user-space driver', target.name,
+                 ', '.join(_privileged().bind_devices(conf)))
 
 
-def _prepare_hugepages(conf, target, need_mb):
+def _prepare_hugepages(conf, target, needs_mb):
     try:
-        for done in hugepages.prepare(conf, need_mb, _privileged(conf)):
+        for done in hugepages.prepare(
+                conf, needs_mb, _privileged(), place=launch.place(conf),
+                need_mb=target.memory_mb):
             LOG.info('%s: %s', target.name, done)
     except exceptions.HugepageError as exc:
         raise exceptions.HugepageError(f"{target.name}: {exc}") from None
-    if not conf.spdk.hugepage_size_kb:
-        return None
-    return next(mount.path for mount in hugepages.mounts()
-                if mount.size_kb == conf.spdk.hugepage_size_kb)
 
 
-class _AsRoot:
+class _ByHelper:
     """A program that the privileged helper has started."""
 
-    def __init__(self, call, name, *args):
-        self._call = call
-        self.pid = call('start_target', *args)
+    def __init__(self, conf, target, further):
+        self._conf = conf
+        self.pid = _privileged().start_target(
+            conf, target.name, target.rpc_address, further)
         if not isinstance(self.pid, int):
-            raise exceptions.StartError(name, self.pid)
+            raise exceptions.StartError(target.name, self.pid)
 
     def poll(self, timeout=0):
-        return self._call('poll_target', self.pid, timeout)
+        return _privileged().poll_target(self._conf, self.pid, timeout)
 
     def release(self):
         # A helper that has ended has let go of it.
         with contextlib.suppress(exceptions.PrivilegeError):
-            self._call('release_target', self.pid)
+            _privileged().release_target(self._conf, self.pid)
 
 
-def _program(conf, target, installation, argv, log):
+def _program(conf, target, installation, further):
     """Start the program, as root if it needs to be.
 
-    One that needs no root runs as who starts it; where systemd runs the
-    machine, the helper makes it a unit of its own too, if there is a helper.
+    Where systemd runs the machine, the helper makes a target of ours a unit
+    of its own too, if there is a helper.
     """
-    uid, gid = os.geteuid(), socket_gid(conf)
-    as_root = uid == 0 or _needs_root(conf, target, installation, argv[0])
-    arguments = (argv, log, os.path.realpath(conf.spdk.state_path),
-                 gid if as_root else -1,
-                 f'{spawn.UNIT_PREFIX}{target.name}',
-                 0 if as_root else uid)
-    by_helper = uid != 0 and (as_root or helper_makes_units(conf))
-    if uid == 0 or by_helper:
-        spawn.begin_log(log)
-    if by_helper:
-        return _AsRoot(_privileged(conf), target.name, *arguments)
-    try:
-        return spawn.start(*arguments)
-    except exceptions.StartError as exc:
-        raise exceptions.StartError(target.name, exc.reason) from None
+    us, uid = os.geteuid(), launch.user(target, installation)
+    if us != 0 and (uid != us or launch.makes_units(conf)):
+        return _ByHelper(conf, target, further)
+    return launch.launch(conf, target, installation, further=further,
+                         uid=uid, gid=socket_gid(conf) if us == 0 else -1)
 
 
-def _needs_root(conf, target, installation, program):
-    """Whether a target has to be root's: one in huge pages has to.
-
-    The simulator needs no root. But if root has installed it and there is a
-    helper, it is started as a real SPDK would be.
-    """
-    if target.no_huge or not installation.simulated:
-        return not target.no_huge
-    return bool(conf.spdk.privsep_helper_command) and \
-        os.stat(program).st_uid == 0
-
-
-def helper_makes_units(conf):
-    """Whether an unprivileged user can have units of systemd (bool)."""
-    return spawn.systemd_runs() and bool(conf.spdk.privsep_helper_command)
-
-
-def socket_gid(conf):
-    """Group of the sockets of targets (int).
-
-    :raises ConfigurationError: if ``[spdk] socket_group`` is none.
-    """
-    name = conf.spdk.socket_group
-    if not name:
-        return os.getegid()
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        raise exceptions.ConfigurationError(
-            '[spdk] socket_group', name, 'there is no such group; make it, '
-            'or correct the name') from None
+helper_makes_units = launch.makes_units
+socket_gid = launch.socket_gid
 
 
 def _share_socket(conf, found):
@@ -286,7 +214,7 @@ def _until_ready(conf, target, program, log, deadline, bring_up):
             bring_up(deadline)
             return
     except exceptions.RpcTimeout as exc:
-        _stop_again(conf, program)
+        _stop_again(conf, target, program)
         raise exceptions.StartError(
             target.name, f'it {unready(exc)} within [spdk] start_timeout '
             f'({conf.spdk.start_timeout:g} s), and was stopped again',
@@ -315,7 +243,7 @@ def unready(exc):
     return f'does not answer at {exc.address}'
 
 
-def _stop_again(conf, program):
+def _stop_again(conf, target, program):
     """End a target that did not become ready; it serves nobody yet."""
     found = proc.stat_of(program.pid)
     if found is None:
@@ -323,16 +251,17 @@ def _stop_again(conf, program):
     for number in (signal.SIGTERM, signal.SIGKILL):
         if program.poll() is not None:
             return
-        send_signal(conf, program.pid, found.ticks, number)
+        send_signal(conf, target, program.pid, found.ticks, number)
         program.poll(conf.spdk.stop_timeout)
 
 
-def send_signal(conf, pid, ticks, number):
+def send_signal(conf, target, pid, ticks, number):
     """Send a signal to a target, through the helper if that is needed."""
     try:
         proc.send_signal(pid, ticks, number)
     except PermissionError:
-        _privileged(conf)('signal_target', pid, ticks, int(number))
+        _privileged().signal_target(conf, target.name, pid, ticks,
+                                    int(number))
 
 
 def _signal_name(code):

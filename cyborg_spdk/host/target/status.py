@@ -7,6 +7,7 @@ import dataclasses
 import psutil
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.host import launch
 from cyborg_spdk.host import process
 from cyborg_spdk.host.target import restarts
 from cyborg_spdk import rpc
@@ -79,7 +80,7 @@ def look(conf, target):
 
 
 def _why_stopped(conf, target):
-    history = restarts.read(conf.spdk.run_path,
+    history = restarts.read(launch.starts_path(conf),
                             process.name(conf, target))
     if history.held:
         return (f'it is kept down; start it with cyborg-spdk target start '

@@ -23,8 +23,9 @@ from tests import forks
 from tests.functional.fixtures import host
 
 _HELPER = """#!/bin/sh
-exec {python} -W ignore -c \
-    'from oslo_privsep.daemon import helper_main; helper_main()' "$@"
+exec {python} -W ignore -c 'import sys  # {name}
+from cyborg_spdk.host import helper_daemon
+sys.exit(helper_daemon.main([]))'
 """
 
 if os.geteuid() == 0:
@@ -40,7 +41,8 @@ if os.geteuid() == 0:
             self.useFixture(fixtures.MonkeyPatch(
                 'cyborg_spdk.host.helper._HELPER', helper._Helper()))
             self.addCleanup(self.end)
-            self.use(_HELPER.format(python=sys.executable))
+            self.name = f'helper of {os.path.basename(self.host.directory)}'
+            self.use(_HELPER.format(python=sys.executable, name=self.name))
 
         def end(self):
             channel = helper._HELPER._channel
@@ -53,17 +55,11 @@ if os.geteuid() == 0:
             with open(descriptor, 'w') as out:
                 out.write(text)
             os.chmod(path, 0o755)
-            privileged.priv_context.cfg.CONF.set_override(
-                'helper_command', path, group=privileged.GROUP)
-            self.addCleanup(
-                privileged.priv_context.cfg.CONF.clear_override,
-                'helper_command', group=privileged.GROUP)
+            self.host.set('spdk', privsep_helper_command=path)
 
         def ask(self):
             """A call that needs the helper and changes nothing."""
-            return list(helper.call(
-                privileged.context, privileged.add_hugepages.args[0], 60.0,
-                2048, [(None, 0)]))
+            return privileged.ask(self.host.conf)
 
         def failure(self):
             with self.assertRaises(exceptions.PrivilegeError) as caught:
@@ -75,8 +71,8 @@ if os.geteuid() == 0:
             def find():
                 for one in psutil.process_iter(['cmdline']):
                     words = one.info['cmdline'] or []
-                    if any(word.startswith(helper._HELPER.started)
-                           for word in words) and one.ppid() != os.getpid():
+                    if any(self.name in word for word in words) and \
+                            one.ppid() != os.getpid():
                         return one
                 return None
             return host.wait_until(find)
@@ -85,7 +81,7 @@ if os.geteuid() == 0:
             """Before, during and after the parent has one."""
             def child():
                 return [self.ask() for _ in range(20)]
-            expected = [[[0]] * 20]
+            expected = [[0] * 20]
             self.assertEqual(expected * 2, forks.each(2, child))
             starting = threading.Thread(target=self.ask)
             starting.start()
@@ -103,14 +99,13 @@ if os.geteuid() == 0:
             self.assertEqual(expected * 3, forks.each(3, child))
             done.set()
             busy.join()
-            self.assertEqual([[0]], [list(one) for one in {
-                tuple(one) for one in results}])
+            self.assertEqual({0}, set(results))
             self.assertEqual(before, self.daemon().pid)
 
         def test_killed(self):
             self.ask()
             self.daemon().kill()
-            self.assertEqual([0], self.ask())
+            self.assertEqual(0, self.ask())
 
         def test_killed_during_a_call(self):
             self.ask()
@@ -119,9 +114,9 @@ if os.geteuid() == 0:
             channel = helper._HELPER._channel
             with mock.patch.object(channel, 'exchange_ping'):
                 threading.Timer(0.5, daemon.kill).start()
-                self.assertIn('the privileged helper ended during add '
-                              'hugepages', self.failure())
-            self.assertEqual([0], self.ask())
+                self.assertIn('the privileged helper ended during ask',
+                              self.failure())
+            self.assertEqual(0, self.ask())
 
         def test_it_hangs(self):
             """Another one is started; the other ends when it goes on."""
@@ -130,7 +125,7 @@ if os.geteuid() == 0:
             daemon.suspend()
             began = time.monotonic()
             with mock.patch.object(helper, 'PING_TIMEOUT', 1.0):
-                self.assertEqual([0], self.ask())
+                self.assertEqual(0, self.ask())
             self.assertLess(time.monotonic() - began, 30)
             daemon.resume()
             host.wait_until(lambda: not daemon.is_running()
@@ -145,22 +140,22 @@ if os.geteuid() == 0:
             with mock.patch.object(channel, 'exchange_ping'), \
                     self.assertRaisesRegex(
                         exceptions.PrivilegeError,
-                        'has not done add hugepages within 0.5 s'):
+                        'has not done ask within 0.5 s'):
                 helper.call(
-                    privileged.context, privileged.add_hugepages.args[0],
-                    0.5, 2048, [(None, 0)])
-            self.assertEqual([0], self.ask())
+                    privileged.context, None, privileged.perform.args[0],
+                    0.5, 'ask', ())
+            self.assertEqual(0, self.ask())
 
         def test_refused(self):
             self.use('#!/bin/sh\necho sudo: no way >&2; exit 1\n')
             self.assertRegex(
-                self.failure(), 'no way to root for add hugepages: sudo: no '
-                'way; allow privsep-helper in sudoers')
+                self.failure(), 'no way to root for ask: sudo: no '
+                'way; allow it in sudoers')
 
         def test_it_does_not_call_back(self):
             self.use('#!/bin/sh\nexit 0\n')
             with mock.patch.object(helper, 'START_TIMEOUT', 1.0):
-                self.assertIn('it did not call back', self.failure())
+                self.assertIn('no way to root for ask: ', self.failure())
 
         def test_what_starts_it_hangs(self):
             self.use('#!/bin/sh\necho password: >&2; exec sleep 600\n')
@@ -179,27 +174,27 @@ if os.geteuid() == 0:
             script = (
                 'import os, sys, time\n'
                 'from oslo_config import cfg\n'
-                'from cyborg_spdk.host import helper, privileged\n'
-                'cfg.CONF([], default_config_files=[])\n'
-                'cfg.CONF.set_override("helper_command", sys.argv[1],\n'
-                '                      group=privileged.GROUP)\n'
-                'helper.call(privileged.context,\n'
-                '            privileged.add_hugepages.args[0], 60.0, 2048,\n'
-                '            [(None, 0)])\n'
+                'from cyborg_spdk import conf as spdk_conf\n'
+                'from cyborg_spdk.host import privileged\n'
+                'conf = cfg.ConfigOpts()\n'
+                'conf([])\n'
+                'spdk_conf.register(conf)\n'
+                'conf.set_override("privsep_helper_command", sys.argv[1],\n'
+                '                  group="spdk")\n'
+                'privileged.context.set_client_mode(True)\n'
+                'privileged.ask(conf)\n'
                 'if not os.fork():\n'
                 '    os.close(1); os.close(2); time.sleep(600)\n'
-                'print(helper._HELPER.started, flush=True)\n'
+                'print("asked", flush=True)\n'
                 'os.kill(os.getpid(), 9)\n')
-            command = privileged.priv_context.cfg.CONF[
-                privileged.GROUP].helper_command
+            command = self.host.conf.spdk.privsep_helper_command
             agent = subprocess.Popen(
                 [sys.executable, '-W', 'ignore', '-c', script, command],
                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                 start_new_session=True)
-            where = agent.communicate(timeout=host.PATIENCE)[0].strip()
+            said = agent.communicate(timeout=host.PATIENCE)[0].strip()
             self.addCleanup(os.killpg, agent.pid, signal.SIGKILL)
-            self.assertTrue(where)
+            self.assertEqual('asked', said)
             host.wait_until(lambda: not any(
-                any(word.startswith(where)
-                    for word in one.info['cmdline'] or [])
+                any(self.name in word for word in one.info['cmdline'] or [])
                 for one in psutil.process_iter(['cmdline'])))

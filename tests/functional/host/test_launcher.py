@@ -22,7 +22,7 @@ from tests.functional.fixtures import host
 # A process that makes sure, at each line that it reads, that a target runs.
 _AGENT = '''
 from cyborg_spdk import conf as spdk_conf
-from cyborg_spdk.host import launcher
+from cyborg_spdk.host.target import lifecycle as launcher
 from oslo_config import cfg
 import sys
 conf = cfg.ConfigOpts()

@@ -1,85 +1,80 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Through the real helper, with the capabilities that it keeps.
+"""Through sudo and the real helper, with the capabilities that it keeps.
 
 Only root can be another user, so there are no tests for others.
 """
 
 import json
-import logging
 import os
 import pwd
 import shutil
-import signal
+import stat
 import subprocess
 import sys
-import tempfile
 
 import fixtures
 
-from cyborg_spdk import exceptions
-from cyborg_spdk.host import privileged
-from cyborg_spdk.host import process
-from cyborg_spdk.host.target import start as target_start
+from tests.functional.deployed import processes
 from tests.functional.fixtures import host
 
-# A client of the helper: it lets nothing be called directly.
-_CLIENT = '''
-import os, signal, sys
-from cyborg_spdk.host.machine import proc
-from cyborg_spdk.host import privileged
-from oslo_config import cfg
-argv, log, cwd = sys.argv[2:], sys.argv[1] + '/nvmf.log', sys.argv[1]
-cfg.CONF([], default_config_files=[])
-privileged.priv_context.cfg.CONF.set_default(
-    'helper_command', sys.executable + ' -W ignore -c ' +
-    "'from oslo_privsep.daemon import helper_main; helper_main()'",
-    group=privileged.GROUP)
-privileged.context.set_client_mode(True)
-pid = privileged.start_target(argv, log, cwd, os.getgid(), 'cyborg-spdk-x')
-assert isinstance(pid, int), pid
-assert privileged.poll_target(pid, 0) is None
-privileged.release_target(pid)
-ticks = proc.stat_of(pid).ticks
-privileged.signal_target(pid, ticks, int(signal.SIGTERM))
-try:
-    privileged.mount_hugetlbfs('/etc', 2048)
-except privileged.exceptions.HugepageError as exc:
-    print(exc)
-else:
-    sys.exit('mounted')
-print(pid)
-'''
-
-if os.geteuid() == 0:
-    class HelperTest(fixtures.TestWithFixtures):
-
-        def test_started_and_stopped_by_the_helper(self):
-            one = self.useFixture(host.Host())
-            one.install_program('nvmf_tgt', '''
-import os, signal
-signal.signal(signal.SIGTERM, lambda *_: (
-    open(os.path.join(os.path.dirname(sys.argv[2]), 'ended'), 'w').close(),
-    sys.exit(0)))
-while True:
-    signal.pause()
-''')
-            run = one.path('run')
-            os.mkdir(run, 0o750)
-            done = subprocess.run(
-                [sys.executable, '-W', 'ignore', '-c', _CLIENT, run,
-                 one.path('spdk', 'build', 'bin', 'nvmf_tgt'), '-r',
-                 os.path.join(run, 'x.sock')],
-                capture_output=True, text=True, timeout=host.PATIENCE,
-                check=False)
-            self.assertEqual(0, done.returncode, done.stderr)
-            self.assertIn('hugetlbfs is mounted only at', done.stdout)
-            host.wait_until(lambda: not one.processes())
-
-
 _HELPER = """#!/bin/sh
-exec {python} -W ignore -c \
-    'from oslo_privsep.daemon import helper_main; helper_main()' "$@"
+exec {python} -I -W ignore -c 'import sys
+from cyborg_spdk.host import helper_daemon
+sys.exit(helper_daemon.main(["{conf}"]))' "$@"
+"""
+
+_CLIENT = """
+import json, os, signal, sys
+from oslo_config import cfg
+from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk import exceptions
+from cyborg_spdk.host import launch
+from cyborg_spdk.host import privileged
+from cyborg_spdk.host.machine import log_file
+from cyborg_spdk.host.target import lifecycle
+conf = cfg.ConfigOpts()
+conf([], default_config_files=[sys.argv[1]])
+spdk_conf.register(conf)
+conf.set_override('nvmf_targets', ['nvmf'], group='spdk')
+conf.set_override('vhost_targets', [], group='spdk')
+conf.set_override('iscsi_targets', [], group='spdk')
+target = spdk_conf.targets(conf)[0]
+def told(function, *args):
+    try:
+        return function(conf, *args)
+    except exceptions.HostError as exc:
+        return str(exc)
+"""
+
+_START_AND_STOP = """
+found = lifecycle.ensure(conf, target).process
+with open(launch.log_path(conf, target)) as stream:
+    said = bool(stream.read())
+log_file.LIMIT = -1  # Also one that is not ours can be trimmed.
+lifecycle.logs.trim(conf, target)
+lifecycle.stop(conf, target)
+print(json.dumps([found.uid, found.application, said, found.alive()]))
+"""
+
+_START = """
+print(json.dumps(told(privileged.start_target, 'nvmf', target.rpc_address,
+                      [])))
+"""
+
+_REFUSED = "print(json.dumps(told(privileged.make_directories)))"
+
+_SIGNAL = """
+print(json.dumps([told(privileged.signal_target, 'nvmf', pid, 0,
+                       int(signal.SIGKILL)) for pid in (1, os.getppid())]))
+"""
+
+_SUDO = """
+import subprocess
+print(json.dumps([subprocess.run(
+    ['sudo', '-n', *conf.spdk.privsep_helper_command.split()[2:], *more],
+    stdin=subprocess.DEVNULL, capture_output=True).returncode
+    for more in (['--config-file', '/tmp/x'], [''])]))
 """
 
 if os.geteuid() == 0 and shutil.which('sudo') and \
@@ -92,19 +87,38 @@ if os.geteuid() == 0 and shutil.which('sudo') and \
             self.host = self.useFixture(host.Host())
             if host.SPDK_DIR:
                 self.host.install()
-            helper = self.host.path('helper')
-            with open(helper, 'w') as stream:
-                stream.write(_HELPER.format(python=sys.executable))
-            os.chmod(helper, 0o755)
+                self.host.set('spdk', spdk_dir=self.host.path('spdk'))
+                self.host.set('nvmf', extra_args=[])
+            os.chmod(self.host.directory, 0o755)
+            self.install(host.BECOME_SIMULATOR)
+            # Below root's directories, as it is on a real host.
+            self.base = f'/run/cyborg-spdk-test-{os.getpid()}'
+            os.mkdir(self.base, 0o755)
+            self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
+            self.run = os.path.join(self.base, 'run')
+            self.host.set('spdk', run_path=self.run,
+                          state_path=os.path.join(self.base, 'state'))
+            self.helper = self.host.path('helper')
             self.host.set('spdk',
-                          privsep_helper_command=f'sudo -n {helper}')
+                          privsep_helper_command=f'sudo -n {self.helper}')
+            self.configure()
             # That user, that command, for the time of the test.
-            self.allow(f'nobody ALL=(root) NOPASSWD: {helper} *\n')
-            self.run = f'/run/cyborg-spdk-test-{os.getpid()}'
-            self.addCleanup(shutil.rmtree, self.run, ignore_errors=True)
-            self.addCleanup(privileged.context.set_client_mode,
-                            privileged.context.client_mode)
-            privileged.context.set_client_mode(True)
+            self.allow(f'nobody ALL=(root) NOPASSWD: {self.helper} ""\n')
+
+        def install(self, body, says='SPDK v26.05 simulated'):
+            """A program that every user can run, and its interpreter."""
+            path = self.host.path('spdk', 'build', 'bin', 'nvmf_tgt')
+            text = host._PROGRAM.format(python=processes.python()[0],
+                                        body=body)
+            with open(path, 'w') as stream:
+                stream.write(text.replace('SPDK v26.05 simulated', says))
+
+        def configure(self):
+            """Write the helper, with the configuration as it is now."""
+            with open(self.helper, 'w') as stream:
+                stream.write(_HELPER.format(python=sys.executable,
+                                            conf=self.host.config_file()))
+            os.chmod(self.helper, 0o755)
 
         def allow(self, text):
             path = f'/etc/sudoers.d/cyborg-spdk-test-{os.getpid()}'
@@ -113,68 +127,105 @@ if os.geteuid() == 0 and shutil.which('sudo') and \
                 stream.write(text)
             self.addCleanup(os.unlink, path)
 
-        def as_user(self, name, function):
-            """What a function of an unprivileged process returns."""
+        def as_user(self, name, code):
+            """What a script of a user prints; it has conf and target."""
             user = pwd.getpwnam(name)
-            reader, writer = os.pipe()
-            child = os.fork()
-            if not child:
-                try:
-                    tempfile.tempdir = '/tmp'
-                    # A log of other tests in this process is not for him.
-                    logging.getLogger().handlers.clear()
-                    os.setgroups([])
-                    os.setgid(user.pw_gid)
-                    os.setuid(user.pw_uid)
-                    os.write(writer, json.dumps(
-                        function(user)).encode())
-                except BaseException as exc:
-                    os.write(writer, json.dumps(repr(exc)).encode())
-                finally:
-                    os._exit(0)
-            os.close(writer)
-            with open(reader) as stream:
-                found = json.loads(stream.read())
-            os.waitpid(child, 0)
-            return found
+            python, environ = processes.python()
+            done = subprocess.run(
+                [python, '-W', 'ignore', '-c', _CLIENT + code,
+                 self.host.path('host.conf')], env={**os.environ, **environ},
+                stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                timeout=host.PATIENCE, check=False, user=user.pw_uid,
+                group=user.pw_gid, extra_groups=[], cwd='/')
+            self.assertEqual(0, done.returncode, done.stderr)
+            return json.loads(done.stdout.splitlines()[-1])
 
-        def call(self, name, *arguments):
-            return privileged.call(self.host.conf, name, *arguments)
+        def of(self, name):
+            status = os.stat(os.path.join(self.base, name))
+            return [status.st_uid, status.st_gid,
+                    stat.S_IMODE(status.st_mode)]
 
-        def start_and_stop(self, user):
-            self.call('make_directory', self.run, user.pw_uid, user.pw_gid)
-            path = os.path.join(self.run, 'x.sock')
-            self.host.set('nvmf', rpc_address=path)
-            pid = self.call(
-                'start_target',
-                [self.host.path('spdk', 'build', 'bin', 'nvmf_tgt'), '-r',
-                 path], os.path.join(self.run, 'x.log'), self.run,
-                user.pw_gid, 'cyborg-spdk-x')
-            found = host.wait_until(self.listening)
-            self.call('release_target', pid)
-            target_start.send_signal(self.host.conf, found.pid, found.ticks,
-                                     signal.SIGTERM)
-            host.wait_until(lambda: not found.alive())
-            return [pid == found.pid, found.uid, found.application]
+        def test_root_starts_and_stops_it_in_its_own_directory(self):
+            gid = pwd.getpwnam('nobody').pw_gid
+            os.mkdir(self.run)
+            os.chown(self.run, 0, gid)
+            os.chmod(self.run, 0o750)
+            self.assertEqual([0, 'nvmf_tgt', True, False],
+                             self.as_user('nobody', _START_AND_STOP))
+            user = pwd.getpwnam('nobody')
+            self.assertEqual([user.pw_uid, gid, 0o750], self.of('state'))
+            self.assertEqual([0, gid, 0o640], self.of('run/nvmf.log'))
 
-        def listening(self):
-            found = process.find(self.host.target())
-            return found if found and found.listening else None
+        def test_it_runs_as_the_user_in_his_directory(self):
+            user = pwd.getpwnam('nobody')
+            self.assertEqual([user.pw_uid, 'nvmf_tgt', True, False],
+                             self.as_user('nobody', _START_AND_STOP))
+            for name in ('run', 'state'):
+                self.assertEqual([user.pw_uid, user.pw_gid, 0o750],
+                                 self.of(name))
 
-        def test_it_has_root_start_and_stop_a_target(self):
-            self.assertEqual([True, 0, 'nvmf_tgt'],
-                             self.as_user('nobody', self.start_and_stop))
+        def test_root_does_not_work_in_his_directory(self):
+            """Its program is root's there, and that could be led on."""
+            user = pwd.getpwnam('nobody')
+            os.mkdir(self.run, 0o750)
+            os.chown(self.run, user.pw_uid, user.pw_gid)
+            self.install(host.BECOME_SIMULATOR, 'SPDK v26.05')
 
-        def refused(self, user):
-            try:
-                return self.call('make_directory', self.run, user.pw_uid,
-                                 user.pw_gid)
-            except exceptions.PrivilegeError as exc:
-                return str(exc)
+            self.assertRegex(
+                self.as_user('nobody', _START), 'nvmf runs as root, and its '
+                'socket is not made where others than root can put a file: '
+                f'.*/run belongs to user {user.pw_uid}, not to root; chown '
+                'root')
+            self.assertEqual([], os.listdir(self.run))
 
         def test_another_user_is_told_what_to_do(self):
             self.assertRegex(
-                self.as_user('daemon', self.refused),
-                'user 1 has no way to root for make directory: .*allow '
-                'privsep-helper in sudoers')
+                self.as_user('daemon', _REFUSED),
+                'user 1 has no way to root for make directories: .*allow it '
+                'in sudoers')
             self.assertFalse(os.path.exists(self.run))
+
+        def test_a_configuration_of_others_is_not_used(self):
+            os.chown(self.host.path('host.conf'), 1, 1)
+            self.assertRegex(
+                self.as_user('nobody', _REFUSED),
+                'host.conf is not used as root: .* belongs to user 1, not to '
+                'root; chown root')
+
+        def test_arguments_are_refused(self):
+            """By sudo; and by the helper, if sudo lets them through."""
+            self.assertEqual([1, 1], self.as_user('nobody', _SUDO))
+            for arguments, pattern in (
+                    (['--config-file', '/tmp/x'], 'takes no arguments'),
+                    ([], 'not by hand')):
+                done = subprocess.run(
+                    [self.helper, *arguments], stdin=subprocess.DEVNULL,
+                    capture_output=True, text=True, check=False)
+                self.assertEqual(1, done.returncode)
+                self.assertRegex(done.stderr, pattern)
+
+        def test_a_signal_for_a_process_that_is_no_target(self):
+            self.assertEqual(
+                [f'process {pid} does not serve nvmf and gets no signal'
+                 for pid in (1, os.getpid())],
+                self.as_user('nobody', _SIGNAL))
+
+        def test_no_target_in_the_place_of_a_link(self):
+            """What SPDK would remove, or make, is looked at first."""
+            user = pwd.getpwnam('nobody')
+            outside = os.path.join(self.base, 'outside')
+            with open(outside, 'w') as stream:
+                stream.write('as it was')
+            os.mkdir(self.run, 0o750)
+            for name in ('nvmf.log', 'nvmf.log.1', 'nvmf.sock'):
+                os.symlink(outside, os.path.join(self.run, name))
+                os.chown(os.path.join(self.run, name), user.pw_uid,
+                         user.pw_gid, follow_symlinks=False)
+            os.chown(self.run, user.pw_uid, user.pw_gid)
+
+            self.as_user('nobody', _START)
+            with open(outside) as stream:
+                self.assertEqual('as it was', stream.read())
+            self.assertEqual(0, os.stat(outside).st_uid)
+            self.assertTrue(stat.S_ISLNK(os.lstat(
+                os.path.join(self.run, 'nvmf.log.1')).st_mode))

@@ -42,14 +42,17 @@ class Machine:
         path = hugepages.pool_path(size_kb, node, self.root)
         self._write(os.path.relpath(path, self.root), number)
 
-    def call(self, name, *args):
-        """As the privileged functions, on this tree."""
-        if name == 'mount_hugetlbfs':
-            with open(os.path.join(self.root, 'proc/mounts'), 'a') as out:
-                out.write(f'hugetlbfs {args[0]} hugetlbfs '
-                          f'rw,pagesize={args[1]}K 0 0\n')
-            return None
-        size_kb, wanted = args
+    def mount_hugetlbfs(self, conf):
+        """As the privileged function, on this tree."""
+        size_kb = hugepages.chosen_size_kb(conf, self.root)
+        path = hugepages.mount_point(size_kb, self.root)
+        with open(os.path.join(self.root, 'proc/mounts'), 'a') as out:
+            out.write(f'hugetlbfs {path} hugetlbfs '
+                      f'rw,pagesize={size_kb}K 0 0\n')
+        return path
+
+    def add_hugepages(self, conf, size_kb, wanted):
+        """As the privileged function, on this tree."""
         got = [count if self.limit is None else min(count, self.limit)
                for _, count in wanted]
         if got == [count for _, count in wanted]:
@@ -73,7 +76,7 @@ class HugepagesTest(unittest.TestCase):
         return Machine(self.root, **kwargs)
 
     def prepare(self, machine, need_mb):
-        return hugepages.prepare(self.conf, lambda: need_mb, machine.call,
+        return hugepages.prepare(self.conf, lambda: need_mb, machine,
                                  self.root)
 
     def test_only_what_is_missing_is_added(self):
@@ -97,7 +100,7 @@ class HugepagesTest(unittest.TestCase):
         def need_mb():
             # It takes a page after each of the first looks.
             now = 512 + 512 - 2 * len(taken)
-            if len(taken) < 20 or machine.calls and len(taken) < 40:
+            if len(taken) < 20 or calls and len(taken) < 40:
                 taken.append(1)
                 with open(free) as stream:
                     left = int(stream.read()) - 1
@@ -105,15 +108,16 @@ class HugepagesTest(unittest.TestCase):
                     stream.write(str(left))
             return now
 
-        machine.calls = []
-        add = machine.call
+        calls = []
+        add = machine.add_hugepages
 
-        def call(*args):
-            machine.calls.append(args)
+        def add_hugepages(*args):
+            calls.append(args)
             return add(*args)
+        machine.add_hugepages = add_hugepages
         self.assertEqual(
             ['reserved 256 huge pages of 2048 KiB'],
-            hugepages.prepare(self.conf, need_mb, call, self.root))
+            hugepages.prepare(self.conf, need_mb, machine, self.root))
         self.assertEqual(40, len(taken))
 
     def test_more_than_enough_is_left_alone(self):

@@ -7,7 +7,7 @@ from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import installation
 from cyborg_spdk.host.machine import spawn
 from cyborg_spdk.host import process
-from cyborg_spdk.host.target import commandline
+from cyborg_spdk.host import commandline
 
 
 def target(**options):
@@ -52,6 +52,23 @@ class BuildTest(unittest.TestCase):
                  r + ['-s', '512', '--iova-mode=va', '-L', 'nvmf'])]:
             with self.subTest(options=options, kwargs=kwargs):
                 self.assertEqual(expected, self.build(options, **kwargs))
+
+    def test_methods_that_the_socket_takes(self):
+        found = self.build({'rpcs_allowed': ('reading', 'bdev_get_bdevs',
+                                             'nvmf_subsystem_add_host')})
+        names = found[found.index('--rpcs-allowed') + 1].split(',')
+        self.assertEqual(len(names), len(set(names)))
+        for name in ('rpc_get_methods', 'spdk_get_version', 'bdev_get_bdevs',
+                     'framework_start_init', 'nvmf_subsystem_add_host'):
+            self.assertIn(name, names)
+        self.assertNotIn('bdev_aio_create', names)
+        for allowed, version, pattern in (
+                (('reading',), 'SPDK v22.09', 'v22.09 takes all methods'),
+                (('a,b',), None, 'name methods, or "reading"'),
+                (('-c',), None, 'name methods')):
+            with self.assertRaisesRegex(exceptions.ConfigurationError,
+                                        pattern):
+                self.build({'rpcs_allowed': allowed}, version)
 
     def test_older_releases_are_told_to_give_huge_pages_back(self):
         for version, options, expected in [
