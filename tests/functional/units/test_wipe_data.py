@@ -14,19 +14,13 @@ import subprocess
 import sys
 import time
 
-import fixtures
-from oslo_config import cfg
-
-from cyborg_spdk import clients
-from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.units import attach
 from cyborg_spdk.units import crypto_keys
-from cyborg_spdk.units import reading
 from cyborg_spdk.units.wipe import run
-from cyborg_spdk.units.wipe import state
 from tests.functional.fixtures import clients as client_fixtures
 from tests.functional.fixtures import target as target_fixture
+from tests.functional.units import declared
 
 _MIB = 1 << 20
 _SIZE = 32 * _MIB
@@ -43,39 +37,14 @@ def count(path):
                    for block in iter(lambda: file.read(_MIB), b''))
 
 
-class DataCase(fixtures.TestWithFixtures):
-    """A target of all kinds of units, and files with old data."""
+class DataCase(declared.DeclaredCase):
+    """Files with old data, and consumers that write and read."""
 
     def setUp(self):
         super().setUp()
-        self.spdk = self.useFixture(target_fixture.Target('spdk_tgt'))
-        for name in ('run', 'state'):
-            os.mkdir(self.spdk.path(name), 0o750)
-        self.conf_file = self.spdk.path('conf')
-        kinds = ''.join(
-            f'[spdk_{kind}]\napplication = spdk_tgt\nstart = false\n'
-            f'rpc_address = {self.spdk.socket}\n' for kind in spdk_conf.KINDS)
-        with open(self.conf_file, 'w') as out:
-            out.write(f'[spdk]\nrun_path = {self.spdk.path("run")}\n'
-                      f'state_path = {self.spdk.path("state")}\n'
-                      f'units_file = {self.spdk.path("units.yaml")}\n{kinds}')
-        with open(self.spdk.path('units.yaml'), 'w') as out:
-            out.write('pools: []\n')
-        self.conf = cfg.ConfigOpts()
-        self.conf(['--config-file', self.conf_file],
-                  default_config_files=[self.conf_file])
-        self.targets = {one.kind: one for one in
-                        spdk_conf.targets(self.conf)}
-        self.connect()
         self.pattern = self.spdk.path('pattern')
         with open(self.pattern, 'wb') as out:
             out.write(_PATTERN * (_SIZE // len(_PATTERN)))
-
-    def connect(self):
-        self.client = self.spdk.connect()
-        self.nvmf = clients.NvmfTgt(self.client)
-        self.vhost = clients.VhostTgt(self.client)
-        self.iscsi = clients.IscsiTgt(self.client)
 
     def aio(self, name='disk', size=_SIZE, method='bdev_aio_create'):
         """A bdev on a file that is full of old data."""
@@ -125,12 +94,6 @@ class DataCase(fixtures.TestWithFixtures):
         self.assertEqual(0, done.returncode, done.stdout)
         self.assertGreaterEqual(os.path.getsize(out), _SIZE // 2)
         return count(out)
-
-    def state(self, handle, kind='nvmf'):
-        units = reading.read(self.client, kind, 60).units
-        one = next(one for one in units
-                   if json.loads(one.handle) == handle)
-        return state.of(self.conf, self.targets[kind].name, one)
 
 
 class NvmfData(DataCase):

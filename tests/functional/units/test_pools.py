@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Pools and units as a file declares them, at a target."""
+
+import io
+import json
+import os
+import textwrap
+
+import fixtures
+
+from cyborg_spdk.cli import app
+from cyborg_spdk import clients
+from cyborg_spdk import exceptions
+from cyborg_spdk.units import attach
+from cyborg_spdk.units.declared import model
+from cyborg_spdk.units.pools import apply
+from cyborg_spdk.units.pools import plan
+from cyborg_spdk.units.pools import stores
+from tests.functional.fixtures import clients as client_fixtures
+from tests.functional.fixtures import target as target_fixture
+from tests.functional.units import declared
+
+_HOST = 'nqn.2016-06.io.spdk:host'
+
+
+class PoolsTest(declared.DeclaredCase):
+
+    def declare(self, units='', disks=None):
+        self.port = getattr(self, 'port', client_fixtures.free_port())
+        with open(self.spdk.path('units.yaml'), 'w') as out:
+            out.write(textwrap.dedent(f'''\
+                pools:
+                  - name: p
+                    target: spdk_nvmf
+                    cluster_size: 1MiB
+                    disks: {disks or f"[{{file: {self.spdk.path('new')}, "
+                                     "size: 64MiB}]"}
+                units: [{units}]
+                '''))
+
+    def unit(self, name='u{n}', count=2, size='4MiB', export='nvmf', **more):
+        return json.dumps({
+            'pool': 'p', 'name': name, 'count': count, 'size': size,
+            'export': export, **({'listeners': [
+                f'tcp://127.0.0.1:{self.port}']} if export == 'nvmf'
+                else {}), **more})
+
+    def pool(self):
+        found = model.load(self.conf)
+        return apply.Pool(self.conf, found.pools['p'], found.of_pool('p'))
+
+    def apply(self, **told):
+        done = []
+        self.pool().apply(plan.Told(**told), done.append)
+        self.assertEqual([], self.pool().steps(plan.Told(**told)))
+        return [step.action for step in done]
+
+    def volumes(self):
+        return {one.alias: one.size >> 20 for one in
+                self.nvmf.bdev_get_bdevs() if 'lvol' in one.driver_specific}
+
+    def setUp(self):
+        super().setUp()
+        self.port = client_fixtures.free_port()
+
+    def test_from_a_file_to_units_that_are_clean(self):
+        self.declare(', '.join((
+            self.unit(limits={'rw_mbytes_per_sec': 50}),
+            self.unit('v', 1, export='vhost-blk'),
+            self.unit('i', 1, export='iscsi', portals=[
+                f'127.0.0.1:{client_fixtures.free_port()}']))))
+        self.assertEqual(
+            ['make file', 'make store',
+             *['make volume', 'export', 'limit'] * 2,
+             *['make volume', 'export'] * 2], self.apply())
+        self.assertEqual([], self.apply())
+        self.assertEqual({'p/u1': 4, 'p/u2': 4, 'p/v': 4, 'p/i': 4},
+                         self.volumes())
+        self.assertEqual(0o600, os.stat(self.spdk.path('new')).st_mode
+                         & 0o777)
+        for kind, handle in (
+                ('nvmf', {'nqn': 'nqn.2016-06.io.spdk:p-u2', 'nsid': '1'}),
+                ('vhost', {'socket': self.spdk.path('p-v')}),
+                ('iscsi', {'iqn': 'iqn.2016-06.io.spdk:p-i', 'lun': '0'})):
+            self.assertTrue(self.state(handle, kind).clean)
+        self.assertEqual(50, self.nvmf.find_bdev(
+            'p/u1').assigned_rate_limits['rw_mbytes_per_sec'])
+
+    def test_growing_and_what_is_not_done_unless_told(self):
+        self.declare(self.unit())
+        self.apply()
+        self.declare(self.unit(count=3, size='6MiB'))
+        self.assertEqual(['grow', 'grow', 'make volume', 'export'],
+                         self.apply())
+        self.declare(self.unit(count=1, size='6MiB'))
+        self.assertEqual([], self.apply())
+        self.declare(self.unit(count=1, size='4MiB'))
+        error = self.assertRaises(exceptions.InvalidValue, self.apply)
+        self.assertIn('--shrink', str(error))
+        self.assertEqual({'p/u1': 6, 'p/u2': 6, 'p/u3': 6}, self.volumes())
+        # Not what somebody has, whatever is told.
+        handle = {'nqn': 'nqn.2016-06.io.spdk:p-u1', 'nsid': '1'}
+        attach.attach(self.conf, self.targets['nvmf'], handle, _HOST)
+        error = self.assertRaises(exceptions.InvalidValue, self.apply,
+                                  shrink=True)
+        self.assertIn(f'{_HOST} uses it', str(error))
+        self.assertEqual(6, self.volumes()['p/u1'])
+
+    def test_what_was_made_by_hand_there(self):
+        self.declare(self.unit())
+        self.apply()
+        self.nvmf.bdev_lvol_create('p', 'mine', '4MiB')
+        self.declare(self.unit(count=1))
+        error = self.assertRaises(exceptions.InvalidValue, self.apply,
+                                  delete=True)
+        self.assertIn('by hand', str(error))
+        self.assertIn('p/mine', self.volumes())
+        self.assertFalse(self.pool().seen.clean('p'))
+
+    def test_foreign_data_is_never_overwritten_unasked(self):
+        path = self.spdk.path('theirs')
+        with open(path, 'wb') as out:
+            out.truncate(64 << 20)
+            # An ext4 file system's magic number, and the end of a GPT.
+            out.seek(1080)
+            out.write(b'\x53\xef')
+        self.declare(self.unit(), f'[{{file: {path}}}]')
+        error = self.assertRaises(exceptions.InvalidValue, self.apply)
+        self.assertIn('byte 1080', str(error))
+        self.assertEqual([], self.nvmf.bdev_get_bdevs())
+        with open(path, 'rb') as file:
+            file.seek(1080)
+            self.assertEqual(b'\x53\xef', file.read(2))
+        self.assertIn('make store', self.apply(overwrite=frozenset('p')))
+
+    def test_a_pool_that_is_too_small(self):
+        self.declare(self.unit(count=20))
+        error = self.assertRaises(exceptions.InvalidValue, self.apply)
+        self.assertIn('80 MiB are wanted', str(error))
+        self.assertFalse(os.path.exists(self.spdk.path('new')))
+
+    def test_a_store_is_known_again(self):
+        if target_fixture.SPDK_DIR is None:
+            # A simulated file keeps no store.
+            return
+        self.declare(self.unit())
+        self.apply()
+        noted = stores.load(self.conf, 'p')
+        self.spdk.restart()
+        self.connect()
+        done = self.apply()
+        self.assertEqual(['add disk', 'find store'], done[:2])
+        self.assertNotIn('make store', done)
+        self.assertEqual(noted, stores.load(self.conf, 'p'))
+        self.assertEqual({'p/u1': 4, 'p/u2': 4}, self.volumes())
+        self.assertTrue(self.state({'nqn': 'nqn.2016-06.io.spdk:p-u1',
+                                    'nsid': '1'}).clean)
+
+
+class CommandTest(declared.DeclaredCase):
+
+    def run_command(self, *words):
+        out, err = io.StringIO(), io.StringIO()
+        with fixtures.MonkeyPatch('sys.stderr', err):
+            made = app.App(stdout=out, stderr=err) \
+                if 'stdout' in app.App.__init__.__code__.co_varnames \
+                else app.App()
+            made.stdout = out
+            status = made.run(['--config-file', self.conf_file, *words])
+        return status, out.getvalue(), err.getvalue()
+
+    def test_wipe_names_what_it_wants(self):
+        for words in (('units', 'wipe'),
+                      ('units', 'wipe', '--all-free', '{}'),
+                      ('units', 'wipe', '{"nqn": "nqn.x", "nsid": "1"}')):
+            status, _out, _err = self.run_command(*words)
+            self.assertEqual(1, status)
+
+    def test_list(self):
+        self.nvmf.bdev_malloc_create('M', '4MiB', 512)
+        clients.NvmfTgt(self.client).nvmf_create_subsystem(
+            'nqn.2016-06.io.spdk:unit')
+        self.nvmf.nvmf_subsystem_add_ns('nqn.2016-06.io.spdk:unit', 'M')
+        status, out, _err = self.run_command('units', 'list', '-f', 'json')
+        self.assertEqual(0, status)
+        row, = json.loads(out)
+        self.assertEqual(
+            ('nqn.2016-06.io.spdk:unit', 4 << 20, 'clean'),
+            (row['Unit'], row['Size'], row['State']))
