@@ -308,14 +308,12 @@ class Exchange:
             they are no longer in flight.
         """
         unwritten: list[calls.Call] = []
-        left = len(self.output)
-        for text, members in zip(reversed(self._texts),
-                                 reversed(self._members), strict=True):
-            if left <= 0:
-                break
-            left -= len(text)
-            unwritten[:0] = [members] if isinstance(members, calls.Call) \
-                else members
+        end = len(self.output) - sum(map(len, self._texts))
+        for text, members in zip(self._texts, self._members, strict=True):
+            end += len(text)
+            if end > 0:
+                unwritten += [members] if isinstance(members, calls.Call) \
+                    else members
         self._texts, self._members, self.output = [], (), memoryview(b"")
         self.connected = self.trusted = False
         self.held = 0
