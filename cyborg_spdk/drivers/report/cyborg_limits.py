@@ -27,8 +27,8 @@ BOARD_INFO = 60000
 #: Custom traits and resource classes: 255 characters (Placement).
 SYMBOL = 255
 #: What Cyborg's own pci and nvidia drivers give their providers, so that
-#: Nova's own devices and Cyborg's are told apart (os-traits 2.1.0,
-#: ``cyborg/common/constants.py``): the one trait that is not ``CUSTOM_``.
+#: Nova's own devices and Cyborg's are told apart
+#: (``cyborg/common/constants.py``): the one trait that is not ``CUSTOM_``.
 OWNER = 'OWNER_CYBORG'
 
 _NAME = re.compile(r'[a-z0-9_-]+\Z')

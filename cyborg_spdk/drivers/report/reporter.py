@@ -270,8 +270,7 @@ class Reporter:
             self._view)
 
     def _more_traits(self) -> tuple[str, ...]:
-        """OWNER_CYBORG where Placement knows it: not before os-traits 2.1.
-        """
+        """OWNER_CYBORG where Placement knows it: in no older cloud."""
         now = time.monotonic()
         if self._owner is None or not self._owner[0] \
                 and now - self._owner[1] > _TRAIT_AGAIN:
