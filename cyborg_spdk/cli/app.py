@@ -10,10 +10,11 @@ from typing import Any
 
 from cliff import app
 from cliff import command
-from cliff import commandmanager
+from cliff import help as cliff_help
 from oslo_config import cfg
 
 from cyborg_spdk.cli import conf_files
+from cyborg_spdk.cli import manager
 from cyborg_spdk.cli import programs
 
 LOG = logging.getLogger(__name__)
@@ -31,13 +32,14 @@ class App(app.App):
     CONSOLE_MESSAGE_FORMAT = '%(levelname)s: %(message)s'
 
     conf: cfg.ConfigOpts
+    command_manager: manager.Manager
 
     def __init__(self) -> None:
         super().__init__(
             description='SPDK targets as accelerators of OpenStack Cyborg: '
                         'find, start, read and manage them.',
             version=importlib.metadata.version('cyborg-spdk'),
-            command_manager=commandmanager.CommandManager('cyborg_spdk.cli'),
+            command_manager=manager.Manager('cyborg_spdk.cli'),
             deferred_help=True)
         self.conf = cfg.CONF
 
@@ -68,6 +70,15 @@ class App(app.App):
             help='Set one option for this call, for example '
                  'spdk.spdk_dir=/opt/spdk; can be given several times.')
         return parser
+
+    def print_help_if_requested(self) -> None:
+        if not self.options.deferred_help:
+            return
+        self.parser.print_help(self.stdout)
+        self.stdout.write('\nCommands:\n')
+        for name, summary in self.command_manager.summaries():
+            self.stdout.write(f'  {name:<29}  {summary}\n')
+        raise cliff_help.HelpExit()
 
     def configure_logging(self) -> None:
         # cliff shows INFO by default; here only what needs attention.

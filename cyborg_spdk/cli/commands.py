@@ -76,6 +76,33 @@ class Maybe(columns.FormattableColumn):  # type: ignore[type-arg]
         return '' if self._value is None else str(self._value)
 
 
+class Fitting(lister.Lister):
+    """A listing whose table fits a terminal of 80 columns.
+
+    Only the table for people is narrow, and only without --wide or -c.
+    """
+
+    #: Titles of the columns that it then has.
+    narrow: tuple[str, ...] = ()
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--wide', action='store_true',
+            help='All columns, however wide the table is. Other formats '
+                 'than "table" always have them.')
+        return parser
+
+    def produce_output(self, parsed_args: argparse.Namespace,
+                       column_names: Sequence[str], data: Any) -> int:
+        if parsed_args.formatter == 'table' and not parsed_args.wide \
+                and not parsed_args.columns:
+            parsed_args.columns = [name for name in self.narrow
+                                   if name in column_names]
+        code: int = super().produce_output(parsed_args, column_names, data)
+        return code
+
+
 class Managing(Configured, Generic[_Client]):
     """A command on one target, or on each of several.
 

@@ -10,7 +10,6 @@ from typing import Any
 import warnings
 
 from cliff import columns
-from cliff import lister
 from oslo_config import cfg
 from stevedore import driver
 from stevedore import extension
@@ -53,7 +52,7 @@ class Lines(columns.FormattableColumn):  # type: ignore[type-arg]
         return '\n'.join(self._value)
 
 
-class Discover(commands.Configured, lister.Lister):
+class Discover(commands.Configured, commands.Fitting):
     """Show the accelerators of this host, as the Cyborg agent finds them.
 
     Targets that do not run are started if their options allow it, and what
@@ -61,6 +60,8 @@ class Discover(commands.Configured, lister.Lister):
     report is neither read nor changed. The exit status is 3 if all could be
     read, and one lacks something of what it is to have.
     """
+
+    narrow = ('Unit', 'Resource Class', 'Size')
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

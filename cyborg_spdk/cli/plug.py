@@ -5,8 +5,6 @@
 import argparse
 from typing import Any
 
-from cliff import lister
-
 from cyborg_spdk.cli import commands
 from cyborg_spdk.service import options
 from cyborg_spdk.service.plug import duty
@@ -21,8 +19,10 @@ _COLUMNS = ('Instance', 'Name', 'Target', 'Unit', 'Device', 'State', 'Why')
 Rows = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 
-class _Plugs(commands.Configured, lister.Lister):
+class _Plugs(commands.Configured, commands.Fitting):
     """Rows of plugs; the exit status is 1 if one is not as it should be."""
+
+    narrow = ('Name', 'Unit', 'Device', 'State', 'Why')
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         self._failed = False

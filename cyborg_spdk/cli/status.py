@@ -6,7 +6,6 @@ import argparse
 import logging
 
 from cliff import columns
-from cliff import lister
 from oslo_config import cfg
 
 from cyborg_spdk.cli import commands
@@ -36,7 +35,7 @@ class Seconds(columns.FormattableColumn):  # type: ignore[type-arg]
         return ' '.join(parts[:2])
 
 
-class Status(commands.Configured, lister.Lister):
+class Status(commands.Configured, commands.Fitting):
     """Show which targets run, and what is wrong with those that do not.
 
     Nothing is started or changed. The exit status is 1 if a target that is
@@ -46,6 +45,7 @@ class Status(commands.Configured, lister.Lister):
 
     COLUMNS = ('Target', 'Application', 'State', 'PID', 'Running', 'Cores',
                'Memory MiB', 'Version', 'Address', 'Saved objects', 'Missing')
+    narrow = ('Target', 'State', 'PID', 'Running', 'Version', 'Missing')
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import argparse
+import io
+import subprocess
+import sys
+
+import testtools
+
+from cyborg_spdk.cli import commands
+from cyborg_spdk.cli import manager
+
+#: Libraries that take long to import, and help needs none of.
+_HEAVY = ('cyborg', 'keystoneauth1', 'futurist', 'jsonschema', 'spdk',
+          'cyborg_spdk.service', 'cyborg_spdk.drivers')
+
+
+class TestManager(testtools.TestCase):
+
+    def test_each_command_has_a_summary_and_is_there(self):
+        found = manager.Manager('cyborg_spdk.cli')
+        for name, summary in found.summaries():
+            self.assertNotEqual('', summary, name)
+            self.assertNotEqual('.', summary[-1], name)
+        for name in ('target save-config', 'units plan', 'status'):
+            self.assertTrue(callable(found.find_command(name.split())[0]))
+
+    def test_help_and_status_import_nothing_that_they_do_not_need(self):
+        for words in (['--help'], ['--set', 'spdk.run_path=/nonexistent',
+                                   'status']):
+            program = (
+                'import sys; from cyborg_spdk.cli import main; '
+                f'main.main({words!r}); '
+                f'print([name for name in {_HEAVY!r} if name in sys.modules],'
+                ' file=sys.stderr)')
+            done = subprocess.run([sys.executable, '-c', program], timeout=120,
+                                  capture_output=True, text=True)
+            self.assertEqual('[]', done.stderr.splitlines()[-1], words)
+
+
+class _Listing(commands.Fitting):
+    """A table of three columns."""
+
+    narrow = ('A', 'C')
+
+    def take_action(self, parsed_args):
+        return ('A', 'B', 'C'), [('a1', 'b1', 'c1')]
+
+
+class TestFitting(testtools.TestCase):
+
+    def _run(self, *words):
+        app = argparse.Namespace(stdout=io.StringIO())
+        listing = _Listing(app, None)
+        listing.run(listing.get_parser('x').parse_args(list(words)))
+        return app.stdout.getvalue()
+
+    def test_a_table_is_narrow_unless_told_otherwise(self):
+        self.assertNotIn('b1', self._run())
+        self.assertIn('b1', self._run('--wide'))
+        self.assertIn('b1', self._run('-c', 'B'))
+        self.assertNotIn('a1', self._run('-c', 'B'))
+
+    def test_programs_get_all_columns(self):
+        self.assertIn('b1', self._run('-f', 'json'))
+        self.assertEqual('a1 b1 c1\n', self._run('-f', 'value'))
