@@ -59,6 +59,7 @@ class Maker:
         self._now = now
         self._timeout = timeout
         self._there = plan.There(now, state.objects)
+        self._stand_ins: list[str] = []
         self.made: list[str] = []
         self.fitter = fit.Fitter(client)
 
@@ -90,6 +91,9 @@ class Maker:
                 [request for _, request in portion])
             for (one, _), reply in zip(portion, replies, strict=True):
                 self._answered(one, reply)
+        while self._stand_ins:
+            mend.dismiss(self._client, self._stand_ins.pop(),
+                         self._timeout)
         self._await(slow)
 
     def _portions(self, sent: list[tuple[
@@ -145,10 +149,14 @@ class Maker:
     def _params(self, one: desired_objects.Object) -> kinds.Params:
         if one.kind != 'node' or 'bdev_names' in one.params:
             return one.params
-        luns = desired_objects.node_luns(one, self._state.objects)
-        return {**one.params, 'luns': [
-            lun for lun in luns
-            if self._there.has(f'bdev:{lun["bdev_name"]}')]}
+        luns = [lun for lun in desired_objects.node_luns(
+            one, self._state.objects)
+            if self._there.has(f'bdev:{lun["bdev_name"]}')]
+        if not any(lun['lun_id'] == 0 for lun in luns):
+            name = mend.stand_in(self._client, one, self._timeout)
+            self._stand_ins.append(name)
+            luns.insert(0, {'bdev_name': name, 'lun_id': 0})
+        return {**one.params, 'luns': luns}
 
     def _submit(self, request: rpc.Request) -> typing.Any:
         return self._client.submit(request.method, _timeout=_ATTACH_TIMEOUT,

@@ -4,8 +4,12 @@
 
 A vhost-blk controller whose bdev was away stays without one, and a RAID
 that lost too many bases stays offline; neither comes back by itself, and
-SPDK refuses to make them a second time.
+SPDK refuses to make them a second time. And a target node cannot be made
+without its LUN 0, though it can live without: a bdev of ours stands in for
+it, and goes at once.
 """
+
+import contextlib
 
 from cyborg_spdk.desired import objects as desired_objects
 from cyborg_spdk.desired import observe
@@ -48,3 +52,23 @@ def _delete(client: rpc.Client, method: str, params: dict[str, str],
     except exceptions.RpcError as exc:
         return str(exc)
     return None
+
+
+def stand_in(client: rpc.Client, node: desired_objects.Object,
+             timeout: float) -> str:
+    """Make a bdev that stands in for the LUN 0 of a node.
+
+    :returns: its name, for :func:`dismiss`.
+    :raises RpcError: if it cannot be made.
+    """
+    name = f'{observe.STAND_IN}{node.name}'
+    with contextlib.suppress(exceptions.AlreadyExists):
+        client.call('bdev_null_create', name=name, num_blocks=2048,
+                    block_size=512, _timeout=timeout)
+    return name
+
+
+def dismiss(client: rpc.Client, name: str, timeout: float) -> None:
+    """Delete a bdev that stood in; its LUN goes with it."""
+    with contextlib.suppress(exceptions.RpcError):
+        client.call('bdev_null_delete', name=name, _timeout=timeout)

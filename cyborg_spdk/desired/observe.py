@@ -22,6 +22,9 @@ _CALLS: tuple[tuple[str, dict[str, typing.Any]], ...] = (
     ('vhost_get_controllers', {}),
 )
 
+#: How bdevs of ours are called that are there for a moment only.
+STAND_IN = 'cyborg-spdk-lun-0-of-'
+
 #: States of a path of an NVMe controller in which it serves.
 _ENABLED = ('enabled', None)
 
@@ -144,6 +147,8 @@ def _observation(config: configuration.Config, replies: dict[str, Reply],
     bdevs = replies.get('bdev_get_bdevs') or []
     parts = _made_by_others(found.objects)
     for bdev in bdevs:
+        if bdev['name'].startswith(STAND_IN):
+            continue
         key = f'bdev:{bdev["name"]}'
         for name in (bdev['name'], *(bdev.get('aliases') or ())):
             found.names[name] = key
@@ -152,6 +157,10 @@ def _observation(config: configuration.Config, replies: dict[str, Reply],
             one = _by_itself(key, bdev, parts, release)
             found.objects[key] = one
         one.aliases = tuple(bdev.get('aliases') or ())
+    for key in [key for key, one in found.objects.items()
+                if one.kind == 'lun' and str(
+                    one.params.get('bdev_name')).startswith(STAND_IN)]:
+        del found.objects[key]
     # A RAID or an error bdev is in the configuration without its bdev.
     for key in [key for key, one in found.objects.items()
                 if one.kind == 'bdev' and one.name not in found.names]:

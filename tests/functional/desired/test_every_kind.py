@@ -142,10 +142,17 @@ class IscsiTest(EveryKindCase):
             self.aio(name)
         self.node(targets.free_port(), 'D', 'E')
         self.look()
-        for name in 'ED':
+        for name, left in (('E', {0: 'D'}), ('D', {1: 'E'})):
             path = self.host.path(name + '.img')
             os.rename(path, path + '.away')
-            self.restart()
+            missing = self.restart().missing
+            self.assertEqual(['bdev', 'lun'],
+                             [one.kind for one in missing])
+            # A node cannot be made without LUN 0, and is all the same.
+            host.wait_until(lambda left=left: self.luns() == left)
+            self.look()
+            self.assertNotIn(
+                'cyborg', ' '.join(self.state().objects))
             self.put_back(name)
             self.settled()
             self.assertEqual({0: 'D', 1: 'E'}, self.luns())
