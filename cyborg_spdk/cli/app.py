@@ -16,6 +16,7 @@ from oslo_config import cfg
 from cyborg_spdk.cli import conf_files
 from cyborg_spdk.cli import manager
 from cyborg_spdk.cli import programs
+from cyborg_spdk.cli import shown
 
 LOG = logging.getLogger(__name__)
 
@@ -90,9 +91,14 @@ class App(app.App):
         for handler in logging.getLogger().handlers:
             if not isinstance(handler, logging.FileHandler):
                 handler.setLevel(level)
+                handler.setFormatter(shown.Formatter(
+                    self.CONSOLE_MESSAGE_FORMAT))
         # Their debug messages are about themselves.
         for name in ('stevedore', 'cliff', 'urllib3', 'keystoneauth'):
             logging.getLogger(name).setLevel(logging.WARNING)
+
+    def prepare_to_run_command(self, cmd: command.Command) -> None:
+        shown.make_printable(cmd)
 
     def initialize_app(self, argv: list[str]) -> None:
         if not argv:

@@ -20,6 +20,7 @@ from cyborg_spdk import clients
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
+from cyborg_spdk import text as texts
 from cyborg_spdk import rpc
 
 LOG = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class Words(columns.FormattableColumn):  # type: ignore[type-arg]
     """A list of strings; in a table with commas."""
 
     def human_readable(self) -> str:
-        return ', '.join(map(str, self._value))
+        return ', '.join(map(texts.printable, self._value))
 
     def machine_readable(self) -> list[str]:
         return [str(word) for word in self._value]
@@ -73,7 +74,7 @@ class Maybe(columns.FormattableColumn):  # type: ignore[type-arg]
     """A value that may be missing; in a table that is nothing."""
 
     def human_readable(self) -> str:
-        return '' if self._value is None else str(self._value)
+        return '' if self._value is None else texts.printable(self._value)
 
 
 class Fitting(lister.Lister):
@@ -186,7 +187,7 @@ class Managing(Configured, Generic[_Client]):
 
     def say(self, text: str) -> None:
         """One line on the standard output."""
-        self.app.stdout.write(f'{text}\n')
+        self.app.stdout.write(f'{texts.printable(text)}\n')
 
 
 class Reading(Managing[_Client]):

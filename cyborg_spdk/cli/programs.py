@@ -24,7 +24,7 @@ def simulate(argv: list[str]) -> NoReturn:
 
     :param argv: its arguments.
     """
-    os.execv(  # noqa: S606
+    os.execv(  # noqa: S606  # nosec B606
         sys.executable, [sys.executable, '-m', 'spdk_simulator', *argv])
 
 

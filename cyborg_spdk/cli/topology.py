@@ -7,11 +7,12 @@ from collections.abc import Callable
 from collections.abc import Sequence
 import json
 from typing import Any
-import xml.sax.saxutils
+import xml.sax.saxutils  # nosec B406
 
 from cyborg_spdk.cli import commands
 from cyborg_spdk import clients
 from cyborg_spdk.clients import topology
+from cyborg_spdk import text as texts
 
 # Fill colour by kind of object; the rest is white.
 _COLOURS = {'target': '#d7e3f4', 'subsystem': '#dff0d8',
@@ -26,7 +27,8 @@ def words(node: topology.Node) -> str:
             'node': 'target node', 'lvstore': 'lvol store'}.get(
         node.kind, node.kind)
     text = node.label if node.kind == 'group' else f'{kind} {node.label}'
-    return f'{text} ({node.detail})' if node.detail else text
+    return texts.printable(
+        f'{text} ({node.detail})' if node.detail else text)
 
 
 def tree(graph: topology.Graph) -> list[str]:

@@ -115,6 +115,6 @@ def _open_at(directory: int, name: str) -> int:
             with contextlib.suppress(FileNotFoundError):
                 return os.open(name, flags, dir_fd=directory)
             continue
-        os.fchmod(fd, 0o660)
+        os.fchmod(fd, 0o660)  # nosec B103
         trusted_files.give_to_owner(fd, directory)
         return fd

@@ -50,7 +50,7 @@ def _write(path, text):
     temporary = f"{path}.{os.getpid()}"
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
-    os.chmod(temporary, 0o755)  # noqa: S103
+    os.chmod(temporary, 0o755)  # noqa: S103  # nosec B103
     os.replace(temporary, path)
 
 

@@ -8,7 +8,7 @@ from spdk_simulator import errors
 from spdk_simulator.nvmf import state as nvmf_state
 
 MAX_NAME = 223
-WILDCARD = {"*": "0.0.0.0"}  # noqa: S104
+WILDCARD = {"*": "0.0.0.0"}  # noqa: S104  # nosec B104
 MAX_MAPS = 256
 # What the options of iscsi_set_options may be.
 _MOST = 2 ** 32 - 1

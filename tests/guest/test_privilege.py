@@ -5,7 +5,7 @@
 from tests.guest import case
 from tests.guest import image
 
-_HELPER = f'{image.PYTHON}/bin/privsep-helper'
+_HELPER = f'{image.PYTHON}/bin/cyborg-spdk-privileged'
 
 
 class PrivilegeTest(case.GuestTest):
@@ -13,12 +13,12 @@ class PrivilegeTest(case.GuestTest):
     def setUp(self):
         super().setUp()
         self.guest.write('/etc/sudoers.d/cyborg',
-                         f'cyborg ALL=(root) NOPASSWD: {_HELPER} *\n', '440')
+                         f'cyborg ALL=(root) NOPASSWD: {_HELPER} ""\n', '440')
 
     def configure(self, *args, **options):
         super().configure(*args, **{
-            'privsep_helper_command': f'sudo -n {_HELPER} --config-file '
-            '/etc/cyborg/cyborg.conf', 'socket_group': 'cyborg', **options})
+            'privsep_helper_command': f'sudo -n {_HELPER}',
+            'socket_group': 'cyborg', **options})
 
     def test_in_huge_pages(self):
         self.configure(case.HUNGRY, target={'memory_mb': 512},

@@ -217,7 +217,8 @@ def privilege(machine):
         return
     from cyborg_spdk.host import privileged
     privileged.ask(machine.conf)
-    yield Finding('privilege', OK, f'user {os.geteuid()}, by privsep-helper')
+    yield Finding('privilege', OK, f'user {os.geteuid()}, by the privileged '
+                  'helper')
 
 
 def limits(machine):

@@ -102,7 +102,7 @@ def execute(log: str, *argv: str) -> None:
     output = open_log(log)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.execv(argv[0], argv)  # noqa: S606
+    os.execv(argv[0], argv)  # noqa: S606  # nosec B606
 
 
 def main(log: str, cwd: str, uid: str, gid: str, *argv: str) -> None:

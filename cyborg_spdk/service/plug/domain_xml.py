@@ -10,7 +10,7 @@ unit's provider; libvirt keeps a user's alias that begins with ``ua-``
 from collections.abc import Iterable
 import dataclasses
 import string
-from xml.etree import ElementTree
+from xml.etree import ElementTree  # nosec B405
 
 #: What our aliases begin with.
 ALIAS = 'ua-cyborg-'

@@ -19,8 +19,9 @@ from tests.functional.deployed import services
 _USER = 'nobody'
 _HELPER = """#!/bin/sh
 {environ}
-exec {python} -W ignore -c \
-    'from oslo_privsep.daemon import helper_main; helper_main()' "$@"
+exec {python} -W ignore -c 'import sys  # {name}
+from cyborg_spdk.host import helper_daemon
+sys.exit(helper_daemon.main(["{conf}"]))' "$@"
 """
 _NAMES = ('spdk_nvmf', 'spdk_vhost')
 _UNITS = [{'CUSTOM_SPDK_NVMF': 1}, {'CUSTOM_SPDK_VHOST': 1}]
@@ -54,7 +55,8 @@ class DeployedTest(testtools.TestCase):
         helper = self.agent.path('helper')
         with open(helper, 'w') as out:
             out.write(_HELPER.format(
-                python=self.agent.python, environ='\n'.join(
+                python=self.agent.python, name=self.name,
+                conf=self.agent.path('cyborg.conf'), environ='\n'.join(
                     f'export {name}={value}'
                     for name, value in self.agent.environ.items()
                     if name == 'PYTHONPATH')))
@@ -62,10 +64,12 @@ class DeployedTest(testtools.TestCase):
         path = f'/etc/sudoers.d/cyborg-spdk-test-{os.getpid()}-deployed'
         with open(path, 'w', opener=lambda name, flags: os.open(
                 name, flags, 0o440)) as out:
-            out.write(f'{_USER} ALL=(root) NOPASSWD: {helper} *\n')
+            out.write(f'{_USER} ALL=(root) NOPASSWD: {helper} ""\n')
         self.addCleanup(os.unlink, path)
         self.agent.configure(
             spdk=f'privsep_helper_command = sudo -n {helper}')
+        # Where root's targets have their sockets.
+        os.chown(self.agent.path('run'), 0, -1)
 
     def right_within(self, reports=2, what='Placement'):
         """Wait until Placement is right, and count the reports."""
@@ -94,16 +98,10 @@ class DeployedTest(testtools.TestCase):
         """The helper's process, root's."""
         for one in psutil.process_iter(['cmdline', 'uids']):
             words = one.info['cmdline'] or []
-            if '--privsep_sock_path' in words and 'sudo' not in words and \
-                    self.agent.python in words and \
-                    self.serves(one) and one.info['uids'].real == 0:
+            if any(self.name in word for word in words) and \
+                    'sudo' not in words and one.info['uids'].real == 0:
                 return one
         return None
-
-    def serves(self, helper):
-        # By the log of the agent: each helper has a socket of its own.
-        path = helper.info['cmdline'][-1]
-        return any(path in line for line in self.agent.log())
 
     def test_first_start_and_restart(self):
         self.start()
@@ -159,7 +157,7 @@ class DeployedTest(testtools.TestCase):
         complaints = self.agent.complaints()
         for name in _NAMES:
             self.assertEqual(1, sum(
-                f'{name}: not readable' in line and 'allow privsep-helper in '
+                f'{name}: not readable' in line and 'allow it in '
                 'sudoers' in line for line in complaints), complaints)
         self.assertNotIn('Traceback', '\n'.join(self.agent.log()))
 
