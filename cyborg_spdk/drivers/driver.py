@@ -35,6 +35,7 @@ from cyborg_spdk import tasks
 from cyborg_spdk.units import firmware
 from cyborg_spdk.units import placement
 from cyborg_spdk.units import reading
+from cyborg_spdk.units import report_account
 from cyborg_spdk.units import stats
 from cyborg_spdk.units import unit
 
@@ -135,6 +136,7 @@ class SpdkDriver(driver.GenericDriver):
 
         :returns: list of ``DriverDevice``, one for each target.
         """
+        began = time.monotonic()
         # The agent asks its drivers one after the other; the targets of all
         # of them come up meanwhile.
         self.start(*self._enabled())
@@ -158,7 +160,22 @@ class SpdkDriver(driver.GenericDriver):
                    if not self._namesake(self.KIND, survey.target.name)]
         # What starting and reading at once has saved.
         LOG.debug('%s: %s', self.NAME, tasks.summary())
+        self._account(directory, surveys, time.monotonic() - began)
         return devices + former
+
+    def _account(self, directory: str, surveys: list[Survey],
+                 seconds: float) -> None:
+        """Leave what became of the report for whoever looks."""
+        unread = {survey.target.name: report_account.Device(
+            stub=True, frozen=str(survey.error))
+            for survey in surveys if survey.error is not None}
+        try:
+            report_account.save(directory, self.KIND, report_account.Account(
+                time.time(), seconds, {**self._reporter.devices, **unread}))
+            problem = None
+        except exceptions.StateError as exc:
+            problem = str(exc)
+        self._conditions.tell(self.NAME, 'account of the report', problem)
 
     def _patience(self) -> float:
         """Seconds that this report waits for targets."""

@@ -57,6 +57,18 @@ OPTS = [
     cfg.PortOpt(
         'listen_port', default=10018,
         help='TCP port of /health and /metrics. 0: none is opened.'),
+    cfg.FloatOpt(
+        'metrics_cache', default=5.0, min=0.5, max=60.0,
+        help='Seconds for which /metrics says again what a target said '
+             'before it is asked anew, whoever and however many ask for it. '
+             'Less costs the target more.'),
+    cfg.BoolOpt(
+        'latency_histograms', default=False,
+        help='Have the targets count the latencies of each unit in buckets, '
+             'for percentiles on /metrics: from SPDK v26.05 on, where it is '
+             'switched on for the bdevs of the units. It costs the target '
+             '30 KiB for each unit and core, and some time for each I/O. '
+             'Other releases, and False: there are mean values only.'),
     cfg.StrOpt(
         'tls_certificate',
         help='PEM file of the certificate, and of those between it and its '

@@ -20,6 +20,7 @@ from cyborg_spdk.host import process
 from cyborg_spdk.host import trusted_files
 from cyborg_spdk.service import duty as duties
 from cyborg_spdk.service import endpoint as endpoints
+from cyborg_spdk.service.metrics import exposition
 from cyborg_spdk.service import options
 from cyborg_spdk.service import repair
 from cyborg_spdk.service import schedule as schedules
@@ -45,6 +46,8 @@ class Service:
         self._conf = conf
         self._asked: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._schedule = schedules.Schedule(self._duties())
+        self._metrics = exposition.Metrics(
+            conf, self._targets, lambda: self._schedule.states())
 
     def once(self) -> tuple[str, ...]:
         """Do each duty once.
@@ -80,6 +83,7 @@ class Service:
                 self._schedule.close()
                 if endpoint is not None:
                     endpoint.close()
+                self._metrics.close()
 
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Whether all is well, and each duty as JSON."""
@@ -98,7 +102,7 @@ class Service:
     def _duties(self) -> list[duties.Duty]:
         wanted = self._conf[options.GROUP].duties
         found: list[duties.Duty] = []
-        for target in enabled.targets(self._conf):
+        for target in self._targets():
             if process.socket_path(target) is None:
                 continue  # Another host's service supervises it.
             if 'supervise' in wanted and target.start:
@@ -111,6 +115,9 @@ class Service:
         if 'plug' in wanted:
             found.append(self._plug())
         return found
+
+    def _targets(self) -> list[spdk_conf.Target]:
+        return enabled.targets(self._conf)
 
     def _plug(self) -> duties.Duty:
         # libvirt is not everywhere.
@@ -133,7 +140,8 @@ class Service:
         if not self._conf[options.GROUP].listen_port:
             return None
         return endpoints.Endpoint(self._conf, {
-            '/health': endpoints.json_application(self.health)})
+            '/health': endpoints.json_application(self.health),
+            '/metrics': self._metrics})
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -69,6 +69,8 @@ class Supervise(duties.Duty):
         self._seen: _Seen | None = None
         self._client: rpc.Client | None = None
         self._stopping = threading.Event()
+        self._restarts = 0
+        self._had_process = False
 
     def run(self) -> duties.Outcome:
         """Ask the target, or start it; then wait for its end or the time.
@@ -99,21 +101,27 @@ class Supervise(duties.Duty):
         found = process.find(self._target)
         if found is None:
             if not self._target.start:
-                return duties.Outcome(
-                    (f'{self._target.name}: it does not run, and '
-                     f'[{self._target.name}] start is false; start it where '
-                     'it is managed',), {'state': ENDED})
+                return self._ended(
+                    f'{self._target.name}: it does not run, and '
+                    f'[{self._target.name}] start is false; start it where '
+                    'it is managed')
             try:
                 running = starting.ensure(self._conf, self._target)
             except exceptions.SpdkError as exc:
-                return duties.Outcome((str(exc),), {'state': ENDED})
+                return self._ended(str(exc))
             found = running.process
             if running.started:
+                self._restarts += self._had_process
                 self._started(self._target)
         if found is None:
-            return duties.Outcome(facts={'state': ENDED})
+            return self._ended()
         self._seen = _Seen(found)
+        self._had_process = True
         return self._ask(self._seen, self._conf[options.GROUP].interval)
+
+    def _ended(self, *problems: str) -> duties.Outcome:
+        return duties.Outcome(problems, {
+            'state': ENDED, 'restarts': self._restarts})
 
     def _ask(self, seen: _Seen, timeout: float) -> duties.Outcome:
         began = time.monotonic()
@@ -160,7 +168,7 @@ class Supervise(duties.Duty):
                  answer_ms: float | None = None) -> duties.Outcome:
         facts: dict[str, object] = {
             'state': state, 'pid': seen.process.pid,
-            'missed_answers': seen.missed}
+            'missed_answers': seen.missed, 'restarts': self._restarts}
         if answer_ms is not None:
             facts['answer_ms'] = round(answer_ms, 1)
         return duties.Outcome((problem,) if problem else (), facts)

@@ -33,6 +33,7 @@ class WipeUnits(duties.Duty):
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
         self._stopping = threading.Event()
+        self._wiped = self._failed = 0
 
     def run(self) -> duties.Outcome:
         """Wipe what is due.
@@ -55,7 +56,11 @@ class WipeUnits(duties.Duty):
                 wiped += 1
                 LOG.info('%s: %s is clean: %s', mark.target, mark.handle,
                          done)
-        return duties.Outcome(tuple(problems), {'wiped': wiped})
+        self._wiped += wiped
+        self._failed += len(problems)
+        return duties.Outcome(tuple(problems), {
+            'wiped': wiped, 'wiped_in_all': self._wiped,
+            'failed_in_all': self._failed})
 
     def stop(self) -> None:
         self._stopping.set()

@@ -47,6 +47,7 @@ class Look:
         missing.
     :ivar hosts: how many are connected, by NQN, socket or the part of an
         IQN that :func:`hosts_of` looks for.
+    :ivar controllers: how many NVMe-oF controllers its hosts have, by NQN.
     :ivar memory: dict: ``resident`` and ``huge`` bytes of the process; empty
         if it is not on this host.
     :ivar when: seconds, on ``time.monotonic()``.
@@ -57,6 +58,7 @@ class Look:
     hosts: dict[str, int]
     memory: dict[str, int]
     when: float
+    controllers: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def look(client: rpc.Client, kind: str, timeout: float) -> Look:
@@ -76,13 +78,16 @@ def look(client: rpc.Client, kind: str, timeout: float) -> Look:
         raise replies['bdev_get_iostat']
     replies = {name: reply for name, reply in replies.items()
                if not isinstance(reply, Exception)}
+    connected = _controllers(client, kind, contents, timeout)
     return Look(contents=contents, replies=replies,
-                hosts=_hosts(client, kind, contents, replies, timeout),
-                memory=_memory(client), when=when)
+                hosts=_hosts(kind, replies, connected),
+                memory=_memory(client), when=when,
+                controllers={name: len(some)
+                             for name, some in connected.items()})
 
 
-def _hosts(client: rpc.Client, kind: str, contents: unit_module.Contents,
-           replies: Mapping[str, Any], timeout: float) -> dict[str, int]:
+def _hosts(kind: str, replies: Mapping[str, Any],
+           connected: Mapping[str, list[dict[str, Any]]]) -> dict[str, int]:
     if kind == 'vhost':
         return {str(one.get('socket')): len(one['sessions'])
                 for one in replies.get('vhost_get_controllers', ())
@@ -95,13 +100,21 @@ def _hosts(client: rpc.Client, kind: str, contents: unit_module.Contents,
             if name:
                 found[name] = found.get(name, 0) + 1
         return found
-    if not client.has(_CONTROLLERS):
+    return {name: len({one.get('hostnqn') for one in some})
+            for name, some in connected.items()}
+
+
+def _controllers(client: rpc.Client, kind: str,
+                 contents: unit_module.Contents,
+                 timeout: float) -> dict[str, list[dict[str, Any]]]:
+    """The controllers of each subsystem, by NQN."""
+    if kind != 'nvmf' or not client.has(_CONTROLLERS):
         return {}
     names = list(contents.facts['listeners'])
     answers = client.call_many(
         [rpc.Request(_CONTROLLERS, {'nqn': name}) for name in names],
         timeout=timeout)
-    return {name: len({one.get('hostnqn') for one in answer})
+    return {name: answer
             for name, answer in zip(names, answers, strict=True)
             if not isinstance(answer, Exception)}
 
@@ -235,13 +248,13 @@ def target_rates(before: Look, after: Look) -> dict[str, Any]:
         for memory), ``memory`` (see :class:`Look`), ``accel`` (operations
         per second by name), ``retries`` (of the small and large pools).
     """
-    old = _reactors(before)
+    old = reactors(before)
     busy = []
-    for core, (work, idle) in _reactors(after).items():
+    for core, (work, idle) in reactors(after).items():
         work_before, idle_before = old.get(core, (0, 0))
         work, idle = work - work_before, idle - idle_before
         if work < 0 or idle < 0:
-            work, idle = _reactors(after)[core]
+            work, idle = reactors(after)[core]
         busy.append((core, work / (work + idle) if work + idle else 0.0))
     groups = (after.replies.get('nvmf_get_stats') or {}).get('poll_groups')
     seconds = _seconds(before, after)
@@ -263,7 +276,8 @@ def target_rates(before: Look, after: Look) -> dict[str, Any]:
                          one.get('large_pool', {})))}
 
 
-def _reactors(found: Look) -> dict[int, tuple[int, int]]:
+def reactors(found: Look) -> dict[int, tuple[int, int]]:
+    """Ticks that each core was busy and idle, by its number."""
     reply = found.replies.get('framework_get_reactors') or {}
     return {one['lcore']: (one.get('busy', 0), one.get('idle', 0))
             for one in reply.get('reactors') or ()}
@@ -288,7 +302,7 @@ def totals(found: Look) -> dict[str, Any]:
     return {
         'tick_rate': clock['tick_rate'], 'memory': found.memory,
         'reactors': {str(core): {'busy': busy, 'idle': idle}
-                     for core, (busy, idle) in _reactors(found).items()},
+                     for core, (busy, idle) in reactors(found).items()},
         'queue_pairs': whole['queue_pairs'],
         'accelerators': {
             unit.handle: {

@@ -46,6 +46,8 @@ class Unit:
     :ivar identity: what the bdev is, whatever its name: see
         :mod:`cyborg_spdk.units.identity`; empty if there is none.
     :ivar born_zero: whether it was zero when the target started.
+    :ivar limits: its QoS limits that are set: pairs of the name, as
+        ``bdev_set_qos_limit`` has it, and the value.
     """
 
     handle: str
@@ -57,6 +59,7 @@ class Unit:
     reach: str = ''
     identity: str = ''
     born_zero: bool = False
+    limits: tuple[tuple[str, int], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +107,14 @@ def _unit(handle: dict[str, str], title: str, bdev: Object | None,
         size=bdev['block_size'] * bdev['num_blocks'] if bdev else 0,
         uuid=bdev.get('uuid') if bdev else None, reach=reach,
         identity=identity.of(bdev, find) if bdev else '',
-        born_zero=bdev is not None and identity.born_zero(bdev))
+        born_zero=bdev is not None and identity.born_zero(bdev),
+        limits=_limits(bdev))
+
+
+def _limits(bdev: Object | None) -> tuple[tuple[str, int], ...]:
+    found = bdev.get('assigned_rate_limits') if bdev else None
+    return tuple((name, value) for name, value in (found or {}).items()
+                 if value)
 
 
 def listener(address: Object) -> str:

@@ -26,6 +26,7 @@ from cyborg_spdk.drivers.report import plan
 from cyborg_spdk.drivers.report import quiet
 from cyborg_spdk import exceptions
 from cyborg_spdk.units import placement
+from cyborg_spdk.units import report_account
 from cyborg_spdk.units import unit
 
 #: Seconds after which Placement is asked again for a trait it did not know.
@@ -100,6 +101,7 @@ class Reporter:
 
     :param service: Placement.
     :param told: what is told of whom.
+    :ivar devices: what the report that was begun last has, by target.
     """
 
     def __init__(self, service: placement.Placement,
@@ -115,6 +117,7 @@ class Reporter:
         self._losses: dict[str, losses.Losses] = {}
         self._strangers: dict[str, dict[str, int]] = {}
         self._owner: tuple[bool, float] | None = None
+        self.devices: dict[str, report_account.Device] = {}
 
     def remembered(self, directory: str, target: str) -> str | None:
         """The name of the host in the last report of a target, or None."""
@@ -124,6 +127,7 @@ class Reporter:
     def begin(self, settings: Settings) -> None:
         """Begin a report; Placement is asked afresh."""
         self._settings = settings
+        self.devices = {}
         self._view = placement_view.PlacementView(
             self._placement, settings.host, self._free)
 
@@ -197,6 +201,7 @@ class Reporter:
         last = self._state(target.name)
         planned, known, confirmed = self._plan(target.name, found, last)
         self._tell(target.name, planned)
+        self.devices[target.name] = _account(planned, last)
         if planned.frozen:
             return inventory.stub(settings.host, target)
         now = memory.State(
@@ -217,6 +222,8 @@ class Reporter:
                 settings.full_interval, settings.host, target.name)):
             now.full = full
             self._reports.put(settings.directory, target.name, now)
+            self.devices[target.name] = dataclasses.replace(
+                self.devices[target.name], stub=True)
             return inventory.stub(settings.host, target)
         now.full = memory.Full(
             time.time(), says,
@@ -297,3 +304,14 @@ class Reporter:
         for what, message, level in messages.of_plan(
                 planned, self._known_strangers(target), self._view):
             self._conditions.tell(target, what, message, level)
+
+
+def _account(planned: plan.Plan,
+             last: memory.State | None) -> report_account.Device:
+    if planned.frozen:
+        return report_account.Device(
+            units=len(last.reported) if last else 0, stub=True,
+            frozen=planned.frozen)
+    return report_account.Device(
+        units=len(planned.entries), new=len(planned.new),
+        waiting=planned.waiting, held=len(planned.held))

@@ -81,8 +81,16 @@ def directory(conf: cfg.ConfigOpts) -> str:
         os.path.join(above, _DIRECTORY), what=_WHAT))
 
 
+def path(conf: cfg.ConfigOpts) -> str:
+    """Where the marks are, whether there are any or not.
+
+    :param conf: the configuration.
+    """
+    return os.path.join(conf.spdk.state_path, _DIRECTORY)
+
+
 def _path(conf: cfg.ConfigOpts, target: str, handle: str) -> str:
-    return os.path.join(conf.spdk.state_path, _DIRECTORY,
+    return os.path.join(path(conf),
                         f'{handles.digest(target, handle)}.json')
 
 
@@ -98,7 +106,7 @@ def load(conf: cfg.ConfigOpts, target: str,
     :raises StateError: if there is a file and it cannot be read.
     """
     text = handles.text(handle)
-    found = _read(_path(conf, target, text))
+    found = read_file(_path(conf, target, text))
     return found if found and (found.target, found.handle) == (
         target, text) else None
 
@@ -109,7 +117,7 @@ def load_all(conf: cfg.ConfigOpts) -> list[Mark]:
     :param conf: the configuration.
     :raises StateError: if one cannot be read.
     """
-    above = os.path.join(conf.spdk.state_path, _DIRECTORY)
+    above = path(conf)
     try:
         names = sorted(os.listdir(above))
     except FileNotFoundError:
@@ -117,12 +125,17 @@ def load_all(conf: cfg.ConfigOpts) -> list[Mark]:
     except OSError as exc:
         raise exceptions.StateError(f'{above}: cannot be read: '
                                     f'{exc.strerror}') from None
-    found = [_read(os.path.join(above, name)) for name in names
+    found = [read_file(os.path.join(above, name)) for name in names
              if name.endswith('.json')]
     return [mark for mark in found if mark]
 
 
-def _read(path: str) -> Mark | None:
+def read_file(path: str) -> Mark | None:
+    """The mark in a file; None if there is none, or it makes no sense.
+
+    :param path: the file.
+    :raises StateError: if it cannot be read.
+    """
     data = trusted_files.read(path, limit=_LIMIT)
     if data is None:
         return None

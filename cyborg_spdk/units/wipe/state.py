@@ -70,15 +70,19 @@ def of(conf: cfg.ConfigOpts, target: str, unit: unit_module.Unit) -> State:
 
 
 def of_all(conf: cfg.ConfigOpts, target: str,
-           units: Iterable[unit_module.Unit]) -> dict[str, State]:
+           units: Iterable[unit_module.Unit],
+           known: Iterable[marks.Mark] | None = None) -> dict[str, State]:
     """The states of the units of one target, by handle.
 
     :param conf: the configuration.
     :param target: name of the target.
     :param units: its units.
+    :param known: the marks of all units; None: they are read.
     :raises StateError: if a mark cannot be read.
     """
-    found = {mark.handle: mark for mark in marks.load_all(conf)
+    if known is None:
+        known = marks.load_all(conf)
+    found = {mark.handle: mark for mark in known
              if mark.target == target}
     return {one.handle: _state(conf, target, one.handle,
                                found.get(one.handle), one.identity,
