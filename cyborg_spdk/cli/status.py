@@ -3,6 +3,7 @@
 """``cyborg-spdk status``: what of the host's targets runs."""
 
 import argparse
+from collections.abc import Sequence
 import logging
 
 from cliff import columns
@@ -14,6 +15,8 @@ from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import store
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.target import status as target_status
+from cyborg_spdk.service import ask
+from cyborg_spdk.service import repair
 from cyborg_spdk import tasks
 
 LOG = logging.getLogger(__name__)
@@ -41,6 +44,8 @@ class Status(commands.Configured, commands.Fitting):
     Nothing is started or changed. The exit status is 1 if a target that is
     to be started is not ready, and 3 if all are, and one was seen to lack
     something of what it is to have ("cyborg-spdk target diff" shows it).
+    Where cyborg-spdk serve runs, what its duties have found wrong is told
+    as well, and the exit status is 1 for that.
     """
 
     COLUMNS = ('Target', 'Application', 'State', 'PID', 'Running', 'Cores',
@@ -77,6 +82,7 @@ class Status(commands.Configured, commands.Fitting):
             if state.problem:
                 LOG.warning('%s: %s', state.name, state.problem.removeprefix(
                     f'{state.name}: '))
+        self._tell_duties(targets)
         kept = [self._kept(conf, target) for target in targets]
         return self.COLUMNS, [
             (state.name, state.application, state.state,
@@ -86,6 +92,23 @@ class Status(commands.Configured, commands.Fitting):
              target_cli.Known(state.version), state.address,
              target_cli.Known(objects), target_cli.Known(missing))
             for state, (objects, missing) in zip(states, kept, strict=True)]
+
+    def _tell_duties(self, targets: Sequence[spdk_conf.Target]) -> None:
+        """Tell what the service has on /health, if one runs.
+
+        A duty of one target counts if that target is shown; what it lacks
+        has an exit status of its own.
+        """
+        shown = {target.name for target in targets}
+        found = ask.health(self.conf) or {'duties': {}}
+        for name, duty in found['duties'].items():
+            what, _space, target = name.partition(' ')
+            if target and target not in shown:
+                continue
+            if what != repair.NAME:
+                self._failed |= bool(duty.get('problems'))
+                for problem in duty.get('problems', ()):
+                    LOG.warning('%s: %s', name, problem)
 
     def _kept(self, conf: cfg.ConfigOpts, target: spdk_conf.Target
               ) -> tuple[int | None, int | None]:

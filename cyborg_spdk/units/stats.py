@@ -47,7 +47,7 @@ class Look:
         missing.
     :ivar hosts: how many are connected, by NQN, socket or the part of an
         IQN that :func:`hosts_of` looks for.
-    :ivar controllers: how many NVMe-oF controllers its hosts have, by NQN.
+    :ivar controllers: the NVMe-oF controllers that hosts have, by NQN.
     :ivar memory: dict: ``resident`` and ``huge`` bytes of the process; empty
         if it is not on this host.
     :ivar when: seconds, on ``time.monotonic()``.
@@ -58,7 +58,8 @@ class Look:
     hosts: dict[str, int]
     memory: dict[str, int]
     when: float
-    controllers: dict[str, int] = dataclasses.field(default_factory=dict)
+    controllers: dict[str, list[dict[str, Any]]] = dataclasses.field(
+        default_factory=dict)
 
 
 def look(client: rpc.Client, kind: str, timeout: float) -> Look:
@@ -82,8 +83,7 @@ def look(client: rpc.Client, kind: str, timeout: float) -> Look:
     return Look(contents=contents, replies=replies,
                 hosts=_hosts(kind, replies, connected),
                 memory=_memory(client), when=when,
-                controllers={name: len(some)
-                             for name, some in connected.items()})
+                controllers=connected)
 
 
 def _hosts(kind: str, replies: Mapping[str, Any],

@@ -123,10 +123,14 @@ class Cache:
     """The last readings of the targets.
 
     :param conf: the configuration.
+    :param lasts: seconds that a reading is good for; None: [spdk_service]
+        metrics_cache.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts) -> None:
+    def __init__(self, conf: cfg.ConfigOpts,
+                 lasts: float | None = None) -> None:
         self._conf = conf
+        self._lasts = lasts
         self._marks = marks_cache.MarksCache(conf)
         self._entries: dict[spdk_conf.Target, _Entry] = {}
         self._lock = threading.Lock()
@@ -140,7 +144,8 @@ class Cache:
         :returns: in their order.
         """
         deadline = time.monotonic() + PATIENCE
-        lasts = self._conf[options.GROUP].metrics_cache
+        lasts = self._conf[options.GROUP].metrics_cache \
+            if self._lasts is None else self._lasts
         entries = self._of(targets)
         for done in [entry.refresh(lasts) for entry in entries]:
             if done is not None:

@@ -76,13 +76,13 @@ def _reports(reports: Mapping[str, report_account.Account]
                  [((kind,), one.seconds) for kind, one in reports.items()])
     devices = [(name, device) for one in reports.values()
                for name, device in one.devices.items()]
-    for name, meaning in (
-            ('units', 'Units of a target in the last report.'),
-            ('new', 'Units in it that Cyborg is told of first.'),
-            ('waiting', 'New units that wait for a later report.'),
-            ('held', 'Units that are gone, and are reported on.')):
+    for name, field, meaning in (
+            ('all', 'units', 'Units of a target in the last report.'),
+            ('new', 'new', 'Units in it that Cyborg is told of first.'),
+            ('waiting', 'waiting', 'New units that wait for a later report.'),
+            ('held', 'held', 'Units that are gone, and are reported on.')):
         yield _gauge(f'report_{name}_units', meaning, ['target'], [
-            ((target,), getattr(device, name)) for target, device in devices])
+            ((target,), getattr(device, field)) for target, device in devices])
     yield _gauge('report_frozen', 'Whether a target had to be left as Cyborg '
                  'has it.', ['target'],
                  [((target,), float(bool(device.frozen)))

@@ -2,6 +2,7 @@
 
 """The metrics of the targets as a whole."""
 
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -163,7 +164,8 @@ def _objects(answers: Answers) -> Iterator[core.Metric]:
         'missing_objects', 'Objects that a target is to have and has not: '
         '"cyborg-spdk target diff" shows them.', ['target', 'kind'],
         [((name, kind), count) for name, found in answers
-         for kind, count in found.missing.items()])
+         for kind, count in Counter(
+             one.kind for one in found.missing).items()])
     yield gauge(
         'units', 'Units that a target has.', ['target'],
         [((name,), len(found.look.contents.units))
@@ -205,8 +207,8 @@ def _nvmf(answers: Answers) -> Iterator[core.Metric]:
     yield gauge(
         'subsystem_controllers', 'NVMe-oF controllers that hosts have of a '
         'subsystem.', ['target', 'nqn'],
-        [((name, nqn), count) for name, found in answers
-         for nqn, count in found.look.controllers.items()])
+        [((name, nqn), len(some)) for name, found in answers
+         for nqn, some in found.look.controllers.items()])
     yield gauge(
         'subsystem_hosts', 'Hosts that are connected to a subsystem.',
         ['target', 'nqn'],

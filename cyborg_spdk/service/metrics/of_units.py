@@ -89,7 +89,7 @@ class Families:
         self.info.add(of, 1, lines.labels(handle=one.handle,
                                           bdev=one.bdev or ''))
         state = reading.states.get(one.handle)
-        self.state.add(of, 1, f'state="{_word(one, state)}"')
+        self.state.add(of, 1, f'state="{word(one, state)}"')
         self.size.add(of, one.size)
         hosts = stats.hosts_of(reading.look, one.handle)
         if hosts is not None:
@@ -116,7 +116,12 @@ class Families:
             self.histogram.add(of, count, f'le="{border}"', '_bucket')
 
 
-def _word(one: unit_module.Unit, state: wipe_state.State | None) -> str:
+def word(one: unit_module.Unit, state: wipe_state.State | None) -> str:
+    """The state of a unit: clean, dirty, cleaning, in use or missing.
+
+    :param one: the unit.
+    :param state: whose data is on it; None if nobody knows.
+    """
     if one.bdev is None:
         return MISSING
     return state.word if state else 'dirty'

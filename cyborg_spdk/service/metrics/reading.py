@@ -9,6 +9,7 @@ from typing import Any
 from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk.desired import objects as desired_objects
 from cyborg_spdk.desired import starting
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
@@ -39,7 +40,7 @@ class Reading:
     :ivar states: whose data is on each unit, by handle.
     :ivar gone: handles of units that were reported to Cyborg, and that the
         target has not, or has without a disk.
-    :ivar missing: how many objects it lacks, by kind.
+    :ivar missing: the objects that it was seen to lack last.
     :ivar seconds: how long the reading took.
     """
 
@@ -49,7 +50,7 @@ class Reading:
     histograms: dict[str, list[int]]
     states: dict[str, wipe_state.State]
     gone: frozenset[str]
-    missing: dict[str, int]
+    missing: tuple[desired_objects.Object, ...]
     seconds: float
 
 
@@ -92,7 +93,8 @@ class Reader:
             look, transports, nvme, histograms,
             wipe_state.of_all(self._conf, self._target.name, units,
                               self._marks.load_all()),
-            self._gone(look), missing(self._conf, self._target),
+            self._gone(look),
+            tuple(starting.missing(self._conf, self._target)),
             time.monotonic() - began)
 
     def close(self) -> None:
@@ -139,17 +141,3 @@ class Reader:
         return frozenset(
             one.handle for one in reported.of_target(
                 self._conf, self._target.name)) - there
-
-
-def missing(conf: cfg.ConfigOpts,
-            target: spdk_conf.Target) -> dict[str, int]:
-    """How many objects a target was seen to lack, by kind; asks nobody.
-
-    :param conf: the configuration.
-    :param target: the target.
-    :raises StateError: if the desired state cannot be read.
-    """
-    found: dict[str, int] = {}
-    for one in starting.missing(conf, target):
-        found[one.kind] = found.get(one.kind, 0) + 1
-    return found

@@ -41,7 +41,7 @@ def cached(*units, states=(), gone=(), histograms=(), **replies):
     contents = unit_module.Contents(units, {'version': 'v26.05'})
     look = stats.Look(contents, replies, {}, {'resident': 1}, 0.0)
     return cache.Cached(_TARGET, reading.Reading(
-        look, [], [], dict(histograms), dict(states), frozenset(gone), {},
+        look, [], [], dict(histograms), dict(states), frozenset(gone), (),
         0.1), 0.0, None)
 
 
