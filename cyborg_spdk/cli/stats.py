@@ -4,7 +4,9 @@
 
 import argparse
 from collections.abc import Sequence
+import io
 import logging
+import shutil
 import threading
 from typing import Any
 
@@ -22,15 +24,13 @@ from cyborg_spdk.units import stats
 
 LOG = logging.getLogger(__name__)
 
-_MIB = 1 << 20
-
 _UNIT_COLUMNS = (
     ('Target', None), ('Unit', 'unit'), ('Read IOPS', 'read_iops'),
-    ('Write IOPS', 'write_iops'), ('Read MiB/s', 'read_bytes'),
-    ('Write MiB/s', 'write_bytes'), ('Read us', 'read_latency_us'),
+    ('Write IOPS', 'write_iops'), ('Read/s', 'read_bytes'),
+    ('Write/s', 'write_bytes'), ('Read us', 'read_latency_us'),
     ('Write us', 'write_latency_us'), ('Queue', 'queue_depth'),
     ('Hosts', 'hosts'))
-_TARGET_COLUMNS = ('Target', 'Load', 'Memory MiB', 'Huge MiB',
+_TARGET_COLUMNS = ('Target', 'Load', 'Memory', 'Huge pages',
                    'Queue pairs', 'Pending', 'Retries', 'Accel ops/s')
 
 
@@ -42,6 +42,14 @@ class Number(columns.FormattableColumn):  # type: ignore[type-arg]
             return '-'
         return f'{self._value:.1f}' if isinstance(self._value, float) \
             else str(self._value)
+
+
+class Bytes(columns.FormattableColumn):  # type: ignore[type-arg]
+    """Bytes, that may be unknown; in a table in the unit that suits."""
+
+    def human_readable(self) -> str:
+        return '-' if self._value is None else commands.Size(
+            self._value).human_readable()
 
 
 class Load(columns.FormattableColumn):  # type: ignore[type-arg]
@@ -60,11 +68,27 @@ class Accel(columns.FormattableColumn):  # type: ignore[type-arg]
                         for name, rate in self._value.items() if rate) or '-'
 
 
+def in_place(text: str, height: int) -> str:
+    """What puts a text into the upper left corner of a terminal.
+
+    :param text: lines.
+    :param height: lines of the terminal; the last ones are left out if the
+        text has more.
+    """
+    lines = text.splitlines()
+    if len(lines) >= height:
+        left = len(lines) - height + 2
+        lines = [*lines[:height - 2], f'... {left} more lines']
+    return '\x1b[H' + ''.join(f'{line}\x1b[K\n' for line in lines) + '\x1b[J'
+
+
 class Stats(commands.Configured, lister.Lister):
     """Show I/O, latency, queue depth and load over an interval.
 
     The rates are of the interval that the command waits; --watch goes on
-    until Ctrl-C. Nothing is started or switched on.
+    until Ctrl-C: in place on a terminal, one set below the other elsewhere.
+    Nothing is started or switched on. In a table bytes are in the unit that
+    suits; in json, yaml, csv and value they are bytes.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -94,10 +118,26 @@ class Stats(commands.Configured, lister.Lister):
         self._before: dict[str, Any] | None = None
         status = super().run(parsed_args)
         while parsed_args.watch:
-            self.app.stdout.write('\n')
-            status = super().run(parsed_args)
-            self.app.stdout.flush()
+            status = self._again(parsed_args)
         return status or int(self._failed)
+
+    def _again(self, parsed_args: argparse.Namespace) -> int:
+        """One more set of rates, in the place of the last one."""
+        stdout = self.app.stdout
+        if not stdout.isatty() or parsed_args.formatter != 'table':
+            stdout.write('\n')
+            status = int(super().run(parsed_args))
+        else:
+            # Made as a whole first: nothing is seen to flicker.
+            self.app.stdout = text = io.StringIO()
+            try:
+                status = int(super().run(parsed_args))
+            finally:
+                self.app.stdout = stdout
+            stdout.write(in_place(text.getvalue(),
+                                  shutil.get_terminal_size().lines))
+        stdout.flush()
+        return status
 
     def take_action(self,
                     parsed_args: argparse.Namespace) -> commands.Table:
@@ -146,23 +186,19 @@ def _look(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> Any:
 
 def _units(target: spdk_conf.Target, before: Any,
            after: Any) -> list[tuple[Any, ...]]:
-    rows = []
-    for rates in stats.unit_rates(before, after):
-        for name in ('read_bytes', 'write_bytes'):
-            if rates[name] is not None:
-                rates[name] /= _MIB
-        rows.append((target.name, rates['unit'], *(
-            Number(rates[name]) for _title, name in _UNIT_COLUMNS[2:])))
-    return rows
+    return [(target.name, rates['unit'], *(
+        (Bytes if name.endswith('_bytes') else Number)(rates[name])
+        for _title, name in _UNIT_COLUMNS[2:] if name))
+        for rates in stats.unit_rates(before, after)]
 
 
 def _whole(target: spdk_conf.Target, before: Any,
            after: Any) -> list[tuple[Any, ...]]:
     rates = stats.target_rates(before, after)
-    memory = [value and round(value / _MIB, 1) for value in (
-        rates['memory'].get('resident'), rates['memory'].get('huge'))]
     return [(target.name,
              Load({str(core): share for core, share in rates['reactors']}),
-             *map(Number, memory), Number(rates['queue_pairs']),
+             Bytes(rates['memory'].get('resident')),
+             Bytes(rates['memory'].get('huge')),
+             Number(rates['queue_pairs']),
              Number(rates['pending']), Number(rates['retries']),
              Accel(rates['accel']))]

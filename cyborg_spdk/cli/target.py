@@ -8,6 +8,7 @@ from cliff import columns
 from cliff import lister
 
 from cyborg_spdk.cli import commands
+from cyborg_spdk.cli import progress
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import judge
 from cyborg_spdk.desired import keep
@@ -88,9 +89,11 @@ class _Targets(lister.Lister):
         targets = chosen(conf, parsed_args.targets)
         if not parsed_args.targets:
             targets = [target for target in targets if target.start]
-        for target in targets:
-            tasks.run(target.name, self.one, conf, target, parsed_args)
-        rows = [self._row(target) for target in targets]
+        with progress.showing():
+            # With [spdk] parallel = false the first loop does it all.
+            for target in targets:
+                tasks.run(target.name, self.one, conf, target, parsed_args)
+            rows = [self._row(target) for target in targets]
         # Where SPDK is missing, all of them fail with the same words.
         for reason in dict.fromkeys(self.failures):
             LOG.error('%s', reason)

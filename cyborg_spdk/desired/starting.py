@@ -20,6 +20,7 @@ from cyborg_spdk.desired import takeover
 from cyborg_spdk.desired import update
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
+from cyborg_spdk.host import steps
 from cyborg_spdk.host.target import lifecycle
 from cyborg_spdk import rpc
 from cyborg_spdk.rpc.protocol import catalogue
@@ -157,12 +158,15 @@ class _Giver:
                 one.why = f'the target ended over it: {self._without}'
             return
         self.began = bool(options)
+        steps.tell(self._target.name,
+                   f'setting {len(options)} startup options')
         maker = make.Maker(client, state, observe.nothing(),
                            max(1.0, deadline - time.monotonic()))
         maker.make(options)
         _tell_left_out(self._target, maker)
 
     def _initialise(self, client: rpc.Client, deadline: float) -> None:
+        steps.tell(self._target.name, 'initialising')
         left = max(1.0, deadline - time.monotonic())
         client.call('framework_start_init', _timeout=left)
         if client.has('framework_wait_init'):
@@ -176,6 +180,8 @@ class _Giver:
         now = self._look(client)
         for one in state.objects.values():
             self._mark(one, now)
+        steps.tell(target.name,
+                   f'making {len(state.missing())} objects')
         maker = make.Maker(client, state, now, conf.spdk.rpc_timeout)
         maker.make(plan.due((one for one in state.missing()
                              if one.key not in self._tried),

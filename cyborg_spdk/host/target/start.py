@@ -17,6 +17,7 @@ from cyborg_spdk.host.machine import installation as spdk
 from cyborg_spdk.host.machine import pci
 from cyborg_spdk.host.machine import proc
 from cyborg_spdk.host import process
+from cyborg_spdk.host import steps
 from cyborg_spdk.host.target import logs
 from cyborg_spdk.host.target import ready as target_ready
 from cyborg_spdk.host.target import restarts
@@ -55,6 +56,7 @@ def start(conf, target, installation, directory, deadline, bring_up=None):
     """
     check_socket_path(target, process.socket_path(target))
     if conf.spdk.pci_devices and not installation.simulated:
+        steps.tell(target.name, 'binding PCI devices')
         _bind_devices(conf, target)
     log = launch.log_path(conf, target)
     if waits_for_rpc(target.extra_args):
@@ -68,12 +70,14 @@ def start(conf, target, installation, directory, deadline, bring_up=None):
             # has not taken yet.
             needs_mb, started = stack.enter_context(hugepage_claims.claiming(
                 directory, target, conf.spdk.start_timeout))
+            steps.tell(target.name, 'reserving huge pages')
             _prepare_hugepages(conf, target, needs_mb)
         starts = restarts.started(directory,
                                   process.name(conf, target)).starts
         if starts > 1:
             LOG.warning('%s: start number %d within %d s of each other',
                         target.name, starts, restarts.WELL_AFTER)
+        steps.tell(target.name, f'starting {target.application}')
         program = _program(conf, target, installation, further)
         if started:
             started(program.pid)
@@ -81,6 +85,7 @@ def start(conf, target, installation, directory, deadline, bring_up=None):
         _until_ready(conf, target, program, log, deadline, bring_up)
     finally:
         program.release()
+    steps.tell(target.name, '')
     found = process.find(target, installation)
     if found is None:
         raise exceptions.StartError(
