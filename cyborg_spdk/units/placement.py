@@ -152,6 +152,37 @@ class Placement:
         found.pop(name, None)
         return found
 
+    def name_of(self, provider: str) -> str | None:
+        """The name of a provider, by its UUID; None if there is none."""
+        found = self._get('/resource_providers', uuid=provider)
+        return next((one.name for one in _providers(found)), None)
+
+    def ensure_child(self, name: str, parent: str) -> None:
+        """Make a provider without inventory, unless there is one.
+
+        :param name: its name; its UUID is made of it. There is never a
+            second one, whoever asks.
+        :param parent: UUID of the provider above it, if it is made.
+        """
+        if self.provider(name):
+            return
+        path = '/resource_providers'
+        reply = self._ask('post', path, json={
+            'name': name, 'uuid': provider_uuid(name),
+            'parent_provider_uuid': parent})
+        if reply.status_code not in (200, 201, 409):
+            raise _refused('POST', path, reply)
+
+    def delete(self, provider: str) -> None:
+        """Delete a provider that nobody holds anything of.
+
+        :param provider: its UUID.
+        """
+        path = f'/resource_providers/{provider}'
+        reply = self._ask('delete', path)
+        if reply.status_code not in (204, 404):
+            raise _refused('DELETE', path, reply)
+
     # Allocations
 
     def allocated(self, name: str) -> bool:

@@ -24,6 +24,7 @@ from cyborg_spdk.drivers.report import pace
 from cyborg_spdk.drivers.report import placement_view
 from cyborg_spdk.drivers.report import plan
 from cyborg_spdk.drivers.report import quiet
+from cyborg_spdk.drivers.report import remote_claims
 from cyborg_spdk import exceptions
 from cyborg_spdk.units import placement
 from cyborg_spdk.units import report_account
@@ -148,7 +149,24 @@ class Reporter:
                               messages.of_renamed(had))
         found = {name: entry for name, entry in found.items()
                  if entry.handle not in had}
+        if self._is_anothers(target):
+            found = {}
         return self._report(target, found, contents.facts)
+
+    def _is_anothers(self, target: conf.Target) -> bool:
+        """Whether another host reports a target that both can reach."""
+        try:
+            other = remote_claims.other_host(
+                self._placement, self._settings.host, target)
+        except exceptions.PlacementError:
+            # New units wait until Placement can be asked.
+            return False
+        self._conditions.tell(
+            target.name, 'other host', other and
+            f'{other} reports this target; take it out of the configuration '
+            f'of one of the two (the provider {remote_claims.name(target)} '
+            'in Placement says whose it is)')
+        return other is not None
 
     def former(self) -> list[driver_device.DriverDevice]:
         """Devices of targets that the configuration has no more.
@@ -172,6 +190,8 @@ class Reporter:
                 # The last report had an empty device. Without one, Cyborg
                 # takes away what is left.
                 self._reports.forget(settings.directory, name)
+                self._release(former_targets.nobody(
+                    kind, name, '', state.address))
                 continue
             target = former_targets.nobody(
                 kind, name, state.application if state else '',
@@ -181,6 +201,15 @@ class Reporter:
             if made is not None:
                 found.append(made)
         return found
+
+    def _release(self, target: conf.Target) -> None:
+        try:
+            if target.rpc_address:
+                remote_claims.release(self._placement, self._settings.host,
+                                      target)
+        except exceptions.PlacementError as exc:
+            self._conditions.tell(target.name, 'other host',
+                                  f'cannot be let have this target: {exc}')
 
     def _unexplained(self, target: conf.Target) \
             -> driver_device.DriverDevice | None:
@@ -193,6 +222,7 @@ class Reporter:
             return inventory.stub(self._settings.host, target)
         if not known and known is not None:
             self._reports.forget(self._settings.directory, target.name)
+            self._release(target)
         return None
 
     def _report(self, target: conf.Target, found: plan.Entries,
