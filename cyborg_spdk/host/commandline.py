@@ -76,7 +76,7 @@ def build(target: spdk_conf.Target, installation: spdk.Installation, *,
     """
     check_extra_args(target)
     argv = [os.path.abspath(installation.path(target.application)),
-            '-r', process.socket_path(target)]
+            '-r', process.socket_path(target) or '']
     if cores:
         argv += ['-m', cpu.mask(cores)]
     argv += ['-s', str(target.memory_mb)]
@@ -118,5 +118,5 @@ def _allowed(target: spdk_conf.Target,
 def _is_to_unlink(target: spdk_conf.Target,
                   release: tuple[int, int] | None) -> bool:
     first, end = _UNLINK_BY_OPTION
-    return bool(release) and first <= release < end and not any(
+    return release is not None and first <= release < end and not any(
         argument.startswith(_SHARE) for argument in target.extra_args)

@@ -198,7 +198,7 @@ class _Helper:
         words = _Words()
         try:
             process = subprocess.Popen(
-                command, stdin=theirs, stdout=subprocess.DEVNULL,
+                command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL,
                 stderr=words.writer)
         except OSError as exc:
             raise Ended(

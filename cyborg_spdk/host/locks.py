@@ -29,7 +29,7 @@ _THREADS = lockutils.Semaphores()
 _FIRST, _MOST = 0.005, 0.05
 
 
-def _after_fork():
+def _after_fork() -> None:
     # One that a thread of the parent holds would never be let go here.
     global _THREADS
     _THREADS = lockutils.Semaphores()

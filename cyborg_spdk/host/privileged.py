@@ -83,7 +83,7 @@ context = priv_context.PrivContext(
     ])
 
 # Several targets may be starting, and be waited for, at once.
-priv_context.cfg.CONF.set_default('thread_pool_size', 16, group=GROUP)
+cfg.CONF.set_default('thread_pool_size', 16, group=GROUP)
 
 _F = TypeVar('_F', bound=Callable[..., Any])
 

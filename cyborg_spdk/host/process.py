@@ -20,9 +20,11 @@ import struct
 import time
 
 import psutil
+from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk.host.machine import installation as spdk
 from cyborg_spdk.host.machine import proc
 from cyborg_spdk import rpc
 
@@ -65,7 +67,7 @@ class TargetProcess:
     listening: bool
     ticks: int
 
-    def alive(self):
+    def alive(self) -> bool:
         """Whether this very process runs still (a zombie does not)."""
         if not self.pid:
             return True
@@ -74,7 +76,7 @@ class TargetProcess:
             not found.dead
 
 
-def socket_path(target):
+def socket_path(target: spdk_conf.Target) -> str | None:
     """Path of a target's RPC socket.
 
     :param target: a :class:`cyborg_spdk.conf.Target`.
@@ -86,7 +88,7 @@ def socket_path(target):
     return address.path if address.scheme == 'unix' else None
 
 
-def name(conf, target):
+def name(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> str:
     """Under which name things of a target's process are kept.
 
     Several targets may be one process: its log, its saved configuration and
@@ -103,7 +105,7 @@ def name(conf, target):
     return target.name
 
 
-def age(found):
+def age(found: TargetProcess) -> float:
     """Seconds for which a process has run, whatever the clock says.
 
     :param found: a :class:`TargetProcess`.
@@ -112,7 +114,9 @@ def age(found):
                - found.ticks / os.sysconf('SC_CLK_TCK'))
 
 
-def find(target, installation=None):
+def find(target: spdk_conf.Target,
+         installation: spdk.Installation | None = None
+         ) -> TargetProcess | None:
     """Find the process that serves a target.
 
     :param target: a :class:`cyborg_spdk.conf.Target`.
@@ -136,7 +140,7 @@ def find(target, installation=None):
     return _search(target, path)
 
 
-def _ask_socket(path):
+def _ask_socket(path: str) -> tuple[int, int] | None:
     """Who listens: (pid, uid), or None if nobody does."""
     with contextlib.closing(
             socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as sock:
@@ -153,7 +157,7 @@ def _ask_socket(path):
             socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size))[:2]
 
 
-def _why_not(path, exc):
+def _why_not(path: str, exc: OSError) -> str | None:
     """Why nobody could be asked; None if nobody is there."""
     if isinstance(exc, FileNotFoundError):
         return None
@@ -176,7 +180,9 @@ def _why_not(path, exc):
     return f'{exc.strerror or exc}; correct rpc_address'
 
 
-def _identify(target, path, installation, pid, uid):
+def _identify(target: spdk_conf.Target, path: str,
+              installation: spdk.Installation | None, pid: int,
+              uid: int) -> TargetProcess | None:
     """The process behind the socket; None if it has ended meanwhile."""
     # Without a pid it is in a PID namespace that cannot be seen from here.
     exe, application, create_time, ticks = '', target.application, 0.0, 0
@@ -216,7 +222,7 @@ def _identify(target, path, installation, pid, uid):
         rpc_address=path, uid=uid, listening=True, ticks=ticks)
 
 
-def _trusted(uid, path):
+def _trusted(uid: int, path: str) -> bool:
     if uid in (0, os.geteuid()):
         return True
     # Root looks at what an unprivileged agent has started: in a directory
@@ -228,7 +234,7 @@ def _trusted(uid, path):
     return False
 
 
-def program(process):
+def program(process: psutil.Process) -> tuple[str, str]:
     """What a process executes.
 
     :param process: a ``psutil.Process``.
@@ -254,7 +260,7 @@ def program(process):
     return exe, (name if name in spdk_conf.APPLICATIONS else '')
 
 
-def _script(cmdline):
+def _script(cmdline: list[str]) -> str | None:
     # The first argument that is no option; -c and -m run no script, and
     # -W and -X take the next argument: no target is started with them.
     for argument in cmdline[1:]:
@@ -265,7 +271,7 @@ def _script(cmdline):
     return None
 
 
-def rpc_socket(cmdline):
+def rpc_socket(cmdline: list[str]) -> str:
     """The RPC socket that a command line of SPDK names.
 
     :param cmdline: list of str, the program first.
@@ -284,7 +290,7 @@ def rpc_socket(cmdline):
     return path
 
 
-def _search(target, path):
+def _search(target: spdk_conf.Target, path: str) -> TargetProcess | None:
     """The process that has such a target's program and arguments."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -294,7 +300,8 @@ def _search(target, path):
     return None
 
 
-def _candidate(process, target, path):
+def _candidate(process: psutil.Process, target: spdk_conf.Target,
+               path: str) -> TargetProcess | None:
     cmdline = process.cmdline()
     # Most processes are told apart by one look at their arguments. (A link
     # of another name to a program is found by its socket only.)
@@ -315,7 +322,7 @@ def _candidate(process, target, path):
         listening=False, ticks=found.ticks)
 
 
-def serves(pid, target):
+def serves(pid: int, target: spdk_conf.Target) -> bool:
     """Whether a process is one that serves a target.
 
     :param pid: its process id.
@@ -333,7 +340,7 @@ def serves(pid, target):
         return False
 
 
-def _same_socket(process, named, path):
+def _same_socket(process: psutil.Process, named: str, path: str) -> bool:
     """Whether the path that a process was given is our path.
 
     A process in a container has a file system of its own: its /var/tmp is
@@ -354,7 +361,7 @@ def _same_socket(process, named, path):
     return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
 
 
-def _in_container(pid):
+def _in_container(pid: int) -> bool:
     # Two numbers: one here and one in a PID namespace of its own.
     with open(f'/proc/{pid}/status') as stream:
         return any(line.startswith('NSpid:') and len(line.split()) > 2

@@ -6,9 +6,11 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterable
+from collections.abc import Iterator
 
 
-def behind(address, root='/'):
+def behind(address: str, root: str = '/') -> list[str]:
     """Disks and partitions behind a PCI device.
 
     :param address: of the device, e.g. ``"0000:3b:00.0"``.
@@ -33,7 +35,7 @@ def behind(address, root='/'):
             and os.path.exists(os.path.join(path, 'dev'))]
 
 
-def _entries(directory):
+def _entries(directory: str) -> list[str]:
     try:
         return [os.path.join(directory, name)
                 for name in sorted(os.listdir(directory))]
@@ -41,13 +43,13 @@ def _entries(directory):
         return []
 
 
-def _number(name, root):
+def _number(name: str, root: str) -> str:
     """``MAJOR:MINOR`` of a disk."""
     with open(os.path.join(root, 'sys/class/block', name, 'dev')) as stream:
         return stream.read().strip()
 
 
-def users(name, root='/'):
+def users(name: str, root: str = '/') -> list[str]:
     """Who uses a disk or partition, as the kernel's files tell.
 
     :param name: its name, e.g. ``"nvme0n1p1"``.
@@ -73,7 +75,7 @@ def users(name, root='/'):
     return found
 
 
-def _mounted(number, name, root):
+def _mounted(number: str, name: str, root: str) -> Iterator[str]:
     # mountinfo: id, parent, major:minor, root, mount point, options, ...,
     # "-", type, source. Some file systems (btrfs) show a number of their
     # own there, so the source is looked at too.
@@ -87,7 +89,7 @@ def _mounted(number, name, root):
                              fields[4])
 
 
-def openers(names):
+def openers(names: Iterable[str]) -> list[str]:
     """Who has disks open. Needs root to see other users' processes.
 
     :param names: disks and partitions, as :func:`behind` returns them.
@@ -105,7 +107,7 @@ def openers(names):
         f'{name} is in use by the kernel' for name in names if _taken(name)])
 
 
-def _open_disks(pid):
+def _open_disks(pid: str) -> set[str]:
     found = set()
     for path in _entries(f'/proc/{pid}/fd'):
         try:
@@ -118,7 +120,7 @@ def _open_disks(pid):
     return found
 
 
-def _comm(pid):
+def _comm(pid: str) -> str:
     try:
         with open(f'/proc/{pid}/comm') as stream:
             return stream.read().strip()
@@ -126,7 +128,7 @@ def _comm(pid):
         return 'gone'
 
 
-def _taken(name):
+def _taken(name: str) -> bool:
     """Whether somebody has it for himself (``O_EXCL``, see open(2))."""
     try:
         os.close(os.open(f'/dev/{name}', os.O_RDONLY | os.O_EXCL

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import subprocess
+from collections.abc import Mapping
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
@@ -56,21 +57,21 @@ class Installation:
     places: tuple[str, ...]
 
     @property
-    def simulated(self):
+    def simulated(self) -> bool:
         """Whether this is the simulator: it needs neither root nor memory.
 
         The simulator puts the word into its version, so that nobody takes
         it for the real one.
         """
-        return bool(self.version) and 'simulated' in self.version.split()
+        return 'simulated' in (self.version or '').split()
 
     @property
-    def release(self):
+    def release(self) -> tuple[int, int] | None:
         """The release as ``(year, month)``, or None if it is unknown."""
         match = re.search(r'v(\d+)\.(\d+)', self.version or '')
         return (int(match[1]), int(match[2])) if match else None
 
-    def path(self, application):
+    def path(self, application: str) -> str:
         """Path of one program.
 
         :param application: its name, e.g. ``"nvmf_tgt"``.
@@ -86,7 +87,8 @@ class Installation:
                 f"{application} too") from None
 
 
-def find(spdk_dir=None, environ=None):
+def find(spdk_dir: str | None = None,
+         environ: Mapping[str, str] | None = None) -> Installation:
     """Find SPDK.
 
     :param spdk_dir: the option ``[spdk] spdk_dir``; if it is set nothing
@@ -100,7 +102,7 @@ def find(spdk_dir=None, environ=None):
         return _find_in(spdk_dir, '[spdk] spdk_dir')
     if environ.get('SPDK_DIR'):
         return _find_in(environ['SPDK_DIR'], '$SPDK_DIR')
-    places = []
+    places: list[str] = []
     search = [('PATH', path) for path in
               environ.get('PATH', '').split(os.pathsep)
               if os.path.isabs(path)]
@@ -120,13 +122,13 @@ def find(spdk_dir=None, environ=None):
         '--simulate)')
 
 
-def _find_in(path, origin):
+def _find_in(path: str, origin: str) -> Installation:
     if not os.path.exists(path):
         reason = 'it does not exist; correct the path'
     elif not os.path.isdir(path):
         reason = 'it is not a directory; name the directory of SPDK'
     else:
-        places = []
+        places: list[str] = []
         applications = _applications(path, places)
         if applications:
             return _installation(path, applications, origin, places)
@@ -136,7 +138,8 @@ def _find_in(path, origin):
         'SPDK', [f'{origin} = {path}'], reason)
 
 
-def _applications(directory, places, layouts=_LAYOUT):
+def _applications(directory: str, places: list[str],
+                  layouts: tuple[str, ...] = _LAYOUT) -> dict[str, str]:
     """Programs of one directory; what was looked at is added to places."""
     places.append(directory)
     found = {}
@@ -149,7 +152,7 @@ def _applications(directory, places, layouts=_LAYOUT):
     return found
 
 
-def _usable(path):
+def _usable(path: str) -> bool:
     try:
         status = os.stat(path)
     except OSError:
@@ -164,7 +167,8 @@ def _usable(path):
     return True
 
 
-def _installation(directory, applications, origin, places):
+def _installation(directory: str, applications: dict[str, str], origin: str,
+                  places: list[str]) -> Installation:
     first = next(iter(applications.values()))
     bases = (directory, os.path.dirname(os.path.realpath(first)))
     setup_sh = next(
@@ -175,7 +179,7 @@ def _installation(directory, applications, origin, places):
         version=version(first), origin=origin, places=tuple(places))
 
 
-def version(path):
+def version(path: str) -> str | None:
     """What a program says of its version.
 
     Before v20.01 it has no ``--version``; since v18.04 it says it in the
@@ -193,7 +197,7 @@ def version(path):
 
 
 @functools.lru_cache(maxsize=32)
-def _version(path, inode, mtime):
+def _version(path: str, inode: int, mtime: int) -> str | None:
     # Asked once for each state of the file: a new build is asked anew.
     try:
         done = subprocess.run(
@@ -209,7 +213,7 @@ def _version(path, inode, mtime):
     return lines[0].strip()
 
 
-def usage(path):
+def usage(path: str) -> str:
     """What a program says of its options; ``""`` if it says nothing.
 
     :param path: the program.
@@ -224,7 +228,7 @@ def usage(path):
     return done.stdout
 
 
-def _written_version(path):
+def _written_version(path: str) -> str | None:
     try:
         with open(path, 'rb') as stream, mmap.mmap(
                 stream.fileno(), 0, access=mmap.ACCESS_READ) as content:

@@ -9,6 +9,7 @@ is mounted, or in use in any other way, is refused before that.
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import disks
@@ -33,7 +34,7 @@ _BRIDGE = '0x06'
 _SAID = 3
 
 
-def check_address(text):
+def check_address(text: str) -> str:
     """A PCI address in the form that the kernel uses.
 
     :param text: e.g. ``"0000:3b:00.0"``, in any case; the domain may be
@@ -50,7 +51,7 @@ def check_address(text):
     return address
 
 
-def driver(address, root='/'):
+def driver(address: str, root: str = '/') -> str | None:
     """Name of the driver that a device is bound to, or None."""
     link = os.path.join(root, 'sys/bus/pci/devices', address, 'driver')
     try:
@@ -59,7 +60,7 @@ def driver(address, root='/'):
         return None
 
 
-def group_mates(address, root='/'):
+def group_mates(address: str, root: str = '/') -> list[str]:
     """Devices that the IOMMU cannot tell from one, and that are in its way.
 
     :param address: as :func:`check_address` returns it.
@@ -78,7 +79,7 @@ def group_mates(address, root='/'):
         and driver(other, root) not in (None, 'pcieport', *USER_DRIVERS))
 
 
-def check_kind(address, root='/'):
+def check_kind(address: str, root: str = '/') -> None:
     """Refuse what is not there, or nothing that SPDK could use.
 
     :param address: as :func:`check_address` returns it.
@@ -102,7 +103,7 @@ def check_kind(address, root='/'):
             f'that is no storage (PCI class {kind}); see lspci -D')
 
 
-def check(addresses, root='/'):
+def check(addresses: Iterable[str], root: str = '/') -> list[str]:
     """Which of the listed devices are still to be bound.
 
     :param addresses: the option ``[spdk] pci_devices``.
@@ -122,7 +123,7 @@ def check(addresses, root='/'):
     return missing
 
 
-def check_open(addresses):
+def check_open(addresses: Iterable[str]) -> None:
     """Refuse disks that are open. Only root sees all who have them open.
 
     :param addresses: as :func:`check` returns them.
@@ -133,13 +134,13 @@ def check_open(addresses):
             raise _in_use(address, used)
 
 
-def _in_use(address, used):
+def _in_use(address: str, used: str) -> exceptions.ConfigurationError:
     return exceptions.ConfigurationError(
         '[spdk] pci_devices', address, f"it is in use ({used}) and is not "
         "taken from the kernel; take it out of the list")
 
 
-def bind(setup_sh, addresses):
+def bind(setup_sh: str, addresses: Iterable[str]) -> list[str]:
     """Take devices from the kernel. Needs root.
 
     :param setup_sh: path of SPDK's ``setup.sh``.
@@ -169,7 +170,7 @@ def bind(setup_sh, addresses):
     return wanted
 
 
-def _environment(wanted):
+def _environment(wanted: Iterable[str]) -> dict[str, str]:
     """What setup.sh is to do: bind these, and leave huge pages alone.
 
     ``SKIP_HUGE`` is known since v25.05. The releases before set the number
@@ -184,7 +185,7 @@ def _environment(wanted):
             'PCI_WHITELIST': ' '.join(wanted)}
 
 
-def _why_not(output, addresses):
+def _why_not(output: str, addresses: Iterable[str]) -> str:
     """What setup.sh said of devices, and what to do."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     # It also names each device that it was not asked to bind.

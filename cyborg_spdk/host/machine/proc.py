@@ -21,12 +21,12 @@ class Stat:
     ticks: int
 
     @property
-    def dead(self):
+    def dead(self) -> bool:
         """Whether it has ended, and at most waits to be reaped."""
         return self.state in 'ZXx'
 
 
-def stat_of(pid):
+def stat_of(pid: int) -> Stat | None:
     """Read ``/proc/PID/stat``; None if there is no such process."""
     try:
         with open(f'/proc/{pid}/stat', 'rb') as stream:
@@ -37,7 +37,7 @@ def stat_of(pid):
     return Stat(fields[0].decode(), int(fields[19]))
 
 
-def send_signal(pid, ticks, number):
+def send_signal(pid: int, ticks: int, number: int) -> None:
     """Send a signal to a process, and to no other that has its pid.
 
     :param pid: its process id.
@@ -66,7 +66,7 @@ def send_signal(pid, ticks, number):
             os.close(fd)
 
 
-def taken_mb(pid):
+def taken_mb(pid: int) -> int:
     """MiB in huge pages that a process has mapped."""
     try:
         with open(f'/proc/{pid}/status') as stream:
