@@ -2,6 +2,7 @@
 
 """Start targets with all that they are to have, and stop them."""
 
+import contextlib
 import dataclasses
 import functools
 import logging
@@ -138,17 +139,21 @@ class _Giver:
             if target.save_config and not state.exists:
                 store.save(state)  # Not twice from config_file.
             seen = keep.begin(conf, target)
+            if state.process == seen.identity is not None:
+                return  # Another process has done it meanwhile.
             if not _is_initialised(client):
                 self._options(client, state, deadline)
                 self._initialise(client, deadline)
-            elif state.process == seen.identity:
-                return  # Another process has done it meanwhile.
             self._rest(client, state, seen)
 
     def _options(self, client: rpc.Client, state: store.State,
                  deadline: float) -> None:
-        names = set(map(catalogue.current_name, client.call(
-            'rpc_get_methods', current=True)))
+        try:
+            names = set(map(catalogue.current_name, client.call(
+                'rpc_get_methods', current=True)))
+        except exceptions.MethodNotFound:
+            # With --rpcs-allowed: the target says what it takes.
+            names = {str(one.method) for one in state.objects.values()}
         options = [one for one in state.objects.values()
                    if one.level == kinds.OPTION and one.method in names]
         self._tried = {one.key for one in options}
@@ -168,7 +173,9 @@ class _Giver:
     def _initialise(self, client: rpc.Client, deadline: float) -> None:
         steps.tell(self._target.name, 'initialising')
         left = max(1.0, deadline - time.monotonic())
-        client.call('framework_start_init', _timeout=left)
+        with contextlib.suppress(exceptions.NotReady):
+            # It is, and --rpcs-allowed keeps it from saying so.
+            client.call('framework_start_init', _timeout=left)
         if client.has('framework_wait_init'):
             client.call('framework_wait_init',
                         _timeout=max(1.0, deadline - time.monotonic()))
@@ -217,7 +224,7 @@ class _Giver:
 def _is_initialised(client: rpc.Client) -> bool:
     try:
         client.call('bdev_get_bdevs', name='-')
-    except exceptions.NotReady:
+    except (exceptions.NotReady, exceptions.MethodNotFound):
         return False
     except exceptions.RpcError:
         pass

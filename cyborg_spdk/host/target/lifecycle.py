@@ -207,7 +207,7 @@ def _is_initialised(target):
         # Whatever it says of such a bdev: it is initialised.
         rpc.connect(target.rpc_address).call('bdev_get_bdevs', name='-',
                                              _timeout=_MOMENT)
-    except exceptions.NotReady:
+    except (exceptions.NotReady, exceptions.MethodNotFound):
         return False
     except exceptions.SpdkError:
         pass
