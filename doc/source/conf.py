@@ -27,4 +27,6 @@ exclude_patterns = []
 html_theme = 'openstackdocs'
 pygments_style = 'native'
 autodoc_member_order = 'bysource'
+# Options and commands are to be copied: no typographic dashes and quotes.
+smartquotes = False
 suppress_warnings = ['config.cache']

@@ -11,7 +11,7 @@ from tests.functional.drivers import test_rules as rules
 from tests.functional.fixtures import node as nodes
 
 _DOC = os.path.join(os.path.dirname(__file__), '..', '..', '..', 'doc',
-                    'source', 'drivers.rst')
+                    'source', 'reference', 'drivers.rst')
 
 _PRODUCTS = {
     'AIO': 'AIO disk', 'URING': 'URING bdev', 'NULL': 'Null disk',
@@ -34,9 +34,9 @@ def table():
     """Traits of the table in the documentation, spelt out."""
     with open(_DOC, encoding='utf-8') as source:
         text = source.read()
-    begin = text.index('trait                  ')
+    begin = text.index('* - trait')
     found = set()
-    for row in re.split(r'\n(?=``CUSTOM)', text[begin:text.index(
+    for row in re.split(r'\n   \* - (?=``)', text[begin:text.index(
             'Traits follow', begin)])[1:]:
         first, *others = re.findall(r'``([A-Z0-9_]+)``', row)
         found.add(first)

@@ -3,7 +3,7 @@
 
 """Calls in which the simulator is known to differ, and which are not made.
 
-Each is told, with its reason, in ``doc/source/simulator.rst``.
+Each is told, with its reason, in ``doc/source/contributor/simulator.rst``.
 """
 
 LAST = 9999

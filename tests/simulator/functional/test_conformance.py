@@ -12,7 +12,7 @@ from spdk_simulator import fixture
 from tests.simulator.recordings import replay
 
 # Exchanges that may differ: (release, file, index) -> the reason, which
-# doc/source/simulator.rst gives at length.
+# doc/source/contributor/simulator.rst gives at length.
 _SESSION = "an iSCSI initiator was logged in; nobody can log in here"
 EXCEPTIONS = {(release, "iscsi", index): _SESSION
               for release in replay.RELEASES for index in (82, 83, 84, 85)

@@ -29,10 +29,11 @@ class TestManager(testtools.TestCase):
         for words in (['--help'], ['--set', 'spdk.run_path=/nonexistent',
                                    'status']):
             program = (
-                'import sys; from cyborg_spdk.cli import main; '
-                f'main.main({words!r}); '
+                'import atexit, sys; from cyborg_spdk.cli import main; '
+                'atexit.register(lambda: '
                 f'print([name for name in {_HEAVY!r} if name in sys.modules],'
-                ' file=sys.stderr)')
+                ' file=sys.stderr)); '
+                f'main.main({words!r})')
             done = subprocess.run([sys.executable, '-c', program], timeout=120,
                                   capture_output=True, text=True)
             self.assertEqual('[]', done.stderr.splitlines()[-1], words)
