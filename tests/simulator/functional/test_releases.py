@@ -306,3 +306,19 @@ class Targets(Base):
         self.refused(22, "Invalid dev_type 'bogus'",
                      "bdev_virtio_attach_controller",
                      traddr="0000:99:00.0", **device)
+
+
+class Faults(Base):
+    """What ended the simulator, and no real target."""
+
+    def test_a_name_that_a_relaxed_decoder_ignores(self):
+        self.start("v26.05")
+        self.assertIs(True, self.target.call(
+            "nvmf_create_transport", trtype="TCP", max_qpairs_per_ctrlr=64))
+
+    def test_facts_that_were_not_recorded_of_a_release(self):
+        """v22.09 has them first; the nearest recorded one is v23.05."""
+        self.start("v22.09")
+        self.assertEqual("software", self.target.call(
+            "accel_get_opc_assignments")["copy"])
+        self.assertTrue(self.target.call("accel_get_module_info"))
