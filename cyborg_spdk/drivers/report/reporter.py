@@ -12,6 +12,7 @@ from cyborg.objects.driver_objects import driver_device
 from cyborg_spdk import conditions
 from cyborg_spdk import conf
 from cyborg_spdk.drivers.report import confirmation
+from cyborg_spdk.drivers.report import custody
 from cyborg_spdk.drivers.report import cyborg_limits
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk.drivers.report import former_targets
@@ -110,6 +111,7 @@ class Reporter:
         self._placement = service
         self._conditions = told
         self._reports = last_reports.LastReports(told)
+        self._custody = custody.Custody(service)
         # (host, target) of which what is on disk was compared with what
         # Placement has.
         self._sure: set[tuple[str, str]] = set()
@@ -144,6 +146,7 @@ class Reporter:
             [one for one in contents.units if one.bdev], self._more_traits())
         self._conditions.tell(target.name, 'unit refused',
                               messages.of_bad(bad))
+        found, dirty = self._offered(target, contents, found)
         had = self._former().handles(target, found, self._state(target.name))
         self._conditions.tell(target.name, 'renamed',
                               messages.of_renamed(had))
@@ -151,7 +154,20 @@ class Reporter:
                  if entry.handle not in had}
         if self._is_anothers(target):
             found = {}
-        return self._report(target, found, contents.facts)
+        device = self._report(target, found, contents.facts)
+        self._conditions.tell(target.name, 'reserved', self._custody.reserve(
+            [name for name in dirty if name in found], found, self._view))
+        return device
+
+    def _offered(self, target: conf.Target, contents: unit.Contents,
+                 found: plan.Entries) -> tuple[plan.Entries, list[str]]:
+        """What may be reported, and names of what is dirty of it."""
+        last = self._state(target.name)
+        offered, back, dirty = self._custody.offered(
+            target.name, found, contents.units, last.reported if last else {})
+        self._conditions.tell(target.name, 'dirty',
+                              custody.of_kept_back(back))
+        return offered, dirty
 
     def _is_anothers(self, target: conf.Target) -> bool:
         """Whether another host reports a target that both can reach."""

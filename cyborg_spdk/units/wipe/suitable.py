@@ -65,11 +65,13 @@ def _reason(one: types.Bdev, top: types.Bdev,
     name = one.alias
     if one.zoned:
         return f'{name} has zones: it cannot be written with zeroes'
-    if one is top and not one.supported_io_types.get('write', True):
-        return f'{name} is read-only; delete it, or set wipe: none'
     own = one.own
     if 'lvol' in one.driver_specific:
-        return _of_lvol(one, bdevs)
+        reason = _of_lvol(one, bdevs)
+        if reason:
+            return reason
+    if one is top and not one.supported_io_types.get('write', True):
+        return f'{name} is read-only; delete it, or set wipe: none'
     if 'raid' in one.driver_specific:
         there = own.get('num_base_bdevs_operational')
         wanted = own.get('num_base_bdevs')
