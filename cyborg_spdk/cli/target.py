@@ -43,7 +43,7 @@ class Known(columns.FormattableColumn):
     """A value that may be None; in a table that is nothing."""
 
     def human_readable(self):
-        return '' if self._value is None else self._value
+        return '' if self._value is None else str(self._value)
 
 
 #: How many missing objects of a target are told one by one.
