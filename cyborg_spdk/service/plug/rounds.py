@@ -8,7 +8,6 @@ asked, what is there stays.
 
 import dataclasses
 import logging
-import uuid
 
 from oslo_config import cfg
 
@@ -170,11 +169,8 @@ class Round:
         It is if it was that of another instance, which has no allocation of
         the unit. Of data whose owner is not known nothing is known.
         """
-        if dirty.in_use or dirty.consumer in (None, job.instance):
-            return False
-        try:
-            uuid.UUID(dirty.consumer)
-        except ValueError:
+        if dirty.in_use or dirty.consumer == job.instance or \
+                not plug_wishes.is_instance(dirty.consumer):
             return False
         return job.provider not in self._wishes.ask(str(dirty.consumer))
 
@@ -202,7 +198,7 @@ class Round:
         """Ask for a disk to go; it has gone when the next round says so."""
         try:
             # Nobody may be cut off by an old answer.
-            if provider in self._wishes.ask(domain.uuid):
+            if not self._wishes.gave_back(domain.uuid, provider):
                 return self._plug(domain, provider, disk.device, PLUGGED)
             self._host.detach(domain.uuid, disk.alias)
         except exceptions.SpdkError as exc:
@@ -218,8 +214,12 @@ class Round:
         found = []
         for mark in marks.load_all(self._conf):
             provider = by_handle.get((mark.target, mark.handle))
-            if not (mark.in_use and mark.consumer and provider):
+            # Placement never knows an NQN, an IQN or a user: whom an
+            # operator has let in stays in until he takes that back.
+            if not (mark.in_use and provider and
+                    plug_wishes.is_instance(mark.consumer)):
                 continue
+            assert mark.consumer is not None
             domain = running.get(mark.consumer)
             if domain is not None and provider in domain.ours():
                 continue

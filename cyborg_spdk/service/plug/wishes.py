@@ -10,11 +10,24 @@ allocation is there before that (nova/compute/manager.py
 from collections.abc import Iterable
 import threading
 import time
+import uuid
 
+from cyborg_spdk import exceptions
 from cyborg_spdk.units import placement
 
 #: Seconds for which an answer is good if nothing happened to the domain.
 GOOD_FOR = 30.0
+
+
+def is_instance(consumer: str | None) -> bool:
+    """Whether a consumer is one that Placement may know: a UUID.
+
+    :param consumer: the name that a mark has of it.
+    """
+    try:
+        return str(uuid.UUID(consumer)) == consumer
+    except (ValueError, TypeError):
+        return False
 
 
 class Wishes:
@@ -55,6 +68,26 @@ class Wishes:
         with self._lock:
             self._known[instance] = time.monotonic(), found
         return found
+
+    def gave_back(self, instance: str, provider: str) -> bool:
+        """Whether a running instance has a unit no more, asked now.
+
+        Nova gives each instance its cores and memory, too, and takes all of
+        it back only after the domain has ended. So one that runs and has
+        nothing at all was not taken back: Placement has forgotten it (its
+        database was restored, or made anew).
+
+        :param instance: UUID of an instance whose domain runs.
+        :param provider: UUID of the unit's provider.
+        :raises PlacementError: if nothing is known of the instance.
+        """
+        found = self.ask(instance)
+        if not found:
+            raise exceptions.PlacementError(
+                f'it has no allocation at all of instance {instance}, which '
+                'runs, so nothing is taken from it; put its allocations '
+                'back, those of its units first')
+        return provider not in found
 
     def keep(self, instances: Iterable[str]) -> None:
         """Forget all others: their domains have gone.
