@@ -21,9 +21,11 @@ from cyborg_spdk import rpc
 from cyborg_spdk.units import reading
 from cyborg_spdk.units import unit as unit_module
 
+_STORES = 'bdev_lvol_get_lvstores'
+
 #: Calls that every target is asked, where it has them.
 _COMMON = ('bdev_get_iostat', 'framework_get_reactors', 'thread_get_stats',
-           'accel_get_stats', 'iobuf_get_stats')
+           'accel_get_stats', 'iobuf_get_stats', _STORES)
 _BY_KIND: dict[str, tuple[str, ...]] = {
     'nvmf': ('nvmf_get_stats',), 'vhost': ('vhost_get_controllers',),
     'iscsi': ('iscsi_get_connections',)}
@@ -289,11 +291,24 @@ def _accel(found: Look) -> dict[str, int]:
             for one in reply.get('operations') or () if 'opcode' in one}
 
 
+def stores(found: Look) -> dict[str, dict[str, int]]:
+    """The lvol stores of a target: bytes of data, and what is free of it.
+
+    :returns: dicts of ``size`` and ``free`` by the store's name.
+    """
+    return {str(one.get('name')): {
+        name: one.get(field, 0) * one.get('cluster_size', 0)
+        for name, field in (('size', 'total_data_clusters'),
+                            ('free', 'free_clusters'))}
+        for one in found.replies.get(_STORES) or ()}
+
+
 def totals(found: Look) -> dict[str, Any]:
     """All that a target has counted since it started, for ``get_stats()``.
 
     :returns: dict, fit for JSON, in the shape device, deployables,
-        accelerators: ``memory``, ``reactors``, ``queue_pairs``; and
+        accelerators: ``memory``, ``reactors``, ``queue_pairs``, ``stores``
+        (bytes that each lvol store has, and that are free); and
         ``accelerators``: by attach handle, dicts of counters, ``hosts`` and
         ``size``.
     """
@@ -303,7 +318,7 @@ def totals(found: Look) -> dict[str, Any]:
         'tick_rate': clock['tick_rate'], 'memory': found.memory,
         'reactors': {str(core): {'busy': busy, 'idle': idle}
                      for core, (busy, idle) in reactors(found).items()},
-        'queue_pairs': whole['queue_pairs'],
+        'queue_pairs': whole['queue_pairs'], 'stores': stores(found),
         'accelerators': {
             unit.handle: {
                 'hosts': hosts_of(found, unit.handle), 'size': unit.size,

@@ -19,6 +19,8 @@ from cyborg_spdk.units import attach
 from cyborg_spdk.units import crypto_keys
 from cyborg_spdk.units.wipe import run
 from tests.functional.fixtures import clients as client_fixtures
+from tests.functional.fixtures.nvme import server as nvme_server
+from tests.functional.fixtures.nvme import subsystem
 from tests.functional.fixtures import target as target_fixture
 from tests.functional.units import declared
 
@@ -256,6 +258,51 @@ class OtherData(DataCase):
             one.name for one in self.iscsi.iscsi_get_target_nodes()])
 
 
+class NamespaceData(DataCase):
+    """A whole NVMe namespace, wiped by commands of the target itself."""
+
+    def attached(self, **options):
+        self.disks = subsystem.Subsystem('nqn.2016-06.io.spdk:disk', (8192,),
+                                         **options)
+        self.disks.disks[1][:] = _PATTERN * (8192 * 512 // len(_PATTERN))
+        server = self.useFixture(nvme_server.Server(self.disks))
+        self.client.call(
+            'bdev_nvme_attach_controller', name='D', trtype='TCP',
+            adrfam='IPv4', traddr='127.0.0.1', trsvcid=str(server.port),
+            subnqn=self.disks.nqn)
+        return self.export('Dn1')
+
+    def wiped(self, method, handle):
+        self.conf.set_override('wipe', method, 'spdk')
+        run.wipe(self.conf, self.targets['nvmf'], handle)
+        self.assertEqual(bytes(8192 * 512), bytes(self.disks.disks[1]))
+        self.assertTrue(self.state(handle).clean)
+
+    def test_each_method(self):
+        handle = self.attached(erases=True)
+        for method, erased in (('nvme', []), ('format', ['format']),
+                               ('sanitize', ['format', 'sanitize'])):
+            self.disks.disks[1][:4096] = b'x' * 4096
+            self.wiped(method, handle)
+            self.assertEqual(erased, self.disks.erased)
+
+    def test_a_controller_that_cannot(self):
+        handle = self.attached()
+        for method in ('format', 'sanitize'):
+            error = self.assertRaises(exceptions.WipeError, self.wiped,
+                                      method, handle)
+            self.assertIn('use wipe: zeroes', str(error))
+            self.assertFalse(self.state(handle).clean)
+
+    def test_zeroes_that_are_none_are_found(self):
+        handle = self.attached()
+        self.disks.forgets_zeroes = True
+        error = self.assertRaises(exceptions.WipeError, self.wiped, 'nvme',
+                                  handle)
+        self.assertIn('old data', str(error))
+        self.assertFalse(self.state(handle).clean)
+
+
 class KilledData(DataCase):
     """kill -9 of the wiper and of the target, at random moments."""
 
@@ -323,7 +370,7 @@ class KilledData(DataCase):
 
 def load_tests(loader, _tests, _pattern):
     """Only where there is a real target."""
-    cases = [NvmfData, OtherData, KilledData] \
+    cases = [NvmfData, OtherData, NamespaceData, KilledData] \
         if target_fixture.SPDK_DIR else []
     suite = loader.suiteClass()
     for case in cases:
