@@ -15,6 +15,7 @@ from cliff import command
 from cliff import lister
 from oslo_config import cfg
 
+from cyborg_spdk.cli import programs
 from cyborg_spdk.cli import saving
 from cyborg_spdk import clients
 from cyborg_spdk import conf as spdk_conf
@@ -147,7 +148,8 @@ class Managing(Configured, Generic[_Client]):
                   parsed_args: argparse.Namespace) -> list[tuple[str, str]]:
         """Targets to work on: list of (name, RPC address)."""
         if parsed_args.address:
-            return [(parsed_args.address, parsed_args.address)]
+            address = programs.absolute(parsed_args.address)
+            return [(address, address)]
         suitable = spdk_conf.targets(self.conf, self.kind)
         targets = [target for target in suitable
                    if parsed_args.target in (None, '', target.name)]

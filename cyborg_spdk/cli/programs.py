@@ -31,6 +31,16 @@ def simulate(argv: list[str]) -> NoReturn:
 _PROGRAMS: dict[str, Callable[[list[str]], int]] = {
     'rpc': rpc, 'simulate': simulate}
 
+def absolute(address: str) -> str:
+    """An RPC address as it was typed; a relative path made absolute.
+
+    :param address: for example ``"./x.sock"``.
+    :returns: what is no relative path is returned as it is.
+    """
+    return os.path.abspath(address) \
+        if address.startswith(('./', '../')) else address
+
+
 #: Their names.
 NAMES = frozenset(_PROGRAMS)
 

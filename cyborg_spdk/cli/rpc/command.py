@@ -12,6 +12,7 @@ import json
 import os
 import sys
 
+from cyborg_spdk.cli import programs
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 
@@ -144,7 +145,9 @@ def _check(parser: argparse.ArgumentParser,
 def _run(args: argparse.Namespace) -> int:
     if args.server or args.plugin:
         from cyborg_spdk.cli.rpc import server as rpc_server
-        server = rpc_server.Server(args.address, args.timeout, args.plugin)
+        server = rpc_server.Server(
+            args.address and programs.absolute(args.address), args.timeout,
+            args.plugin)
         if args.server:
             return server.serve(sys.stdin)
         return server.run([args.method, *args.params])
@@ -153,7 +156,8 @@ def _run(args: argparse.Namespace) -> int:
         print(description.text(args.method), flush=True)
         return 0
     from cyborg_spdk.cli.rpc import values as rpc_values
-    address = rpc.parse_address(args.address or DEFAULT_ADDRESS)
+    address = rpc.parse_address(
+        programs.absolute(args.address or DEFAULT_ADDRESS))
     if args.batch:
         requests = rpc_values.read_batch(args.batch, args.timeout)
         return _batch(address, requests, args)

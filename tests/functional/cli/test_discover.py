@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import threading
 
 import fixtures
@@ -16,6 +17,7 @@ import testtools
 
 _PROGRAM = [sys.executable, '-m', 'cyborg_spdk.cli.main']
 _DEADLINE = 120
+_TOP = os.path.join(os.path.dirname(__file__), '..', '..', '..')
 
 
 class DiscoverTest(testtools.TestCase):
@@ -87,6 +89,10 @@ class SimulateTest(DiscoverTest):
         self.assertEqual((0, ''), (code, err))
         self.assertIn('| nqn.2016-06.io.spdk:cnode2 namespace 1 |', out)
         self.assertIn(' 1 GiB ', out)
+        self.assertLessEqual(max(map(len, out.splitlines())), 80)
+        # What the first page promises.
+        with open(os.path.join(_TOP, 'README.rst')) as stream:
+            self.assertIn(textwrap.indent(out, '    '), stream.read())
 
     def test_the_hosts_own_configuration_is_left_alone(self):
         path = os.path.join(self.directory, 'conf')

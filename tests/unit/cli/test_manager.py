@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import subprocess
 import sys
 
@@ -9,10 +10,11 @@ import testtools
 
 from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import manager
+from cyborg_spdk.cli import programs
 
 #: Libraries that take long to import, and help needs none of.
 _HEAVY = ('cyborg', 'keystoneauth1', 'futurist', 'jsonschema', 'spdk',
-          'cyborg_spdk.service', 'cyborg_spdk.drivers')
+          'cyborg_spdk.drivers')
 
 
 class TestManager(testtools.TestCase):
@@ -65,3 +67,15 @@ class TestFitting(testtools.TestCase):
     def test_programs_get_all_columns(self):
         self.assertIn('b1', self._run('-f', 'json'))
         self.assertEqual('a1 b1 c1\n', self._run('-f', 'value'))
+
+
+class TestAbsolute(testtools.TestCase):
+
+    def test_only_relative_paths_are_changed(self):
+        here = os.getcwd()
+        self.assertEqual(f'{here}/x.sock', programs.absolute('./x.sock'))
+        self.assertEqual(os.path.join(os.path.dirname(here), 'x.sock'),
+                         programs.absolute('../x.sock'))
+        for same in ('/x.sock', 'tcp://host:1', 'ssh://host/x.sock',
+                     'unix:/x.sock', 'host:5260'):
+            self.assertEqual(same, programs.absolute(same))
