@@ -170,7 +170,10 @@ class Service:
         systemd.notify(f'RELOADING=1\nMONOTONIC_USEC='
                        f'{time.monotonic_ns() // 1000}')
         try:
-            self._conf.reload_config_files()
+            # oslo.config has said what is wrong with the file, and raises
+            # nothing.
+            if not self._conf.reload_config_files():
+                raise exceptions.StateError('a file has an error')
             options.check(self._conf)
             new = schedules.Schedule(self._duties())
         except (exceptions.SpdkError, cfg.Error) as exc:
