@@ -16,7 +16,8 @@ from cyborg_spdk.service import options
 _TOKEN = '0123456789abcdef0123456789abcdef'
 
 
-class EndpointTest(testtools.TestCase):
+class Case(testtools.TestCase):
+    """A configuration for an endpoint."""
 
     def setUp(self):
         super().setUp()
@@ -44,6 +45,9 @@ class EndpointTest(testtools.TestCase):
                 name, flags, 0o600)) as stream:
             stream.write(text)
         return path
+
+
+class EndpointTest(Case):
 
     def test_well_and_not_well(self):
         url = self.serve()
