@@ -77,6 +77,8 @@ def main():
     """Measure and print."""
     count = int(sys.argv[1]) if sys.argv[1:] else 1000
     seconds = float(sys.argv[2]) if sys.argv[2:] else 60.0
+    # An end by a signal clears up as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     directory = tempfile.mkdtemp(prefix='bench-')
     port = targets.free_port()
     for name in ('run', 'state'):

@@ -16,6 +16,7 @@ import testtools
 from cyborg_spdk import clients
 from cyborg_spdk.host.target import lifecycle
 from cyborg_spdk import tasks
+from cyborg_spdk.units import report_account
 from tests.functional.fixtures import cloud
 from tests.functional.fixtures import targets
 
@@ -102,6 +103,14 @@ class ReportTest(AgentCase):
         self.assertEqual(
             [('SSD', 'SPDK', 'nvmf_tgt'), ('SSD', 'SPDK', 'vhost')],
             sorted((one.type, one.vendor, one.model) for one in devices))
+
+    def test_an_account_is_left(self):
+        self.cloud.report(self.tracker)
+        found = report_account.load_all(self.targets.conf)
+        self.assertEqual(report_account.Device(units=2, new=2),
+                         found['nvmf'].devices['spdk_nvmf'])
+        self.assertEqual(3, found['vhost'].devices['spdk_vhost'].units)
+        self.assertGreater(found['nvmf'].seconds, 0)
 
     def test_a_second_report_changes_nothing(self):
         self.cloud.report(self.tracker)
