@@ -28,8 +28,19 @@ def simulate(argv: list[str]) -> NoReturn:
         sys.executable, [sys.executable, '-m', 'spdk_simulator', *argv])
 
 
+def complete_words(argv: list[str]) -> int:
+    """Print what may follow on a command line; see
+    :mod:`cyborg_spdk.cli.words`. For the completion of shells.
+
+    :param argv: the words so far.
+    :returns: the exit status.
+    """
+    from cyborg_spdk.cli import words
+    return words.main(argv)
+
+
 _PROGRAMS: dict[str, Callable[[list[str]], int]] = {
-    'rpc': rpc, 'simulate': simulate}
+    'rpc': rpc, 'simulate': simulate, 'complete-words': complete_words}
 
 def absolute(address: str) -> str:
     """An RPC address as it was typed; a relative path made absolute.
