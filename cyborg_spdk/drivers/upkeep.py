@@ -61,7 +61,8 @@ def clean(conf: cfg.ConfigOpts, kind: str, device: Any) -> None:
         return
     for mark in dirty:
         try:
-            done = wipe_run.wipe(conf, target, mark.handle)
+            done = wipe_run.wipe(conf, target, mark.handle,
+                                 certain=True)
         except exceptions.SpdkError as exc:
             LOG.error('%s: %s is not clean: %s', name, mark.handle, exc)
         else:

@@ -20,9 +20,11 @@ NAME = 'wipe'
 
 
 class WipeUnits(duties.Duty):
-    """Wipe the dirty units of this host that nobody uses, one by one.
+    """Wipe the units of this host that were given back, one by one.
 
-    A unit that is allocated is left alone: the wipe itself asks Placement.
+    Only where that is certain: the unit was let in to somebody and taken
+    back, the same disk is behind it, and Placement knows it and says that
+    it is allocated to nobody. All else is left to ``units wipe``.
 
     :param conf: the configuration.
     """
@@ -49,7 +51,8 @@ class WipeUnits(duties.Duty):
             if mark.in_use or mark.state == marks.CLEAN or target is None:
                 continue
             try:
-                done = wipe_run.wipe(self._conf, target, mark.handle)
+                done = wipe_run.wipe(self._conf, target, mark.handle,
+                                     certain=True)
             except exceptions.SpdkError as exc:
                 problems.append(f'{mark.target}: {exc}')
             else:

@@ -40,7 +40,8 @@ def _provider(conf: cfg.ConfigOpts, target: spdk_conf.Target,
 
 
 def hold(conf: cfg.ConfigOpts, target: spdk_conf.Target,
-         handle: str, waiting: str | None = None) -> None:
+         handle: str, waiting: str | None = None, *,
+         certain: bool = False) -> None:
     """Reserve a unit, and see that nobody has it. Blocks.
 
     A unit that was never reported needs neither.
@@ -50,17 +51,31 @@ def hold(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     :param handle: its handle.
     :param waiting: UUID of an instance that it may be allocated to: that
         one was not let in yet, and waits for the unit to be wiped.
-    :raises WipeError: if it is allocated to anybody else.
+    :param certain: nobody has asked for the wipe: it needs a Placement that
+        knows the unit and says that nobody has it. A Placement that has
+        forgotten the unit, a report that is lost, no Placement at all are
+        doubts, and a doubt never destroys.
+    :raises WipeError: if it is allocated to anybody else, or not certain.
     :raises PlacementError: if Placement is configured and does not answer.
     """
     found = _provider(conf, target, handle)
-    if found is None:
-        return
     service = placement.Placement(conf)
     try:
+        if certain and (found is None
+                        or service.inventories(found[0]) is None):
+            raise exceptions.WipeError(
+                f'{handle}: Placement does not know it, so nobody can say '
+                'that it is free; wipe it by command, if its data may go: '
+                f"cyborg-spdk units wipe '{handle}'")
+        if found is None:
+            return
         _set(service, *found, 1)
         consumers = set(service.consumers(found[0])) - {waiting}
     except exceptions.PlacementNotConfigured:
+        if certain:
+            raise exceptions.WipeError(
+                f'{handle}: without [placement] nobody can say that it is '
+                'free; wipe it by command, if its data may go') from None
         LOG.debug('Placement is not configured')
         return
     if consumers:

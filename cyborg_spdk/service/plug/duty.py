@@ -97,7 +97,7 @@ class PlugUnits(duties.Duty):
     def _wipe(self, job: ways.Job) -> None:
         try:
             wipe_run.wipe(self._conf, job.target, job.handle,
-                          waiting=job.instance)
+                          waiting=job.instance, certain=True)
         except exceptions.SpdkError as exc:
             LOG.warning('%s: %s, which instance %s waits for, was not '
                         'wiped: %s', job.target.name, job.handle,

@@ -25,6 +25,7 @@ from cyborg_spdk import rpc
 from cyborg_spdk.service import options
 from cyborg_spdk.service.plug import domain_xml
 from cyborg_spdk.units import attach
+from cyborg_spdk.units.attach import vhost as attach_vhost
 from cyborg_spdk.units import handles
 from cyborg_spdk.units import holders
 from cyborg_spdk.units import internal
@@ -32,11 +33,6 @@ from cyborg_spdk.units import listeners
 
 #: Makes the XML of a disk from its name in the domain.
 MakeXml = Callable[[str], str]
-
-#: A path that is lost is waited for, without an end (SPDK v21.10); the
-#: defaults try again without a pause.
-_PATIENCE = {'ctrlr_loss_timeout_sec': -1, 'reconnect_delay_sec': 2,
-             'fast_io_fail_timeout_sec': 0}
 
 _EVERYWHERE = {'0.0.0.0': '127.0.0.1', '::': '::1'}  # noqa: S104  # nosec
 
@@ -148,7 +144,7 @@ def sources(one: Job) -> tuple[str, ...]:
     if one.kind == 'iscsi':
         return (f'{one.handle["iqn"]}/{one.handle["lun"]}',)
     found = clients.VhostTgt(_local_vhost(one)).find_controller(one.bridge)
-    return () if found is None else (found.socket,)
+    return (found.socket,) if found and found.socket else ()
 
 
 def _allow(one: Job, consumer: str) -> attach.Attachment:
@@ -193,19 +189,26 @@ def _nvmf_in(one: Job) -> MakeXml:
     _allow(one, one.host_nqn)
     bdev = f'{one.bridge}n{nsid}'
     if vhost.find_bdev(bdev) is None:
+        # A path that is lost is waited for without an end (v21.10); by
+        # default SPDK tries again without a pause.
         address = _tcp_listener(one, nqn)
         vhost.bdev_nvme_attach_controller(
             one.bridge, 'TCP',
             _EVERYWHERE.get(address.traddr, address.traddr),
             trsvcid=address.trsvcid, subnqn=nqn, hostnqn=one.host_nqn,
-            exist_ok=True, **_PATIENCE)
+            exist_ok=True, ctrlr_loss_timeout_sec=-1,
+            reconnect_delay_sec=2, fast_io_fail_timeout_sec=0)
     found = vhost.find_controller(one.bridge)
     if found is None:
         vhost.vhost_create_blk_controller(one.bridge, bdev)
         found = vhost.vhost_get_controllers(one.bridge)[0]
-    attach.allow(vhost.rpc, {'socket': found.socket},
-                 one.conf[options.GROUP].qemu_user,
-                 ours=(one.conf.spdk.run_path,))
+    if not found.socket:
+        raise exceptions.HypervisorError(
+            f'{one.bridge}: this release does not tell the socket of a '
+            'controller; SPDK v18.07 and later do')
+    attach_vhost.allow(vhost.rpc, {'socket': found.socket},
+                       one.conf[options.GROUP].qemu_user,
+                       ours=(one.conf.spdk.run_path,))
     return _socket(one, found.socket)
 
 

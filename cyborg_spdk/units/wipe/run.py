@@ -28,6 +28,7 @@ from cyborg_spdk import rpc
 from cyborg_spdk.units import handles
 from cyborg_spdk.units import holders
 from cyborg_spdk.units import identity
+from cyborg_spdk.units import reading
 from cyborg_spdk.units import reservation
 from cyborg_spdk.units import unit as unit_module
 from cyborg_spdk.units.wipe import disk as disk_module
@@ -97,7 +98,8 @@ class _Wipe:
 def wipe(conf: cfg.ConfigOpts, target: spdk_conf.Target,
          handle: handles.AnyHandle, *,
          listener: Listener | None = None,
-         waiting: str | None = None) -> Done:
+         waiting: str | None = None,
+         certain: bool = False) -> Done:
     """Wipe a unit. Blocks until it is clean, or has failed.
 
     :param conf: the configuration.
@@ -106,6 +108,9 @@ def wipe(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     :param listener: told how far it is.
     :param waiting: UUID of an instance that it may be allocated to: one
         that was not let in yet, so that none of the data is that one's.
+    :param certain: nobody has asked for it: wipe only the disk that the
+        note is about, and only if Placement knows the unit and says that
+        it is free.
     :returns: what was done.
     :raises NotFound: if there is no such unit.
     :raises WipeError: if it is in use or allocated, if a wipe would not
@@ -127,7 +132,7 @@ def wipe(conf: cfg.ConfigOpts, target: spdk_conf.Target,
                     settings.of(conf, target.name, name))
         with _typed(name):
             job.tidy()
-            size = _steps(job, target, listener, waiting)
+            size = _steps(job, target, listener, waiting, certain)
     reservation.release(conf, target, name)
     LOG.info('%s: %s was wiped: %d MiB in %.1f s', target.name, name,
              size >> 20, time.monotonic() - begin)
@@ -148,13 +153,16 @@ def _typed(name: str) -> Iterator[None]:
 
 
 def _steps(job: _Wipe, target: spdk_conf.Target,
-           listener: Listener | None, waiting: str | None) -> int:
+           listener: Listener | None, waiting: str | None,
+           certain: bool) -> int:
     bdev, bdevs = _look(job)
-    reservation.hold(job.conf, target, job.name, waiting)
+    raw = unit_module.index([one.raw for one in bdevs])
+    if certain:
+        _same_disk(job, identity.of(raw[bdev.name], raw.get))
+    reservation.hold(job.conf, target, job.name, waiting, certain=certain)
     if job.settings.method == settings.NONE:
         raise exceptions.WipeError(
             f'{job.name} is given on as it is: wipe is none')
-    raw = unit_module.index([one.raw for one in bdevs])
     job.save(state=marks.CLEANING,
              identity=identity.of(raw[bdev.name], raw.get))
     _new_key(job, bdev)
@@ -165,6 +173,30 @@ def _steps(job: _Wipe, target: spdk_conf.Target,
         _pass(job, bdev, zero.check, teller.step('check'))
     job.save(state=marks.CLEAN, consumer=None)
     return int(bdev.size)
+
+
+def _same_disk(job: _Wipe, there: str) -> None:
+    """Refuse another disk than the one that the note is about."""
+    if job.mark.identity != there:
+        raise exceptions.WipeError(
+            f'{job.name}: the disk behind it is {there} now, and what was '
+            f'used was {job.mark.identity or "another"}; wipe it by command, '
+            'if its data may go')
+
+
+def _not_elsewhere(job: _Wipe, bdev: types.Bdev) -> None:
+    """Refuse a bdev that is exported as another unit, too.
+
+    vhost and iSCSI do not claim a bdev for themselves: somebody may be using
+    it by the other way.
+    """
+    for kind in reading.kinds(job.client):
+        for unit in reading.read(job.client, kind,
+                                 job.conf.spdk.rpc_timeout).units:
+            if unit.bdev == bdev.name and unit.handle != job.name:
+                raise exceptions.WipeError(
+                    f'{job.name}: its disk {bdev.name} is exported as '
+                    f'{unit.title}, too; take one of the two away')
 
 
 def _new_key(job: _Wipe, bdev: types.Bdev) -> None:
@@ -197,6 +229,7 @@ def _look(job: _Wipe) -> tuple[types.Bdev, list[types.Bdev]]:
     bdevs = clients.BdevClient(job.client).bdev_get_bdevs()
     bdev = suitable.find(held.bdev, bdevs, job.name)
     suitable.check(job.name, bdev, bdevs, held)
+    _not_elsewhere(job, bdev)
     return bdev, bdevs
 
 

@@ -26,13 +26,13 @@ sys.exit(helper_daemon.main(["{conf}"]))' "$@"
 
 _CLIENT = """
 import json, os, signal, sys
-from oslo_config import cfg
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import launch
-from cyborg_spdk.host import privileged
 from cyborg_spdk.host.machine import log_file
+from cyborg_spdk.host import privileged
 from cyborg_spdk.host.target import lifecycle
+from oslo_config import cfg
 conf = cfg.ConfigOpts()
 conf([], default_config_files=[sys.argv[1]])
 spdk_conf.register(conf)
