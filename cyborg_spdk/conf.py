@@ -9,12 +9,12 @@ operator adds by naming them in ``[spdk] nvmf_targets`` and its like.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from collections.abc import Sequence
 import dataclasses
 import difflib
 import os
 import re
-from collections.abc import Iterator
-from collections.abc import Sequence
 from typing import Any
 
 from oslo_config import cfg

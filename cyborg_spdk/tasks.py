@@ -21,16 +21,16 @@ no task of its parent.
 from __future__ import annotations
 
 import atexit
+from collections.abc import Callable
+from collections.abc import Sequence
 import concurrent.futures
 import dataclasses
 import logging
 import os
 import threading
 import time
-import weakref
-from collections.abc import Callable
-from collections.abc import Sequence
 from typing import Any
+import weakref
 
 from oslo_config import cfg
 

@@ -21,8 +21,8 @@ from cyborg_spdk import clients
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
-from cyborg_spdk import text as texts
 from cyborg_spdk import rpc
+from cyborg_spdk import text as texts
 
 LOG = logging.getLogger(__name__)
 

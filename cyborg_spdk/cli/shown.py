@@ -7,8 +7,8 @@ and YAML have their own way to write that; tables, single values and lines of
 the log are written by :func:`cyborg_spdk.text.printable`.
 """
 
-import logging
 from collections.abc import Callable
+import logging
 from typing import Any
 
 from cliff import columns

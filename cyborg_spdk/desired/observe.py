@@ -6,8 +6,8 @@ import dataclasses
 import typing
 
 from cyborg_spdk.desired import configuration
-from cyborg_spdk.desired import objects as desired_objects
 from cyborg_spdk.desired import kinds
+from cyborg_spdk.desired import objects as desired_objects
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 

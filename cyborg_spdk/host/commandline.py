@@ -2,9 +2,9 @@
 
 """The command line of a target, from its options."""
 
+from collections.abc import Iterable
 import os
 import re
-from collections.abc import Iterable
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions

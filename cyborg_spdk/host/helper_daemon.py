@@ -8,6 +8,7 @@ files that only root can write, and from nothing else: no option, no
 variable of the environment.
 """
 
+from collections.abc import Sequence
 import logging
 import os
 import signal
@@ -15,9 +16,8 @@ import socket
 import stat
 import struct
 import sys
-import warnings
-from collections.abc import Sequence
 from typing import Any
+import warnings
 
 from oslo_config import cfg
 

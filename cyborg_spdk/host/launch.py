@@ -7,10 +7,10 @@ a target and nothing else. The privileged helper comes here too, with the
 configuration that only root can write.
 """
 
+from collections.abc import Iterable
 import grp
 import logging
 import os
-from collections.abc import Iterable
 
 from oslo_config import cfg
 
@@ -18,13 +18,13 @@ from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import commandline
 from cyborg_spdk.host import directories
-from cyborg_spdk.host import process
 from cyborg_spdk.host.machine import cgroups
 from cyborg_spdk.host.machine import cores as cpu
 from cyborg_spdk.host.machine import hugepages
 from cyborg_spdk.host.machine import hugetlbfs
 from cyborg_spdk.host.machine import installation as spdk
 from cyborg_spdk.host.machine import spawn
+from cyborg_spdk.host import process
 
 LOG = logging.getLogger(__name__)
 

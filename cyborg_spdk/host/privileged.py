@@ -17,6 +17,7 @@ write any file (an AIO bdev), unless ``rpcs_allowed`` of the target forbids
 that. The page admin/security says what that means.
 """
 
+from collections.abc import Callable
 import ctypes
 import functools
 import logging
@@ -24,13 +25,12 @@ import os
 import pwd
 import signal
 import time
-import warnings
-from collections.abc import Callable
 from typing import Any
 from typing import TypeVar
+import warnings
 
-import psutil
 from oslo_config import cfg
+import psutil
 
 with warnings.catch_warnings():
     # oslo.privsep imports eventlet if it is there, which warns of itself.

@@ -19,8 +19,8 @@ import stat
 import struct
 import time
 
-import psutil
 from oslo_config import cfg
+import psutil
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions

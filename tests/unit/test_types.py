@@ -18,9 +18,9 @@ _RIGHT = '''
 
     from cyborg_spdk import clients
     from cyborg_spdk.clients import types
+    from cyborg_spdk.drivers import nvmf
     from cyborg_spdk import exceptions
     from cyborg_spdk import rpc
-    from cyborg_spdk.drivers import nvmf
 
     with rpc.connect('/run/x.sock', timeout=5.0) as client:
         names: list[str] = [bdev['name'] for bdev in client.call(

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 from oslo_config import cfg
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk.drivers.report import placement_view
 from cyborg_spdk.drivers.report import plan
+from cyborg_spdk import exceptions
 from cyborg_spdk.units import placement
 from cyborg_spdk.units import unit as unit_module
 from cyborg_spdk.units.wipe import state

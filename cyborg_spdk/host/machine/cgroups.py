@@ -7,10 +7,10 @@ where it is. A group's own value is bounded by those of the groups above it,
 as far as they can be seen from here (in a container: up to its own).
 """
 
+from collections.abc import Iterator
 import dataclasses
 import os
 import re
-from collections.abc import Iterator
 
 #: Where systemd puts the transient units of targets.
 SYSTEM_SLICE = '/system.slice'

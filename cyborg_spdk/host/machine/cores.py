@@ -8,10 +8,10 @@ that are switched on and that its control group allows (cpuset). Without a
 that who starts it was told to stay off.
 """
 
-import os
-import re
 from collections.abc import Iterable
 from collections.abc import Sequence
+import os
+import re
 
 from oslo_config import cfg
 

@@ -2,12 +2,12 @@
 
 """Who uses a disk: what keeps its PCI device from being taken."""
 
+from collections.abc import Iterable
+from collections.abc import Iterator
 import errno
 import os
 import re
 import stat
-from collections.abc import Iterable
-from collections.abc import Iterator
 
 
 def behind(address: str, root: str = '/') -> list[str]:

@@ -8,12 +8,12 @@ all, what it still lacks is claimed: in a file in ``state_path``, which is
 changed only under the lock ``hugepages``.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterator
 import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Callable
-from collections.abc import Iterator
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.host import locks

@@ -12,11 +12,11 @@ Pages are only ever added. An addition that cannot be had in full is taken
 back, so that a failed start does not leave the host without memory.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterable
 import dataclasses
 import os
 import re
-from collections.abc import Callable
-from collections.abc import Iterable
 from typing import Protocol
 
 from oslo_config import cfg

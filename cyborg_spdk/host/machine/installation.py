@@ -2,6 +2,7 @@
 
 """Where SPDK is on this machine."""
 
+from collections.abc import Mapping
 import dataclasses
 import functools
 import mmap
@@ -9,7 +10,6 @@ import os
 import re
 import stat
 import subprocess
-from collections.abc import Mapping
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions

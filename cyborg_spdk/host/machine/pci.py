@@ -6,10 +6,10 @@ The work is done by SPDK's ``setup.sh``, for those devices alone. A disk that
 is mounted, or in use in any other way, is refused before that.
 """
 
+from collections.abc import Iterable
 import os
 import re
 import subprocess
-from collections.abc import Iterable
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import disks

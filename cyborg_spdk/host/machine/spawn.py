@@ -14,8 +14,8 @@ import shutil
 import subprocess
 import sys
 import time
-import weakref
 from typing import Protocol
+import weakref
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import spawn_helper

@@ -18,8 +18,8 @@ from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
-from cyborg_spdk.service import options
 from cyborg_spdk.service.metrics import reading
+from cyborg_spdk.service import options
 from cyborg_spdk.units.wipe import marks_cache
 
 LOG = logging.getLogger(__name__)

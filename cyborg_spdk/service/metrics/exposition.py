@@ -62,8 +62,8 @@ class Metrics:
 
     def text(self) -> str:
         """All metrics as OpenMetrics. Blocks for some seconds at most."""
-        from prometheus_client import registry
         from prometheus_client.openmetrics import exposition
+        from prometheus_client import registry
 
         from cyborg_spdk.service.metrics import of_service
         from cyborg_spdk.service.metrics import of_targets

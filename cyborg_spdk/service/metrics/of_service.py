@@ -2,9 +2,9 @@
 
 """The metrics of the service itself, and of the drivers' last reports."""
 
-from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections import Counter
 import time
 
 from prometheus_client import core

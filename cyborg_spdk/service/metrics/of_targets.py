@@ -2,20 +2,20 @@
 
 """The metrics of the targets as a whole."""
 
-from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from collections import Counter
 from typing import Any
 
 from prometheus_client import core
 
 from cyborg_spdk.service import duty as duties
-from cyborg_spdk.service import supervise
 from cyborg_spdk.service.metrics import cache
 from cyborg_spdk.service.metrics import lines
 from cyborg_spdk.service.metrics import reading as metrics_reading
+from cyborg_spdk.service import supervise
 from cyborg_spdk.units import stats
 
 _PREFIX = 'cyborg_spdk'

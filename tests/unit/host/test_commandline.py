@@ -4,10 +4,10 @@ import unittest
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk.host import commandline
 from cyborg_spdk.host.machine import installation
 from cyborg_spdk.host.machine import spawn
 from cyborg_spdk.host import process
-from cyborg_spdk.host import commandline
 
 
 def target(**options):
