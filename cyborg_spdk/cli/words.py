@@ -42,8 +42,8 @@ def _of_commands(before: list[str], begun: str) -> Iterator[str]:
         return
     if begun.startswith('-'):
         # Those of a command are known to its parser alone.
-        parser: argparse.ArgumentParser = factory(
-            argparse.Namespace(NAME='cyborg-spdk'), None).get_parser(name)
+        app: Any = argparse.Namespace(NAME='cyborg-spdk')
+        parser = factory(app, None).get_parser(name)
         yield from (option for action in parser._actions
                     for option in action.option_strings)
     elif rest[-1:] in (['-t'], ['--target']) or name.startswith(_TARGETS):
