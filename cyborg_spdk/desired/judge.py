@@ -14,8 +14,6 @@ import os
 from cyborg_spdk.desired import objects as desired_objects
 from cyborg_spdk.desired import observe
 
-#: Never vanish but by a call of somebody.
-_STAY = frozenset({'bdev_malloc_create', 'bdev_null_create'})
 #: Lie in files or on devices.
 _ON_FILE = frozenset({'bdev_aio_create', 'bdev_uring_create',
                       'bdev_xnvme_create'})

@@ -238,8 +238,3 @@ def tell(target: spdk_conf.Target, result: Result) -> None:
     if result.changes.deleted:
         LOG.info('%s: deleted, and not to be made again: %s', target.name,
                  ', '.join(map(judge.said, result.changes.deleted[:20])))
-
-
-def is_quiet(target: spdk_conf.Target) -> bool:
-    """Whether nothing was missing at the last look of this process."""
-    return not _told.get(target.name)

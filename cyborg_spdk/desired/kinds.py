@@ -289,8 +289,3 @@ _LEVELS = {
     'nvmf_subsystem_add_ns': MEMBER,
     'nvmf_subsystem_allow_any_host': MEMBER,
 }
-
-
-def is_listed(method: str) -> bool:
-    """Whether a configuration that a target writes can have the call."""
-    return method in _OPTIONS or method in _RULES

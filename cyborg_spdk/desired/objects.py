@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The objects of a target, from an SPDK configuration and back."""
+"""The objects of a target, from an SPDK configuration."""
 
 import collections.abc
-import copy
 import dataclasses
-import typing
 
 from cyborg_spdk.desired import configuration
 from cyborg_spdk.desired import kinds
@@ -156,44 +154,3 @@ def node_luns(node: Object, objects: Objects) -> list[kinds.Params]:
                    for one in objects.values()
                    if one.part_of == node.key and one.kind == 'lun'),
                   key=lambda lun: lun['lun_id'])
-
-
-def is_redundant(raid: Object) -> bool:
-    """Whether a RAID stays up without one of its bases."""
-    return str(raid.params.get('raid_level')) in _REDUNDANT
-
-
-#: Subsystems in SPDK's order, by how their methods begin.
-_SUBSYSTEMS = (
-    ('scheduler', ('framework_set_scheduler', 'scheduler_')),
-    ('vmd', ('vmd_',)), ('sock', ('sock_',)), ('iobuf', ('iobuf_',)),
-    ('keyring', ('keyring_',)),
-    ('accel', ('accel_', 'ae4dma_', 'compressdev_', 'cuda_', 'dpdk_',
-               'dsa_', 'iaa_', 'ioat_', 'mlx5_')),
-    ('fsdev', ('fsdev_',)), ('bdev', ('bdev_',)), ('nbd', ('nbd_',)),
-    ('ublk', ('ublk_',)), ('nvmf', ('nvmf_',)), ('iscsi', ('iscsi_',)),
-    ('vhost_scsi', ('vhost_create_scsi', 'vhost_scsi_', 'vhost_start_')),
-    ('vhost_blk', ('vhost_', 'virtio_')),
-)
-
-
-def to_config(objects: Objects) -> configuration.Config:
-    """A configuration that makes objects.
-
-    :param objects: dict by key.
-    :returns: dict as SPDK's ``-c FILE`` takes it.
-    """
-    config: dict[str, list[configuration.Call]] = {}
-    for one in sorted(objects.values(), key=lambda one: one.level):
-        if one.method is None or one.kind in ('lun', 'raid-base'):
-            continue
-        params: dict[str, typing.Any] = copy.deepcopy(one.params)
-        if one.kind == 'node' and 'bdev_names' not in params:
-            params['luns'] = node_luns(one, objects)
-        name = next((name for name, starts in _SUBSYSTEMS
-                     if one.method.startswith(starts)), 'bdev')
-        config.setdefault(name, []).append(
-            {'method': one.method, 'params': params})
-    return {'subsystems': [
-        {'subsystem': name, 'config': config[name]}
-        for name, _ in _SUBSYSTEMS if name in config]}

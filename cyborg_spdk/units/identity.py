@@ -75,11 +75,3 @@ def born_zero(bdev: Raw) -> bool:
     :param bdev: the bdev.
     """
     return bdev.get('product_name') in _BORN_ZERO
-
-
-def keeps_nothing(bdev: Raw) -> bool:
-    """Whether what is written to a bdev is nowhere.
-
-    :param bdev: the bdev.
-    """
-    return bdev.get('product_name') == 'Null disk'

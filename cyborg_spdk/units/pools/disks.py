@@ -110,18 +110,3 @@ def make(disk: model.Disk) -> None:
         raise exceptions.HostError(
             f'{disk.place} cannot be made with {disk.size >> 20} MiB: '
             f'{exc.strerror}') from None
-
-
-def free_for(disk: model.Disk) -> int:
-    """Bytes that the file system of a file has left.
-
-    :param disk: the disk.
-    :raises HostError: if its directory is not there.
-    """
-    above = os.path.dirname(disk.place)
-    try:
-        found = os.statvfs(above)
-    except OSError as exc:
-        raise exceptions.HostError(
-            f'{above}: {exc.strerror}; make the directory') from None
-    return found.f_bavail * found.f_frsize
