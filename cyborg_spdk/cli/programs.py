@@ -42,6 +42,7 @@ def complete_words(argv: list[str]) -> int:
 _PROGRAMS: dict[str, Callable[[list[str]], int]] = {
     'rpc': rpc, 'simulate': simulate, 'complete-words': complete_words}
 
+
 def absolute(address: str) -> str:
     """An RPC address as it was typed; a relative path made absolute.
 

@@ -38,6 +38,13 @@ class Seconds(columns.FormattableColumn):  # type: ignore[type-arg]
         return ' '.join(parts[:2])
 
 
+class Version(columns.FormattableColumn):  # type: ignore[type-arg]
+    """A release; in a table without the commit that it was built from."""
+
+    def human_readable(self) -> str:
+        return (self._value or '').partition(' git sha1')[0]
+
+
 class Status(commands.Configured, commands.Fitting):
     """Show which targets run, and what is wrong with those that do not.
 
@@ -89,7 +96,7 @@ class Status(commands.Configured, commands.Fitting):
              target_cli.Known(state.pid), Seconds(state.seconds),
              target_cli.Known(state.cores),
              target_cli.Known(state.memory_mb),
-             target_cli.Known(state.version), state.address,
+             Version(state.version), state.address,
              target_cli.Known(objects), target_cli.Known(missing))
             for state, (objects, missing) in zip(states, kept, strict=True)]
 

@@ -11,6 +11,7 @@ import testtools
 from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import manager
 from cyborg_spdk.cli import programs
+from cyborg_spdk.cli import status
 
 #: Libraries that take long to import, and help needs none of.
 _HEAVY = ('cyborg', 'keystoneauth1', 'futurist', 'jsonschema', 'spdk',
@@ -67,6 +68,15 @@ class TestFitting(testtools.TestCase):
     def test_programs_get_all_columns(self):
         self.assertIn('b1', self._run('-f', 'json'))
         self.assertEqual('a1 b1 c1\n', self._run('-f', 'value'))
+
+
+class TestVersion(testtools.TestCase):
+
+    def test_a_table_has_the_release_alone(self):
+        text = 'SPDK v26.05 git sha1 d519b163cb'
+        self.assertEqual('SPDK v26.05', status.Version(text).human_readable())
+        self.assertEqual(text, status.Version(text).machine_readable())
+        self.assertEqual('', status.Version(None).human_readable())
 
 
 class TestAbsolute(testtools.TestCase):
