@@ -300,4 +300,3 @@ def _changed(one: desired_objects.Object) -> str:
     return ', '.join(
         f'{name} is {(one.seen or {})[name]!r}, not {one.params[name]!r}'
         for name in names)
-

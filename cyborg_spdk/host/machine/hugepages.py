@@ -39,6 +39,7 @@ available_kb = meminfo.available_kb
 # Looks at what is free until no target takes any meanwhile.
 _LOOKS = 200
 
+
 @dataclasses.dataclass(frozen=True)
 class Pool:
     """Huge pages of one size, of the machine or of one NUMA node.
@@ -233,12 +234,14 @@ def _free(conf: cfg.ConfigOpts, size_kb: int, root: str) -> _Free:
 
 def _check_nodes(wanted: Iterable[int],
                  allowed: frozenset[int] | None) -> None:
-    for node in wanted if allowed is not None else ():
-        if node not in allowed:  # type: ignore[operator]
+    if allowed is None:
+        return
+    for node in wanted:
+        if node not in allowed:
+            nodes_ = ', '.join(map(str, sorted(allowed)))
             raise exceptions.HugepageError(
-                f"[spdk] hugepage_nodes {node}: processes here may only use "
-                f"memory of the nodes {', '.join(map(str, sorted(allowed)))}"  # type: ignore[arg-type]
-                " (cpuset); choose one of them")
+                f'[spdk] hugepage_nodes {node}: processes here may only use '
+                f'memory of the nodes {nodes_} (cpuset); choose one of them')
 
 
 def _lacking(needs_mb: list[int], size_kb: int,

@@ -193,4 +193,3 @@ if os.geteuid() == 0 and shutil.which('sudo') and \
             self.assertEqual(set(), set(os.listdir(self.path('run'))) - {
                 f'{name}.{end}' for name in ('nvmf', 'vhost')
                 for end in ('log', 'log.1')} - {'vhost'})
-

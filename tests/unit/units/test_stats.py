@@ -88,7 +88,6 @@ class HostsTest(testtools.TestCase):
             self.assertEqual(number, stats.hosts_of(
                 look, f'{{"iqn":"{iqn}","lun":"0"}}'))
 
-
     def test_names_beyond_ascii(self):
         look = _look(0, hosts={'/run/ü': 2})
         self.assertEqual(2, stats.hosts_of(look, unit_module.canonical(
