@@ -319,7 +319,7 @@ class KilledData(DataCase):
     def wiper(self, handle):
         return subprocess.Popen(
             [sys.executable, '-m', 'cyborg_spdk.cli.main', '--config-file',
-             self.conf_file, '--set', 'spdk.wipe_rate_mb=200', 'units',
+             self.conf_file, '--set', 'spdk.wipe_rate_mb=60', 'units',
              'wipe', json.dumps(handle)], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -339,7 +339,8 @@ class KilledData(DataCase):
                 process.wait(chance.uniform(0.5, 6.0))
             except subprocess.TimeoutExpired:
                 pass
-            ended = process.poll() is not None
+            # At that rate it cannot have come to the end.
+            self.assertIsNone(process.poll())
             if number % 2:
                 self.spdk.process.kill()
                 process.wait(120)
@@ -352,12 +353,11 @@ class KilledData(DataCase):
             partly += 0 < left < 480 * _MIB // len(_PATTERN)
             told = f'seed {seed}, kill {number} after ' \
                 f'{time.monotonic() - began:.1f} s: {left} left'
-            self.assertEqual(ended and not number % 2, found.clean, told)
-            if found.clean:
-                return
+            self.assertFalse(found.clean, told)
             self.assertRaises(
                 exceptions.DirtyUnit, attach.attach, self.conf,
                 self.targets['nvmf'], handle, B)
+        self.assertGreater(partly, 0, f'seed {seed}: none in the middle')
         run.wipe(self.conf, self.targets['nvmf'], handle)
         self.assertTrue(self.state(handle).clean)
         # What is left is beside the volume.
