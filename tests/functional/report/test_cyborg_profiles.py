@@ -18,7 +18,8 @@ _PRODUCTS = {
     'RAID': 'Raid Volume', 'SPLIT': 'Split Disk', 'PASSTHRU': 'passthru',
     'DELAY': 'delay', 'ERROR': 'Error Injection Disk', 'CRYPTO': 'crypto',
     'COMPRESS': 'compress', 'RBD': 'Ceph Rbd Disk', 'FTL': 'FTL disk',
-    'OCF': 'OCF', 'NVME': 'NVMe disk', 'MALLOC': 'Malloc disk',
+    'OCF': 'OCF', 'NVME': 'NVMe disk',
+    'NVME_ZNS': 'NVMe ZNS disk', 'MALLOC': 'Malloc disk',
     'LVOL': 'Logical Volume'}
 
 
@@ -35,9 +36,10 @@ def table():
     with open(_DOC, encoding='utf-8') as source:
         text = source.read()
     begin = text.index('* - trait')
+    end = text.index('   * - ``OWNER_CYBORG', begin)
     found = set()
-    for row in re.split(r'\n   \* - (?=``)', text[begin:text.index(
-            'Traits follow', begin)])[1:]:
+    # Cyborg takes no other trait than those into a device profile.
+    for row in re.split(r'\n   \* - (?=``CUSTOM)', text[begin:end])[1:]:
         first, *others = re.findall(r'``([A-Z0-9_]+)``', row)
         found.add(first)
         # "_RDMA": in place of the last words of the first.
