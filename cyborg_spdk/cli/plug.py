@@ -12,6 +12,7 @@ from cyborg_spdk.service.plug import hypervisor
 from cyborg_spdk.service.plug import rounds
 from cyborg_spdk.service.plug import wishes as plug_wishes
 from cyborg_spdk.units import placement
+from cyborg_spdk.units.wipe import run as wipe_run
 
 _COLUMNS = ('Instance', 'Name', 'Target', 'Unit', 'Device', 'State', 'Why')
 
@@ -63,4 +64,8 @@ class Now(_Plugs):
 
     def plugs(self, conf: Any, host: hypervisor.Hypervisor,
               wishes: plug_wishes.Wishes) -> list[rounds.Plug]:
-        return duty.work(conf, host, wishes)[0]
+        plugs, to_wipe = duty.work(conf, host, wishes)
+        for job in to_wipe:
+            wipe_run.wipe(conf, job.target, job.handle,
+                          waiting=job.instance, certain=True)
+        return duty.work(conf, host, wishes)[0] if to_wipe else plugs

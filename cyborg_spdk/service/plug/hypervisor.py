@@ -89,6 +89,17 @@ class Hypervisor:
             raise self._failed(exc) from None
         return found
 
+    def known(self) -> frozenset[str]:
+        """UUIDs of all domains, those that are shut off included.
+
+        :raises HypervisorError: if libvirt does not answer.
+        """
+        try:
+            return frozenset(domain.UUIDString() for domain in
+                             self._connect().listAllDomains(0))
+        except self._libvirt.libvirtError as exc:
+            raise self._failed(exc) from None
+
     def attach(self, uuid: str, xml: str) -> None:
         """Plug a disk into a running domain.
 

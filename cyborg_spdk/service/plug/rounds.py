@@ -230,10 +230,16 @@ class Round:
         instance = mark.consumer or ''
         plug = Plug(instance, '', mark.handle, mark.target, state=LEFT)
         try:
-            if provider in self._wishes.ask(instance):
+            given = self._wishes.ask(instance)
+            if provider in given:
                 # Stopped, or being started anew: it is still the
                 # instance's.
                 return []
+            if not given and instance in self._host.known():
+                raise exceptions.PlacementError(
+                    f'it has no allocation at all of instance {instance}, '
+                    'which libvirt still has, so nothing is taken from it; '
+                    'put its allocations back')
             job = self._job(provider, instance)
             ways.take_out(job)
         except exceptions.SpdkError as exc:

@@ -139,7 +139,9 @@ def begin_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
         what, born_zero = _look(conf, target, kind, parts)
         mark = marks.load(conf, target.name, text)
         found = _state(conf, target.name, text, mark, what, born_zero)
-        same = found.consumer == consumer and (found.in_use or lasting)
+        # Where a wipe has begun the data may be half gone: it is nobody's.
+        same = found.consumer == consumer and (found.in_use or lasting) \
+            and not (mark and mark.state == marks.CLEANING)
         if not found.clean and not same:
             raise exceptions.DirtyUnit(text, found.consumer, found.in_use)
         if found.in_use:

@@ -24,10 +24,11 @@ from cyborg_spdk.service.plug import rounds
 from cyborg_spdk.service.plug import wishes
 from cyborg_spdk.units import placement
 from cyborg_spdk.units.wipe import marks
+from cyborg_spdk.units.wipe import state
 from tests.functional.fixtures import cloud as clouds
-from tests.functional.fixtures import disk_server
 from tests.functional.fixtures import host
-from tests.functional.fixtures import libvirtd
+from tests.plug import disk_server
+from tests.plug import libvirtd
 
 _HEADERS = {'X-Auth-Token': 'admin',
             'OpenStack-API-Version': f'placement {clouds.MICROVERSION}'}
@@ -119,6 +120,10 @@ class PlugTest(testtools.TestCase):
 
     def mark(self, provider):
         return marks.load(self.conf, 'vhost', self.units[provider]['handle'])
+
+    def used_by(self, provider, consumer):
+        state.begin_use(self.conf, self.host.target('vhost'),
+                        self.units[provider]['handle'], consumer)
 
     def reserved(self, provider):
         return placement.Placement(self.conf).inventories(provider)[
@@ -213,18 +218,28 @@ class PlugTest(testtools.TestCase):
     def test_another_instances_data_is_not_given_away(self):
         unit = self.unit('blk.0', served=False)
         owner = str(uuid.uuid4())
-        marks.save(self.conf, marks.Mark(
-            'vhost', self.units[unit]['handle'], consumer=owner,
-            in_use=True))
+        self.used_by(unit, owner)
         instance, domain = self.libvirtd.create()
         self.give(instance, unit)
         self.assertIn(owner, ' '.join(self.duty.run().problems))
         self.assertEqual({}, self.disks(domain))
 
+    def test_a_placement_that_has_forgotten_takes_nothing(self):
+        unit = self.unit('blk.0')
+        instance, domain = self.libvirtd.create()
+        self.give(instance, unit)
+        self.duty.run()
+        self.take(instance)
+        problem, = self.duty.run().problems
+        self.assertIn('no allocation at all', problem)
+        self.assertEqual({unit: 'vdz'}, self.disks(domain))
+        self.assertTrue(self.mark(unit).in_use)
+
     def test_data_of_nobody_known_is_not_wiped(self):
         unit = self.unit('blk.0', served=False)
-        marks.save(self.conf, marks.Mark(
-            'vhost', self.units[unit]['handle'], consumer='libvirt-qemu'))
+        self.used_by(unit, 'libvirt-qemu')
+        state.end_use(self.conf, self.host.target('vhost'),
+                      self.units[unit]['handle'])
         instance, domain = self.libvirtd.create()
         self.give(instance, unit)
         self.assertNotEqual((), self.duty.run().problems)
