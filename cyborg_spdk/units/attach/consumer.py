@@ -105,6 +105,8 @@ def attach(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     _check_options(unit.kind, options, make_keys)
     changed = unit.kind == 'vhost' and bool(options.get('bdev')) and \
         vhost.create(unit.client, unit.parts, options['bdev'])
+    if unit.kind == 'vhost':
+        vhost.check(unit.client, unit.parts)
     who = owner or consumer
     lasting = owner is not None or unit.kind != 'vhost'
     with _noted(unit, who, lasting, wipe_first):

@@ -66,6 +66,17 @@ def allow(client: rpc.Client, handle: Mapping[str, str], user: str, *,
     return made.Attachment(changed, [path], _warnings(found))
 
 
+def check(client: rpc.Client, handle: Mapping[str, str]) -> None:
+    """See that a socket has a controller.
+
+    :param client: ``rpc.Client`` of the target.
+    :param handle: dict with ``socket``.
+    :raises NotFound: if it has none; it says how to have one.
+    """
+    if holders.controller(clients.VhostTgt(client), handle) is None:
+        raise _no_controller(handle['socket'], '; name a bdev to create one')
+
+
 def _no_controller(path: str, more: str = '') -> exceptions.NotFound:
     return exceptions.NotFound(
         -19, 'No such device', 'vhost_get_controllers', None,
