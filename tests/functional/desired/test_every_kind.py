@@ -274,8 +274,9 @@ class BdevTest(EveryKindCase):
     def test_a_key_file(self):
         path = self.host.path('key')
         with open(path, 'w') as file:
-            file.write('NVMeTLSkey-1:01:MDAxMTIyMzM0NDU1NjY3Nzg4OTlhYWJi'
-                       'Y2NkZGVlZmZwJEiQ:')
+            # The example key of the NVMe base specification, 8.3.4.5.
+            file.write('DHHC-1:00:ia6zGodOr4SEG0Zzaw398rpY0wqipUWj4jWjUh4'
+                       'HWUz6aQ2n:')
         os.chmod(path, 0o600)
         self.call('keyring_file_add_key', name='K', path=path)
         self.call('bdev_null_create', name='N', num_blocks=2048,
@@ -283,7 +284,7 @@ class BdevTest(EveryKindCase):
         self.call('nvmf_create_transport', trtype='TCP')
         self.call('nvmf_create_subsystem', nqn=A)
         self.call('nvmf_subsystem_add_host', nqn=A,
-                  host='nqn.2014-08.org.nvmexpress:h', psk='K')
+                  host='nqn.2014-08.org.nvmexpress:h', dhchap_key='K')
         self.look()
         os.rename(path, path + '.away')
         self.assertEqual(['host:' + A + '/nqn.2014-08.org.nvmexpress:h',
