@@ -3,6 +3,7 @@
 """Losses of every kind of object, in one spdk_tgt that has all of them."""
 
 import os
+import unittest
 
 from cyborg_spdk.desired import keep
 from cyborg_spdk.desired import starting
@@ -249,6 +250,7 @@ class BdevTest(EveryKindCase):
         self.settled()
         self.assertEqual(['Y'], self.subsystems()[A][0])
 
+    @unittest.skipUnless(host.SPDK_DIR, 'a simulated disk keeps no store')
     def test_a_store_whose_disk_comes_late(self):
         self.aio('D')
         with open(self.host.path('D.img'), 'r+b') as file:
@@ -299,6 +301,7 @@ class BdevTest(EveryKindCase):
                  if one['nqn'] == A)['hosts']))
 
 
+@unittest.skipUnless(host.SPDK_DIR, 'simulated targets do not connect')
 class ControllerTest(test_losses.DesiredCase):
     """The disks of another target, over NVMe/TCP."""
 

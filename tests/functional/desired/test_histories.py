@@ -98,7 +98,8 @@ class HistoriesTest(test_losses.DesiredCase):
         self.kill()
         for name in os.listdir(self.host.path('state')) \
                 if os.path.isdir(self.host.path('state')) else ():
-            os.unlink(self.host.path('state', name))
+            if os.path.isfile(self.host.path('state', name)):
+                os.unlink(self.host.path('state', name))
         self.model = Model()
         self.number += 1
         self.ensure()
