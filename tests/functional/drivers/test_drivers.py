@@ -95,7 +95,9 @@ class ReportTest(AgentCase):
         self.assertEqual(
             ['CUSTOM_SPDK', 'CUSTOM_SPDK_BACKEND_MALLOC',
              'CUSTOM_SPDK_BLOCK_SIZE_4096', 'CUSTOM_SPDK_NVMF_TCP'],
-            providers[name]['traits'])
+            # Placement before 9.0 (os-traits 2.9) does not know the other.
+            [one for one in providers[name]['traits']
+             if one != 'OWNER_CYBORG'])
         socket = self.targets.path('vhost', 'blk.0')
         name = names[json.dumps({'socket': socket})]
         self.assertIn('CUSTOM_SPDK_VHOST_BLK', providers[name]['traits'])
