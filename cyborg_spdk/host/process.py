@@ -99,9 +99,15 @@ def name(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> str:
     :returns: the name of a target.
     """
     address = rpc.parse_address(target.rpc_address)
-    for other in spdk_conf.targets(conf):
-        if rpc.parse_address(other.rpc_address) == address:
-            return other.name
+    for kind in spdk_conf.KINDS:
+        for one in conf.spdk[f'{kind}_targets']:
+            try:
+                other = spdk_conf.target(conf, kind, one)
+            except exceptions.ConfigurationError:
+                # Told where that target is used; this one goes on.
+                continue
+            if rpc.parse_address(other.rpc_address) == address:
+                return other.name
     return target.name
 
 

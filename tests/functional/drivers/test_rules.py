@@ -239,7 +239,7 @@ class SeveralTest(NodeCase):
         for _ in range(2):
             self.node.report()
         self.assertEqual(self.node.expected(), set(self.node.handles()))
-        self.assertLess(0, self.told('a name of its own'))
+        self.assertEqual(1, self.told('a name of its own'))
         self.node.restart()
         self.node.report()
         self.assertEqual(self.node.expected(), set(self.node.handles()))

@@ -71,7 +71,12 @@ class ScheduleTest(testtools.TestCase):
 
     def test_one_that_hangs_delays_nobody(self):
         hangs = Counting('hangs')
-        hangs.action = lambda: hangs.stopped.wait(PATIENCE) and None
+
+        def action():
+            hangs.stopped.wait(PATIENCE)
+            return duties.Outcome()
+
+        hangs.action = action
         good = Counting('good')
         made = self.start(hangs, good)
         self.wait_for(hangs, 1)
