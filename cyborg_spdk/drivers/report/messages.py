@@ -49,10 +49,12 @@ def of_plan(planned: plan.Plan, strange: Collection[str],
     :param view: what Placement has.
     :returns: condition, message or None, level.
     """
-    yield ('Placement', _unanswered(view, planned.frozen is not None),
-           logging.WARNING)
-    if not view.away:
-        # Else nobody knows what is allocated.
+    if view.away:
+        # Nobody knows what is allocated.
+        yield 'frozen', planned.frozen and (
+            'Cyborg keeps what it has of this target until Placement can be '
+            'asked'), logging.WARNING
+    else:
         yield from _of_providers(planned, strange)
     yield 'waiting', (f'{planned.waiting} new units wait for the next '
                       'reports' if planned.waiting else None), logging.INFO
@@ -86,14 +88,10 @@ def _listed(names: Sequence[str], what: str) -> str | None:
     return f'{len(names)} {what}: {", ".join(names[:_NAMES])}{more}'
 
 
-def _unanswered(view: placement_view.PlacementView,
-                frozen: bool) -> str | None:
+def of_placement(view: placement_view.PlacementView) -> str | None:
+    """Why Placement gave no answer, and what comes of it, or None."""
     if view.reason is None:
         return None
-    if view.optional:
-        what = 'units that are gone are reported on; set it up for the agent'
-    elif frozen:
-        what = 'Cyborg keeps what it has of this target'
-    else:
-        what = 'units that are gone are reported on, new ones wait'
-    return f'cannot be asked ({view.reason}): {what}'
+    more = '; set it up for the agent' if view.optional else \
+        ', new ones wait'
+    return f'{view.reason}; units that are gone are reported on{more}'

@@ -34,6 +34,9 @@ from cyborg_spdk.units import unit
 #: Seconds after which Placement is asked again for a trait it did not know.
 _TRAIT_AGAIN = 3600.0
 
+# What is wrong with Placement is so for all drivers of a process.
+_SHARED = conditions.Conditions()
+
 nobody = former_targets.nobody
 
 
@@ -347,6 +350,8 @@ class Reporter:
                 if times > quiet.FULL_TIMES}
 
     def _tell(self, target: str, planned: plan.Plan) -> None:
+        _SHARED.tell('Placement', 'cannot be asked',
+                     messages.of_placement(self._view))
         for what, message, level in messages.of_plan(
                 planned, self._known_strangers(target), self._view):
             self._conditions.tell(target, what, message, level)

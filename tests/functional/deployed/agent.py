@@ -17,6 +17,13 @@ from tests.functional.deployed import processes
 
 MAIN = os.path.join(os.path.dirname(__file__), 'agent_main.py')
 
+_NOBODY_ASKS = """\
+auth_type = admin_token
+endpoint = {placement}
+token = admin
+endpoint_override = {placement}
+"""
+
 _CONF = """\
 [DEFAULT]
 transport_url = {transport}
@@ -34,15 +41,9 @@ driver = noop
 resource_provider_name = {host}
 enabled_drivers = {drivers}
 [placement]
-auth_type = admin_token
-endpoint = {placement}
-token = admin
-endpoint_override = {placement}
+{auth}
 [nova]
-auth_type = admin_token
-endpoint = {placement}
-token = admin
-endpoint_override = {placement}
+{auth}
 [spdk]
 spdk_dir = {spdk_dir}
 run_path = {directory}/run
@@ -97,15 +98,18 @@ class Agent(fixtures.Fixture):
     :param user: name of the user to run as; None means ours.
     :param seconds: between two reports.
     :param spdk: further lines for ``[spdk]``.
+    :param auth: lines of ``[placement]``; None is for a Placement that asks
+        for no token.
     """
 
     def __init__(self, placement: str, host: str, transport: str = 'fake://',
                  user: str | None = None, seconds: float = 3.0,
                  drivers: str = 'spdk_nvmf_driver,spdk_vhost_driver',
-                 spdk: str = '') -> None:
-        self._values = {'placement': placement, 'host': host,
-                        'transport': transport, 'drivers': drivers,
-                        'spdk': spdk}
+                 spdk: str = '', auth: str | None = None) -> None:
+        self._values = {
+            'host': host, 'transport': transport, 'drivers': drivers,
+            'spdk': spdk,
+            'auth': auth or _NOBODY_ASKS.format(placement=placement)}
         self._user = user
         self._seconds = seconds
 

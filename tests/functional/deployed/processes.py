@@ -15,6 +15,7 @@ from typing import Any
 import uuid
 
 import cyborg_spdk
+from tests.functional.fixtures import served
 
 #: Seconds that anything may take on a loaded machine.
 PATIENCE = 120.0
@@ -88,6 +89,33 @@ def python() -> tuple[str, dict[str, str]]:
                        'interpreter outside of home directories')
 
 
+def program(name: str) -> str:
+    """Path of a program that is installed beside this interpreter.
+
+    :raises RuntimeError: if it is not.
+    """
+    path = os.path.join(os.path.dirname(sys.executable), name)
+    if not os.path.exists(path):
+        raise RuntimeError(f'{path} is missing: install what has it')
+    return path
+
+
+def run(argv: list[str], environ: dict[str, str] | None = None) -> str:
+    """Run a program to its end.
+
+    :param environ: variables beside ours.
+    :returns: what it wrote to its standard output.
+    :raises AssertionError: if it fails, with all that it said.
+    """
+    found = subprocess.run(
+        argv, env={**os.environ, **(environ or {})}, cwd='/', text=True,
+        stdin=subprocess.DEVNULL, capture_output=True,
+        timeout=2 * PATIENCE)
+    assert found.returncode == 0, \
+        f'{" ".join(argv)}: {found.stdout}{found.stderr}'
+    return found.stdout
+
+
 class Process:
     """One process and its output.
 
@@ -157,3 +185,27 @@ class Process:
         """All that it said."""
         with open(self.log, errors='replace') as log:
             return log.read()
+
+
+class Wsgi(Process):
+    """A WSGI application, served on 127.0.0.1.
+
+    :param name: for its log, in the directory.
+    :param directory: a directory that its user can reach.
+    :param module: the module that has it under the name ``application``.
+    :param port: where to serve it.
+    :param environ: variables beside ours.
+    :param arguments: of the application's own.
+    """
+
+    def __init__(self, name: str, directory: str, module: str, port: int,
+                 environ: dict[str, str], *arguments: str) -> None:
+        super().__init__(
+            name, directory,
+            [sys.executable, '-W', 'ignore', served.__file__, module,
+             str(port), *arguments], environ)
+        self._port = port
+
+    def wait(self) -> None:
+        """Wait until it serves."""
+        self.wait_for_port(self._port)

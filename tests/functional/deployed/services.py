@@ -21,7 +21,8 @@ from tests.functional.fixtures import mariadb
 
 _RABBITMQ = '/usr/lib/rabbitmq/bin/rabbitmq-server'
 
-_PLACEMENT = """\
+#: placement.conf.
+PLACEMENT = """\
 [api]
 auth_strategy = {auth}
 [placement_database]
@@ -134,13 +135,9 @@ class Services(fixtures.Fixture):
         self._port = processes.free_port()
         self.placement = f'http://127.0.0.1:{self._port}'
         self._configure()
-        self.placement_process = processes.Process(
-            'placement', self.directory,
-            [self.python, '-W', 'ignore', '-m',
-             'tests.functional.deployed.wsgi_main', 'placement.wsgi.api',
-             str(self._port)],
-            {**self._environ, **_tests(self._environ),
-             'OS_PLACEMENT_CONFIG_DIR': self.directory})
+        self.placement_process = processes.Wsgi(
+            'placement', self.directory, 'placement.wsgi.api', self._port,
+            {'OS_PLACEMENT_CONFIG_DIR': self.directory})
         self.addCleanup(self.placement_process.stop)
         # All at once: each takes its seconds.
         self.placement_process.start()
@@ -149,7 +146,7 @@ class Services(fixtures.Fixture):
             env={**os.environ, **self._environ}, cwd='/',
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.rabbitmq.wait()
-        self.placement_process.wait_for_port(self._port)
+        self.placement_process.wait()
         self.conductor = processes.Process(
             'conductor', self.directory, self._cyborg('conductor'),
             self._environ)
@@ -159,7 +156,7 @@ class Services(fixtures.Fixture):
     def _configure(self) -> None:
         with open(os.path.join(self.directory, 'placement.conf'),
                   'w') as out:
-            out.write(_PLACEMENT.format(
+            out.write(PLACEMENT.format(
                 auth='noauth2', further='',
                 database=self.database.url('placement')))
         with open(os.path.join(self.directory, 'cyborg.conf'), 'w') as out:
@@ -174,10 +171,17 @@ class Services(fixtures.Fixture):
                 '--config-file', os.path.join(self.directory, 'cyborg.conf'),
                 *arguments]
 
+    def start_again(self) -> None:
+        """Start what a test has stopped and not started again."""
+        if self.rabbitmq.process.process is None:
+            self.rabbitmq.start()
+        if self.placement_process.process is None:
+            self.start_placement()
+
     def start_placement(self) -> None:
         """Start Placement, and wait until it answers."""
         self.placement_process.start()
-        self.placement_process.wait_for_port(self._port)
+        self.placement_process.wait()
 
     # Placement
 
@@ -224,10 +228,3 @@ class Services(fixtures.Fixture):
             'project_id': 'p', 'user_id': 'u', 'consumer_generation': None,
             'consumer_type': 'INSTANCE'})
         return consumer, provider
-
-
-def _tests(environ: dict[str, str]) -> dict[str, str]:
-    """PYTHONPATH with these tests in it."""
-    top = __file__.removesuffix('/tests/functional/deployed/services.py')
-    paths = [top, *filter(None, [environ.get('PYTHONPATH')])]
-    return {'PYTHONPATH': os.pathsep.join(paths)}
