@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real cyborg-agent on a simulated SPDK, as a process."""
+"""The real cyborg-agent on a simulated SPDK, as a process.
+
+With ``CYBORG_SPDK_TEST_SPDK_DIR`` on a real one, which root alone can write.
+"""
 
 import json
 import os
@@ -14,6 +17,7 @@ import fixtures
 import psutil
 
 from tests.functional.deployed import processes
+from tests.functional.fixtures import host as host_fixture
 
 MAIN = os.path.join(os.path.dirname(__file__), 'agent_main.py')
 
@@ -51,8 +55,10 @@ state_path = {directory}/state
 {spdk}
 [spdk_nvmf]
 config_file = {directory}/nvmf.json
+extra_args = {extra_args}
 [spdk_vhost]
 config_file = {directory}/vhost.json
+extra_args = {extra_args}
 """
 
 
@@ -109,6 +115,7 @@ class Agent(fixtures.Fixture):
         self._values = {
             'host': host, 'transport': transport, 'drivers': drivers,
             'spdk': spdk,
+            'extra_args': '--iova-mode=va' if host_fixture.SPDK_DIR else '',
             'auth': auth or _NOBODY_ASKS.format(placement=placement)}
         self._user = user
         self._seconds = seconds
@@ -118,16 +125,21 @@ class Agent(fixtures.Fixture):
                                           dir='/tmp')
         os.chmod(self.directory, 0o755)
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
-        self.addCleanup(self.end_targets)
         python, environ = processes.python()
         self.python = python
-        # Root's, like the files of a package.
-        subprocess.run(
-            [python, '-m', 'spdk_simulator', 'install',
-             self.path('spdk')], check=True, stdout=subprocess.DEVNULL,
-            env={**os.environ, **environ})
+        if host_fixture.SPDK_DIR:
+            self._spdk_dir = host_fixture.SPDK_DIR
+            self.useFixture(host_fixture.SameHugepages())
+        else:
+            self._spdk_dir = self.path('spdk')
+            # Root's, like the files of a package.
+            subprocess.run(
+                [python, '-m', 'spdk_simulator', 'install', self._spdk_dir],
+                check=True, stdout=subprocess.DEVNULL,
+                env={**os.environ, **environ})
         self._write('nvmf.json', json.dumps(_nvmf()))
         self._write('vhost.json', json.dumps(_vhost()))
+        self.addCleanup(self.end_targets)
         for name in ('run', 'state', 'locks'):
             os.mkdir(self.path(name), 0o750)
             self._give(name)
@@ -150,7 +162,7 @@ class Agent(fixtures.Fixture):
         """Write the configuration; ``values`` replace those given first."""
         self._write('cyborg.conf', _CONF.format(
             **{**self._values, 'directory': self.directory,
-               'spdk_dir': self.path('spdk'), **values}))
+               'spdk_dir': self._spdk_dir, **values}))
 
     def _write(self, name: str, text: str) -> None:
         with open(self.path(name), 'w') as out:
