@@ -56,6 +56,25 @@ def of(bdev: Raw, find: Find, depth: int = 0) -> str:
         of(below, find, depth + 1) if below is not None else f'?{base}') + ')'
 
 
+def store(bdev: Raw, find: Find, depth: int = 0) -> str:
+    """Name of the lvol store that a bdev takes its space from, or ''.
+
+    :param bdev: the bdev: a volume, or what stands on one.
+    :param find: finds those that it stands on.
+    """
+    specific = bdev.get('driver_specific') or {}
+    if 'lvol' in specific:
+        name = next(iter(bdev.get('aliases') or ()), '')
+        return str(name).partition('/')[0]
+    own = next((one for one in specific.values() if isinstance(one, dict)),
+               {})
+    base = own.get('base_bdev_name') or own.get('base_bdev')
+    below = find(base) if isinstance(base, str) else None
+    if below is None or depth > _DEEPEST:
+        return ''
+    return store(below, find, depth + 1)
+
+
 def _namespace(bdev: Raw) -> str:
     """Serial number, namespace and UUID of an NVMe disk.
 

@@ -46,6 +46,8 @@ class Unit:
     :ivar identity: what the bdev is, whatever its name: see
         :mod:`cyborg_spdk.units.identity`; empty if there is none.
     :ivar born_zero: whether it was zero when the target started.
+    :ivar store: the lvol store that it takes its space from; empty if that
+        is none, None if there is no bdev.
     :ivar limits: its QoS limits that are set: pairs of the name, as
         ``bdev_set_qos_limit`` has it, and the value.
     """
@@ -59,6 +61,7 @@ class Unit:
     reach: str = ''
     identity: str = ''
     born_zero: bool = False
+    store: str | None = None
     limits: tuple[tuple[str, int], ...] = ()
 
 
@@ -108,6 +111,7 @@ def _unit(handle: dict[str, str], title: str, bdev: Object | None,
         uuid=bdev.get('uuid') if bdev else None, reach=reach,
         identity=identity.of(bdev, find) if bdev else '',
         born_zero=bdev is not None and identity.born_zero(bdev),
+        store=identity.store(bdev, find) if bdev else None,
         limits=_limits(bdev))
 
 

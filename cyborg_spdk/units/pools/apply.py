@@ -7,13 +7,19 @@ with the next one.
 """
 
 from collections.abc import Callable
+from collections.abc import Iterator
+import contextlib
+import dataclasses
 from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log
 
 from cyborg_spdk import clients
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk.host import locks
+from cyborg_spdk.host import trusted_files
 from cyborg_spdk import rpc
 from cyborg_spdk.units.attach import qos
 from cyborg_spdk.units import crypto_keys
@@ -28,6 +34,7 @@ from cyborg_spdk.units.pools import stores
 from cyborg_spdk.units import unit as unit_module
 from cyborg_spdk.units.wipe import marks
 from cyborg_spdk.units.wipe import run
+from cyborg_spdk.units.wipe import settings
 from cyborg_spdk.units.wipe import state
 
 LOG = log.getLogger(__name__)
@@ -63,8 +70,18 @@ class Pool:
         :param listener: told of each step before it is done.
         :returns: how many steps there were.
         :raises InvalidValue: if one is blocked; then nothing is done.
+        :raises StateError: if another process is at it.
         :raises SpdkError: at the first that fails.
         """
+        directory = trusted_files.ensure_directory(
+            self._conf.spdk.run_path, what='[spdk] run_path')
+        with locks.hold(directory, f'pool-{self._pool.name}', marks.PATIENCE,
+                        doing=f'making pool {self._pool.name}'):
+            # Whoever was at it before has changed what there is.
+            self.seen = observe.look(self._conf, self._pool, self._units)
+            return self._apply(told, listener)
+
+    def _apply(self, told: plan.Told, listener: Listener) -> int:
         steps = self.steps(told)
         done = self._do(steps, listener)
         if any(step.action == plan.LOOK for step in steps):
@@ -154,22 +171,30 @@ class Pool:
 
     # Volumes
 
-    def _note_volumes(self, add: str | None = None,
-                      remove: str | None = None) -> None:
+    def _noted(self) -> stores.Store:
         noted = stores.load(self._conf, self._pool.name)
         store = self._bdevs.find_lvstore(self._pool.name)
         if noted is None or noted.uuid != store.uuid:
             # Not made here: what comes and goes is noted, its space is not
             # clean for that.
-            noted = stores.Store('')
-        stores.save(self._conf, self._pool.name, stores.Store(
-            noted.uuid, (noted.volumes | {add} if add
-                         else noted.volumes - {remove})))
+            return stores.Store('', noted.volumes if noted else frozenset(),
+                                noted.going if noted else {})
+        return noted
+
+    def _save(self, noted: stores.Store) -> None:
+        stores.save(self._conf, self._pool.name, noted)
+
+    def _unclean(self) -> None:
+        """What is about to get free has somebody's data."""
+        self._fresh = False
+        self._save(dataclasses.replace(self._noted(), uuid=''))
 
     def _volume(self, step: plan.Step) -> None:
         unit = step.unit
         assert unit
-        self._note_volumes(add=unit.name)
+        noted = self._noted()
+        self._save(dataclasses.replace(
+            noted, volumes=noted.volumes | {unit.name}))
         self._bdevs.with_timeout(_LONG).bdev_lvol_create(
             self._pool.name, unit.name, unit.size,
             thin_provision=self._pool.thin, clear_method='write_zeroes',
@@ -179,38 +204,71 @@ class Pool:
     def _grow(self, step: plan.Step) -> None:
         unit = step.unit
         assert unit
-        self._bdevs.bdev_lvol_resize(unit.volume, unit.size)
         export = self.seen.exports.get(unit.name)
-        if not self._fresh and export and not export.user:
+        if not self._fresh and export and export.handle and not export.user:
+            # Before it has what may be somebody's.
+            state.note_dirty(self._conf, unit.target.name, export.handle)
             self._to_check[unit.name] = False
+        self._bdevs.bdev_lvol_resize(unit.volume, unit.size)
 
     def _shrink(self, step: plan.Step) -> None:
         unit = step.unit
         assert unit
-        handle = self.seen.exports[unit.name].handle
-        if handle:
-            run.wipe(self._conf, unit.target, handle)
+        handle = self.seen.exports[unit.name].handle or observe.look(
+            self._conf, self._pool, [unit]).exports[unit.name].handle
+        assert handle
+        with self._held(unit.target, handle):
             # SPDK makes nothing smaller that is open.
             exports.remove(self._client, handle)
-        self._bdevs.bdev_lvol_resize(unit.volume, unit.size)
-        self._export(step)
-        if unit.limits:
-            self._limits(step)
+            if unit.encryption and self._bdevs.find_bdev(unit.bdev):
+                self._bdevs.bdev_delete(unit.bdev)
+            self._bdevs.bdev_lvol_resize(unit.volume, unit.size)
+            if unit.encryption:
+                self._crypto(step)
+            self._export(step)
+            if unit.limits:
+                self._limits(step)
+
+    @contextlib.contextmanager
+    def _held(self, target: spdk_conf.Target,
+              handle: str) -> Iterator[run.Held]:
+        """Wipe a unit as its pool says; nobody gets it inside."""
+        with run.held(self._conf, target, handle, unwiped=True) as found:
+            if found.done.method == settings.NONE:
+                self._unclean()
+            yield found
 
     def _delete(self, step: plan.Step) -> None:
         name = step.what.partition('/')[2]
-        export = self.seen.others[name]
+        export = self.seen.others.get(name)
+        if export is None:
+            # Its export was taken away by an apply that was interrupted.
+            target, handle = self._noted().going[name]
+            self._delete_volume(name)
+            marks.forget(self._conf, target, handle)
+            return
         assert export.handle and export.target
-        run.wipe(self._conf, export.target, export.handle)
-        exports.remove(self._client, export.handle)
+        with self._held(export.target, export.handle) as found:
+            noted = self._noted()
+            self._save(dataclasses.replace(noted, going={
+                **noted.going, name: (export.target.name, export.handle)}))
+            exports.remove(self._client, export.handle)
+            self._delete_volume(name)
+            found.gone = True
+
+    def _delete_volume(self, name: str) -> None:
         crypto = f'{self._pool.name}-{name}-crypto'
         if self._bdevs.find_bdev(crypto) is not None:
             self._bdevs.bdev_delete(crypto)
             self._bdevs.accel_crypto_key_destroy(crypto, missing_ok=True)
         crypto_keys.remove(self._conf.spdk.state_path, crypto)
-        self._bdevs.with_timeout(_LONG).bdev_lvol_delete(step.what)
-        self._note_volumes(remove=name)
-        marks.forget(self._conf, export.target.name, export.handle)
+        self._bdevs.with_timeout(_LONG).bdev_lvol_delete(
+            f'{self._pool.name}/{name}')
+        noted = self._noted()
+        self._save(dataclasses.replace(
+            noted, volumes=noted.volumes - {name},
+            going={one: value for one, value in noted.going.items()
+                   if one != name}))
 
     def _crypto(self, step: plan.Step) -> None:
         unit = step.unit
@@ -252,8 +310,8 @@ class Pool:
                              handles.text(handle),
                              identity.of(bdev.raw, find))
             return
-        wipe = (self._pool.wipe or {}).get('method', self._conf.spdk.wipe)
-        if wipe != 'none':
+        if settings.of_pool(self._conf,
+                            self._pool.wipe).method != settings.NONE:
             run.wipe(self._conf, unit.target, handle)
 
 

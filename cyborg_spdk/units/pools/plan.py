@@ -212,8 +212,10 @@ def _unit(pool: model.Pool, unit: model.Unit, bdev: types.Bdev | None,
                           unit=unit))
     elif bdev.size < unit.size:
         steps.append(_grow(pool, unit, bdev, export, seen))
-    elif bdev.size > unit.size:
-        steps.append(_shrink(unit, bdev, export, told))
+    shrink = [_shrink(pool, unit, bdev, export, told)] \
+        if bdev is not None and bdev.size > unit.size else []
+    if export.handle:
+        steps += shrink
     if unit.encryption and seen.bdev(unit.bdev) is None:
         steps.append(Step(CRYPTO, unit.bdev, unit=unit))
     if not export.complete:
@@ -229,7 +231,8 @@ def _unit(pool: model.Pool, unit: model.Unit, bdev: types.Bdev | None,
             for name, value in limits.items())):
         steps.append(Step(LIMITS, unit.bdev, ', '.join(
             f'{name} {value}' for name, value in limits.items()), unit=unit))
-    return steps
+    # It is wiped through its export.
+    return steps if export.handle else steps + shrink
 
 
 def _is_same(unit: model.Unit, export: observe.Export,
@@ -252,15 +255,21 @@ def _grow(pool: model.Pool, unit: model.Unit, bdev: types.Bdev,
                 f'{unit.size >> 20} MiB', blocked=blocked, unit=unit)
 
 
-def _shrink(unit: model.Unit, bdev: types.Bdev, export: observe.Export,
-            told: Told) -> Step:
+def _lost(pool: model.Pool) -> str:
+    return 'all its data' + (
+        ', which are not wiped: wipe is none' if pool.wipe.get(
+            'method') == 'none' else '')
+
+
+def _shrink(pool: model.Pool, unit: model.Unit, bdev: types.Bdev,
+            export: observe.Export, told: Told) -> Step:
     blocked = None
     if export.user:
         blocked = f'{export.user} uses it; it stays as large as it is'
     elif not told.shrink:
         blocked = 'its data would be lost; to lose it: --shrink'
     return Step(SHRINK, unit.volume, f'{bdev.size >> 20} MiB to '
-                f'{unit.size >> 20} MiB', 'all its data', blocked,
+                f'{unit.size >> 20} MiB', _lost(pool), blocked,
                 unit=unit)
 
 
@@ -270,12 +279,14 @@ def _undeclared(pool: model.Pool, name: str, bdev: types.Bdev,
         return []
     blocked = None
     export = seen.others.get(name)
-    if export is None:
+    # Of one that was interrupted the export is away, and it was wiped.
+    going = seen.noted is not None and name in seen.noted.going
+    if export is None and not going:
         blocked = 'it is not exported, so that it cannot be wiped; delete ' \
             'it by hand'
-    elif export.user:
+    elif export and export.user:
         blocked = f'{export.user} uses it; it stays'
     if seen.noted is None or name not in seen.noted.volumes:
         blocked = 'it was not made here; delete it by hand'
     return [Step(DELETE, f'{pool.name}/{name}', f'{bdev.size >> 20} MiB',
-                 'all its data', blocked)]
+                 _lost(pool), blocked)]

@@ -7,6 +7,7 @@ the store was made with zeroes and each volume was wiped before it went; a
 volume that went otherwise, or came from elsewhere, ends that.
 """
 
+from collections.abc import Mapping
 import dataclasses
 import json
 import os
@@ -26,10 +27,14 @@ class Store:
 
     :ivar uuid: its UUID.
     :ivar volumes: names of the volumes that are to be in it.
+    :ivar going: of those, the ones that are being deleted and were wiped, or
+        need not be: target and handle of the unit that each was, by name.
     """
 
     uuid: str
     volumes: frozenset[str] = frozenset()
+    going: Mapping[str, tuple[str, str]] = dataclasses.field(
+        default_factory=dict, hash=False)
 
 
 def _path(conf: cfg.ConfigOpts, pool: str) -> str:
@@ -49,8 +54,11 @@ def load(conf: cfg.ConfigOpts, pool: str) -> Store | None:
         value = json.loads(data)
         if value['version'] != _VERSION:
             return None
-        return Store(str(value['uuid']), frozenset(value['volumes']))
-    except (exceptions.StateError, ValueError, TypeError, KeyError):
+        return Store(str(value['uuid']), frozenset(value['volumes']), {
+            str(name): (str(target), str(handle)) for name, (target, handle)
+            in value.get('going', {}).items()})
+    except (exceptions.StateError, ValueError, TypeError, KeyError,
+            AttributeError):
         return None
 
 
@@ -65,7 +73,8 @@ def save(conf: cfg.ConfigOpts, pool: str, store: Store) -> None:
     trusted_files.ensure_directory(conf.spdk.state_path, what=_WHAT)
     trusted_files.write_atomically(_path(conf, pool), json.dumps(
         {'version': _VERSION, 'uuid': store.uuid,
-         'volumes': sorted(store.volumes)}).encode())
+         'volumes': sorted(store.volumes),
+         'going': dict(store.going)}).encode())
 
 
 def clean(noted: Store | None, uuid: str | None,

@@ -95,6 +95,18 @@ class _Wipe:
             self.save(traces=())
 
 
+@dataclasses.dataclass
+class Held:
+    """A unit that was wiped, and that nobody gets yet.
+
+    :ivar done: the wipe.
+    :ivar gone: to be set by who holds it, once it is deleted.
+    """
+
+    done: Done
+    gone: bool = False
+
+
 def wipe(conf: cfg.ConfigOpts, target: spdk_conf.Target,
          handle: handles.AnyHandle, *,
          listener: Listener | None = None,
@@ -119,6 +131,34 @@ def wipe(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     :raises StateError: if another process is busy with it, or the note
         cannot be written.
     """
+    with held(conf, target, handle, listener=listener, waiting=waiting,
+              certain=certain) as found:
+        return found.done
+
+
+@contextlib.contextmanager
+def held(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+         handle: handles.AnyHandle, *,
+         listener: Listener | None = None,
+         waiting: str | None = None,
+         certain: bool = False,
+         unwiped: bool = False) -> Iterator[Held]:
+    """Wipe a unit, and hold it for what has to be done before anybody gets it.
+
+    Inside it has its lock, it is reserved in Placement, and its mark says
+    that it is not clean: if the block fails, or its process ends, then it
+    is wiped again before it is anybody's. It is clean after the block, or
+    forgotten if the block has deleted it.
+
+    :param conf: the configuration.
+    :param target: the unit's target.
+    :param handle: the unit's handle.
+    :param listener: as for :func:`wipe`, which also says what is raised.
+    :param waiting: likewise.
+    :param certain: likewise.
+    :param unwiped: hold a unit whose pool says ``wipe: none``, with what is
+        on it, instead of refusing.
+    """
     kind, parts = handles.parse(handle)
     name = handles.text(parts)
     client = rpc.connect(target.rpc_address,
@@ -132,11 +172,21 @@ def wipe(conf: cfg.ConfigOpts, target: spdk_conf.Target,
                     settings.of(conf, target.name, name))
         with _typed(name):
             job.tidy()
-            size = _steps(job, target, listener, waiting, certain)
-    reservation.release(conf, target, name)
-    LOG.info('%s: %s was wiped: %d MiB in %.1f s', target.name, name,
-             size >> 20, time.monotonic() - begin)
-    return Done(size, time.monotonic() - begin, job.settings.method)
+            size = _steps(job, target, listener, waiting, certain, unwiped)
+        wiped = job.settings.method != settings.NONE
+        found = Held(Done(size, time.monotonic() - begin,
+                          job.settings.method))
+        if wiped:
+            LOG.info('%s: %s was wiped: %d MiB in %.1f s', target.name, name,
+                     size >> 20, found.done.seconds)
+        yield found
+        if found.gone:
+            # Its provider stays reserved, until the next report drops it.
+            marks.forget(conf, target.name, name)
+            return
+        if wiped:
+            job.save(state=marks.CLEAN, consumer=None)
+        reservation.release(conf, target, name)
 
 
 @contextlib.contextmanager
@@ -154,13 +204,23 @@ def _typed(name: str) -> Iterator[None]:
 
 def _steps(job: _Wipe, target: spdk_conf.Target,
            listener: Listener | None, waiting: str | None,
-           certain: bool) -> int:
-    bdev, bdevs = _look(job)
+           certain: bool, unwiped: bool) -> int:
+    bdev, bdevs, held_by = _look(job)
     raw = unit_module.index([one.raw for one in bdevs])
+    job.settings = settings.of(
+        job.conf, target.name, job.name,
+        identity.store(raw[bdev.name], raw.get))
+    nothing = job.settings.method == settings.NONE
+    suitable.check_free(job.name, held_by)
+    if not nothing:
+        suitable.check(job.name, bdev, bdevs, held_by)
+    _not_elsewhere(job, bdev)
     if certain:
         _same_disk(job, identity.of(raw[bdev.name], raw.get))
     reservation.hold(job.conf, target, job.name, waiting, certain=certain)
-    if job.settings.method == settings.NONE:
+    if nothing and unwiped:
+        return int(bdev.size)
+    if nothing:
         raise exceptions.WipeError(
             f'{job.name} is given on as it is: wipe is none')
     job.save(state=marks.CLEANING,
@@ -171,7 +231,6 @@ def _steps(job: _Wipe, target: spdk_conf.Target,
         _write(job, bdev, teller.step('zeroes'))
         persist.persist(bdev, bdevs)
         _pass(job, bdev, zero.check, teller.step('check'))
-    job.save(state=marks.CLEAN, consumer=None)
     return int(bdev.size)
 
 
@@ -220,17 +279,16 @@ def _write(job: _Wipe, bdev: types.Bdev, tell: zero.Progress) -> None:
     namespace.zero(bound, tell)
 
 
-def _look(job: _Wipe) -> tuple[types.Bdev, list[types.Bdev]]:
-    """The unit's bdev, and all; refuses what may not be wiped."""
+def _look(job: _Wipe) -> tuple[types.Bdev, list[types.Bdev],
+                               holders.Holders]:
+    """The unit's bdev, all bdevs, and who holds it."""
     if job.mark.in_use:
         raise exceptions.WipeError(
             f'{job.mark.consumer} has {job.name}; detach it first')
-    held = holders.look(job.client, job.kind, job.parts)
+    found = holders.look(job.client, job.kind, job.parts)
     bdevs = clients.BdevClient(job.client).bdev_get_bdevs()
-    bdev = suitable.find(held.bdev, bdevs, job.name)
-    suitable.check(job.name, bdev, bdevs, held)
-    _not_elsewhere(job, bdev)
-    return bdev, bdevs
+    bdev = suitable.find(found.bdev, bdevs, job.name)
+    return bdev, bdevs, found
 
 
 def _pass(job: _Wipe, bdev: types.Bdev,

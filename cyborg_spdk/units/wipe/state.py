@@ -65,8 +65,8 @@ def of(conf: cfg.ConfigOpts, target: str, unit: unit_module.Unit) -> State:
     :raises StateError: if its mark cannot be read.
     """
     return _state(conf, target, unit.handle,
-                  marks.load(conf, target, unit.handle), unit.identity,
-                  unit.born_zero)
+                  marks.load(conf, target, unit.handle),
+                  _What(unit.identity, unit.born_zero, unit.store))
 
 
 def of_all(conf: cfg.ConfigOpts, target: str,
@@ -85,25 +85,36 @@ def of_all(conf: cfg.ConfigOpts, target: str,
     found = {mark.handle: mark for mark in known
              if mark.target == target}
     return {one.handle: _state(conf, target, one.handle,
-                               found.get(one.handle), one.identity,
-                               one.born_zero) for one in units}
+                               found.get(one.handle),
+                               _What(one.identity, one.born_zero, one.store))
+            for one in units}
+
+
+@dataclasses.dataclass(frozen=True)
+class _What:
+    """What lies behind a unit: see :class:`unit_module.Unit`."""
+
+    identity: str
+    born_zero: bool
+    store: str | None
 
 
 def _state(conf: cfg.ConfigOpts, target: str, handle: str,
-           mark: marks.Mark | None, what: str, born_zero: bool) -> State:
+           mark: marks.Mark | None, what: _What) -> State:
     if mark and mark.in_use:
         return State(False, mark.consumer, in_use=True)
-    if settings.of(conf, target, handle).method == settings.NONE:
+    if settings.of(conf, target, handle,
+                   what.store).method == settings.NONE:
         return State(True, mark.consumer if mark else None,
                      known=mark is not None)
     if mark is None:
-        return State(born_zero, known=born_zero)
+        return State(what.born_zero, known=what.born_zero)
     if mark.state == marks.CLEANING:
         going = progress.load(conf, target, handle)
         return State(False, mark.consumer, cleaning=going)
-    if what and mark.identity != what:
+    if what.identity and mark.identity != what.identity:
         # Another disk than the one that the mark is about.
-        return State(born_zero, known=born_zero)
+        return State(what.born_zero, known=what.born_zero)
     return State(mark.state == marks.CLEAN,
                  None if mark.state == marks.CLEAN else mark.consumer)
 
@@ -136,9 +147,9 @@ def begin_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     kind, parts = handles.parse(handle)
     text = handles.text(parts)
     with marks.locked(conf, target.name, text, f'use of {text}', timeout):
-        what, born_zero = _look(conf, target, kind, parts)
+        what = _look(conf, target, kind, parts)
         mark = marks.load(conf, target.name, text)
-        found = _state(conf, target.name, text, mark, what, born_zero)
+        found = _state(conf, target.name, text, mark, what)
         # Where a wipe has begun the data may be half gone: it is nobody's.
         same = found.consumer == consumer and (found.in_use or lasting) \
             and not (mark and mark.state == marks.CLEANING)
@@ -148,13 +159,13 @@ def begin_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
             return False
         mark = mark or marks.Mark(target.name, text)
         marks.save(conf, mark.changed(
-            identity=what, state=marks.DIRTY, consumer=consumer, in_use=True,
+            identity=what.identity, state=marks.DIRTY, consumer=consumer, in_use=True,
             generation=mark.generation + (not same)))
         return True
 
 
 def _look(conf: cfg.ConfigOpts, target: spdk_conf.Target, kind: str,
-          parts: dict[str, str]) -> tuple[str, bool]:
+          parts: dict[str, str]) -> _What:
     client = rpc.connect(target.rpc_address,
                          timeout=conf.spdk.connect_timeout)
     held = holders.look(client, kind, parts)
@@ -168,7 +179,8 @@ def _look(conf: cfg.ConfigOpts, target: spdk_conf.Target, kind: str,
         raise exceptions.NotFound(-19, 'No such device', 'bdev_get_bdevs',
                                   None, f'bdev {held.bdev} has gone')
     bdev = bdevs[held.bdev]
-    return identity.of(bdev, bdevs.get), identity.born_zero(bdev)
+    return _What(identity.of(bdev, bdevs.get), identity.born_zero(bdev),
+                 identity.store(bdev, bdevs.get))
 
 
 def end_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
@@ -209,3 +221,21 @@ def note_clean(conf: cfg.ConfigOpts, target: str, handle: str,
         if not mark.in_use:
             marks.save(conf, mark.changed(identity=what, state=marks.CLEAN,
                                           consumer=None))
+
+
+def note_dirty(conf: cfg.ConfigOpts, target: str, handle: str) -> None:
+    """Note that a unit that nobody has is about to get somebody's data.
+
+    :param conf: the configuration.
+    :param target: name of its target.
+    :param handle: its handle.
+    :raises DirtyUnit: if somebody has it by now.
+    :raises StateError: if it cannot be noted.
+    """
+    text = handles.text(handle)
+    with marks.locked(conf, target, text, f'growth of {text}'):
+        mark = marks.load(conf, target, text)
+        if mark and mark.in_use:
+            raise exceptions.DirtyUnit(text, mark.consumer, True)
+        if mark and mark.state == marks.CLEAN:
+            marks.save(conf, mark.changed(state=marks.DIRTY))

@@ -32,13 +32,10 @@ def find(name: str | None, bdevs: Iterable[types.Bdev],
     return found
 
 
-def check(unit: str, bdev: types.Bdev, bdevs: list[types.Bdev],
-          held: holders_module.Holders) -> None:
-    """Refuse to wipe what a wipe would not clean, or may not touch.
+def check_free(unit: str, held: holders_module.Holders) -> None:
+    """Refuse what somebody has, or may have at any moment.
 
     :param unit: the unit, for the message.
-    :param bdev: its bdev.
-    :param bdevs: all bdevs of the target.
     :param held: who holds it.
     :raises WipeError: with the reason and the remedy.
     """
@@ -48,6 +45,18 @@ def check(unit: str, bdev: types.Bdev, bdevs: list[types.Bdev],
     if held.allowed:
         raise exceptions.WipeError(
             f'{held.allowed[0]} may still use {unit}; detach it first')
+
+
+def check(unit: str, bdev: types.Bdev, bdevs: list[types.Bdev],
+          held: holders_module.Holders) -> None:
+    """Refuse to wipe what a wipe would not clean.
+
+    :param unit: the unit, for the message.
+    :param bdev: its bdev.
+    :param bdevs: all bdevs of the target.
+    :param held: who holds it.
+    :raises WipeError: with the reason and the remedy.
+    """
     if held.readonly:
         raise exceptions.WipeError(f'{unit} is exported read-only; make it '
                                    'writable, or set wipe: none for its pool')

@@ -24,9 +24,10 @@ class DeclaredCase(testtools.TestCase):
         for name in ('run', 'state'):
             os.mkdir(self.spdk.path(name), 0o750)
         self.conf_file = self.spdk.path('conf')
+        address = self.address()
         kinds = ''.join(
             f'[spdk_{kind}]\napplication = spdk_tgt\nstart = false\n'
-            f'rpc_address = {self.spdk.socket}\n' for kind in spdk_conf.KINDS)
+            f'rpc_address = {address}\n' for kind in spdk_conf.KINDS)
         with open(self.conf_file, 'w') as out:
             out.write(f'[spdk]\nrun_path = {self.spdk.path("run")}\n'
                       f'state_path = {self.spdk.path("state")}\n'
@@ -39,6 +40,10 @@ class DeclaredCase(testtools.TestCase):
         self.targets = {one.kind: one for one in
                         spdk_conf.targets(self.conf)}
         self.connect()
+
+    def address(self):
+        """Where the configuration has the target."""
+        return self.spdk.socket
 
     def connect(self):
         self.client = self.spdk.connect()

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import textwrap
 
+import fixtures
+
 from cyborg_spdk import clients
 from cyborg_spdk import exceptions
 from cyborg_spdk.units import attach
@@ -15,16 +17,19 @@ from cyborg_spdk.units.declared import model
 from cyborg_spdk.units.pools import apply
 from cyborg_spdk.units.pools import plan
 from cyborg_spdk.units.pools import stores
+from cyborg_spdk.units.wipe import marks
+from cyborg_spdk.units.wipe import state
 from tests.functional.fixtures import clients as client_fixtures
 from tests.functional.fixtures import target as target_fixture
+from tests.functional.fixtures import watched
 from tests.functional.units import declared
 
 _HOST = 'nqn.2016-06.io.spdk:host'
 
 
-class PoolsTest(declared.DeclaredCase):
+class PoolCase(declared.DeclaredCase):
 
-    def declare(self, units='', disks=None):
+    def declare(self, units='', disks=None, **pool):
         self.port = getattr(self, 'port', client_fixtures.free_port())
         with open(self.spdk.path('units.yaml'), 'w') as out:
             out.write(textwrap.dedent(f'''\
@@ -32,6 +37,8 @@ class PoolsTest(declared.DeclaredCase):
                   - name: p
                     target: spdk_nvmf
                     cluster_size: 1MiB
+                    {' '.join(f"{name}: {json.dumps(value)}"
+                              for name, value in pool.items())}
                     disks: {disks or f"[{{file: {self.spdk.path('new')}, "
                                      "size: 64MiB}]"}
                 units: [{units}]
@@ -61,6 +68,9 @@ class PoolsTest(declared.DeclaredCase):
     def setUp(self):
         super().setUp()
         self.port = client_fixtures.free_port()
+
+
+class PoolsTest(PoolCase):
 
     def test_from_a_file_to_units_that_are_clean(self):
         self.declare(', '.join((
@@ -154,6 +164,110 @@ class PoolsTest(declared.DeclaredCase):
         self.assertEqual({'p/u1': 4, 'p/u2': 4}, self.volumes())
         self.assertTrue(self.state({'nqn': 'nqn.2016-06.io.spdk:p-u1',
                                     'nsid': '1'}).clean)
+
+
+class HeldTest(PoolCase):
+    """A unit that is made smaller or deleted is nobody's meanwhile."""
+
+    def setUp(self):
+        super().setUp()
+        self.tried = []
+        # A simulated target has no data that could be wiped.
+        self.wipe = 'none' if self.spdk.simulated else 'zeroes'
+
+    def address(self):
+        self.watched = self.useFixture(watched.Watched(self.spdk.socket))
+        return self.watched.path
+
+    def handle(self, name='u1'):
+        return {'nqn': f'nqn.2016-06.io.spdk:p-{name}', 'nsid': '1'}
+
+    def use(self):
+        try:
+            self.tried.append(state.begin_use(
+                self.conf, self.targets['nvmf'], self.handle(), _HOST,
+                timeout=0.05))
+        except exceptions.SpdkError as exc:
+            self.tried.append(exc)
+
+    def refused(self):
+        self.assertNotEqual([], self.tried)
+        for one in self.tried:
+            self.assertIsInstance(one, exceptions.StateError)
+            self.assertIn('has been at it', str(one))
+
+    def watch(self, *methods):
+        self.watched.calls.update(dict.fromkeys(methods, self.use))
+
+    def test_deleted(self):
+        self.declare(self.unit(), wipe=self.wipe)
+        self.apply()
+        self.watch('nvmf_delete_subsystem', 'bdev_lvol_delete')
+        self.declare(self.unit('u2', 1), wipe=self.wipe)
+        self.assertEqual(['delete'], self.apply(delete=True))
+        self.assertEqual(2, len(self.tried))
+        self.refused()
+        self.assertEqual({'p/u2': 4}, self.volumes())
+        self.assertIsNone(marks.load(self.conf, 'spdk_nvmf', self.handle()))
+        self.assertEqual(self.wipe != 'none', self.pool().seen.clean('p'))
+
+    def test_made_smaller(self):
+        self.declare(self.unit(count=1), wipe=self.wipe)
+        self.apply()
+        self.watch('nvmf_delete_subsystem', 'bdev_lvol_resize')
+        self.declare(self.unit(count=1, size='2MiB'), wipe=self.wipe)
+        self.assertEqual(['shrink'], self.apply(shrink=True))
+        self.assertEqual({'p/u1': 2}, self.volumes())
+        self.assertEqual(2, len(self.tried))
+        self.refused()
+        self.assertTrue(self.state(self.handle()).clean)
+
+    def test_a_deletion_that_was_interrupted_goes_on(self):
+        self.declare(self.unit(), wipe=self.wipe)
+        self.apply()
+        self.declare(self.unit('u2', 1), wipe=self.wipe)
+
+        def die():
+            raise OSError('the connection is cut')
+        self.watched.calls['bdev_lvol_delete'] = die
+        self.assertRaises(exceptions.SpdkError, self.apply, delete=True)
+        self.assertEqual({'p/u1': 4, 'p/u2': 4}, self.volumes())
+        self.watched.calls.clear()
+        self.assertEqual(['delete'], self.apply(delete=True))
+        self.assertEqual({'p/u2': 4}, self.volumes())
+        self.assertIsNone(marks.load(self.conf, 'spdk_nvmf', self.handle()))
+
+    def test_the_pools_method_is_that_of_all_its_units(self):
+        if self.spdk.simulated:
+            # Wiped in earnest: see test_wipe_data.
+            return
+        self.conf.set_override('wipe', 'none', group='spdk')
+        self.declare(self.unit())
+        self.apply()
+        self.declare(self.unit('u2', 1))
+        # Declared no more, and of the pool all the same: not unwiped.
+        target = self.targets['nvmf']
+        attach.attach(self.conf, target, self.handle(), _HOST)
+        attach.detach(self.conf, target, self.handle(), _HOST)
+        self.assertEqual('dirty', self.state(self.handle()).word)
+        self.assertEqual(['delete'], self.apply(delete=True))
+        self.assertTrue(self.pool().seen.clean('p'))
+
+    def test_one_at_a_time_makes_a_pool(self):
+        self.declare(self.unit(), wipe=self.wipe)
+        other = self.pool()
+
+        def again():
+            try:
+                self.tried.append(other.apply(plan.Told(), print))
+            except exceptions.StateError as exc:
+                self.tried.append(exc)
+        self.watched.calls['bdev_lvol_create'] = again
+        self.useFixture(fixtures.MonkeyPatch(
+            'cyborg_spdk.units.wipe.marks.PATIENCE', 0.05))
+        self.apply()
+        self.assertEqual(2, len(self.tried))
+        self.refused()
 
 
 class CommandTest(declared.DeclaredCase):

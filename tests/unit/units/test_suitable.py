@@ -36,6 +36,7 @@ class SuitableTest(testtools.TestCase):
     def reason(self, *raw, held=_FREE):
         bdevs = [types.Bdev.parse(one) for one in raw]
         try:
+            suitable.check_free('U', held)
             suitable.check('U', bdevs[0], bdevs, held)
         except exceptions.WipeError as exc:
             return str(exc)
@@ -89,6 +90,13 @@ class IdentityTest(testtools.TestCase):
 
     def of(self, *raw):
         return identity.of(raw[0], unit_module.index(raw).get)
+
+    def test_the_store_that_it_is_from(self):
+        crypto = _raw('X', 'crypto', {'crypto': {'base_bdev_name': 'L'}})
+        for raw, store in (([_lvol(), _AIO], 'S'), ([_AIO], ''),
+                           ([crypto, _lvol(), _AIO], 'S'), ([crypto], '')):
+            self.assertEqual(store, identity.store(
+                raw[0], unit_module.index(raw).get))
 
     def test_the_same_after_a_restart(self):
         again = {**_AIO, 'uuid': 'another'}
