@@ -167,7 +167,8 @@ SPDK_OPTS = [
              'the unit\'s own export. "nvme" has the target do so, "format" '
              'and "sanitize" have the NVMe controller erase it before; '
              'these three are for whole NVMe namespaces. "none" gives the '
-             'next consumer what the last one wrote.'),
+             'next consumer what the last one wrote; it is not for the units '
+             'of pools: a pool says that itself.'),
     cfg.IntOpt(
         'wipe_depth', default=2, min=1, max=64,
         help='Commands of one wipe in flight. More is faster, and slows the '

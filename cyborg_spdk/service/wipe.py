@@ -2,6 +2,7 @@
 
 """The duty ``wipe``: what was given back is wiped before the next consumer."""
 
+from collections.abc import Callable
 import logging
 import threading
 
@@ -11,7 +12,9 @@ from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.service import duty as duties
 from cyborg_spdk.units.wipe import marks
+from cyborg_spdk.units.wipe import release as wipe_release
 from cyborg_spdk.units.wipe import run as wipe_run
+from cyborg_spdk.units.wipe import settings
 
 LOG = logging.getLogger(__name__)
 
@@ -24,7 +27,8 @@ class WipeUnits(duties.Duty):
 
     Only where that is certain: the unit was let in to somebody and taken
     back, the same disk is behind it, and Placement knows it and says that
-    it is allocated to nobody. All else is left to ``units wipe``.
+    it is allocated to nobody. All else is left to ``units wipe``. Units
+    that are clean, and reserved in Placement all the same, are let go.
 
     :param conf: the configuration.
     """
@@ -43,27 +47,46 @@ class WipeUnits(duties.Duty):
         :raises StateError: if the marks cannot be read.
         """
         targets = {one.name: one for one in spdk_conf.targets(self._conf)}
-        problems, wiped = [], 0
-        for mark in marks.load_all(self._conf):
+        known = [mark for mark in marks.load_all(self._conf)
+                 if mark.target in targets]
+        problems: list[str] = []
+        released = wiped = 0
+        for mark in wipe_release.due(self._conf, known):
+            released += self._try(mark, wipe_release.release,
+                                  targets[mark.target], problems)
+        for mark in known:
             if self._stopping.is_set():
                 break
-            target = targets.get(mark.target)
-            if mark.in_use or mark.state == marks.CLEAN or target is None:
-                continue
-            try:
-                done = wipe_run.wipe(self._conf, target, mark.handle,
-                                     certain=True)
-            except exceptions.SpdkError as exc:
-                problems.append(f'{mark.target}: {exc}')
-            else:
-                wiped += 1
-                LOG.info('%s: %s is clean: %s', mark.target, mark.handle,
-                         done)
+            if not mark.in_use and mark.state != marks.CLEAN and \
+                    settings.of(self._conf, mark.target,
+                                mark.handle).method != settings.NONE:
+                wiped += self._try(mark, self._wipe, targets[mark.target],
+                                   problems)
         self._wiped += wiped
         self._failed += len(problems)
         return duties.Outcome(tuple(problems), {
-            'wiped': wiped, 'wiped_in_all': self._wiped,
-            'failed_in_all': self._failed})
+            'wiped': wiped, 'released': released,
+            'wiped_in_all': self._wiped, 'failed_in_all': self._failed})
+
+    def _try(self, mark: marks.Mark,
+             work: Callable[[cfg.ConfigOpts, spdk_conf.Target, str], bool],
+             target: spdk_conf.Target, problems: list[str]) -> bool:
+        try:
+            return work(self._conf, target, mark.handle)
+        except exceptions.SpdkError as exc:
+            problems.append(f'{mark.target}: {exc}')
+            return False
+
+    @staticmethod
+    def _wipe(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+              handle: str) -> bool:
+        with wipe_run.held(conf, target, handle, certain=True,
+                           unwiped=True) as found:
+            done = found.done
+        if done.method == settings.NONE:
+            return False
+        LOG.info('%s: %s is clean: %s', target.name, handle, done)
+        return True
 
     def stop(self) -> None:
         self._stopping.set()

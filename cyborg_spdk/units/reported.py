@@ -12,9 +12,12 @@ import os
 import re
 
 from oslo_config import cfg
+from oslo_log import log
 
 from cyborg_spdk.host import trusted_files
 from cyborg_spdk.units import placement
+
+LOG = log.getLogger(__name__)
 
 _FILE = re.compile(r'report-([a-z0-9][a-z0-9_-]*)\.json\Z')
 _LIMIT = 64 << 20
@@ -38,11 +41,14 @@ class Reported:
     resource_class: str
 
 
-def of_target(conf: cfg.ConfigOpts, target: str) -> list[Reported]:
+def of_target(conf: cfg.ConfigOpts, target: str, *,
+              dropped: bool = False) -> list[Reported]:
     """The units of one target.
 
     :param conf: the configuration.
     :param target: its name.
+    :param dropped: also those that the report leaves out by now, and that
+        Placement may still have.
     :returns: empty if it was not reported, or the file makes no sense.
     :raises StateError: if the file cannot be read.
     """
@@ -51,12 +57,28 @@ def of_target(conf: cfg.ConfigOpts, target: str) -> list[Reported]:
     if data is None:
         return []
     try:
+        value = json.loads(data)
         return [Reported(
             placement.provider_uuid(entry['name']), entry['name'], target,
             entry['handle'], entry['resource_class'])
-            for entry in json.loads(data)['reported']]
-    except (ValueError, TypeError, KeyError, RecursionError):
+            for part in ('reported', *(('dropped',) if dropped else ()))
+            for entry in value.get(part, ())]
+    except (ValueError, TypeError, KeyError, AttributeError,
+            RecursionError) as exc:
+        LOG.debug('%s makes no sense: %s', path, exc)
         return []
+
+
+def find(conf: cfg.ConfigOpts, target: str, handle: str) -> Reported | None:
+    """A unit of a target, or None if Placement cannot have it.
+
+    :param conf: the configuration.
+    :param target: name of the target.
+    :param handle: the unit's handle (canonical JSON).
+    :raises StateError: if the file cannot be read.
+    """
+    return next((one for one in of_target(conf, target, dropped=True)
+                 if one.handle == handle), None)
 
 
 def by_provider(conf: cfg.ConfigOpts) -> dict[str, Reported]:

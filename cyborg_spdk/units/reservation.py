@@ -7,16 +7,15 @@ there is no window when it gets free. The provider of a unit is known from
 the last report of its target.
 """
 
-import json
-import os
+import contextlib
 
 from oslo_config import cfg
 from oslo_log import log
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
-from cyborg_spdk.host import trusted_files
 from cyborg_spdk.units import placement
+from cyborg_spdk.units import reported
 
 LOG = log.getLogger(__name__)
 
@@ -24,19 +23,8 @@ LOG = log.getLogger(__name__)
 def _provider(conf: cfg.ConfigOpts, target: spdk_conf.Target,
               handle: str) -> tuple[str, str] | None:
     """UUID and resource class of a unit's provider, if it was reported."""
-    path = os.path.join(conf.spdk.state_path, f'report-{target.name}.json')
-    data = trusted_files.read(path)
-    if data is None:
-        return None
-    try:
-        found = json.loads(data)
-        for entry in found['reported']:
-            if entry['handle'] == handle:
-                return (placement.provider_uuid(entry['name']),
-                        entry['resource_class'])
-    except (ValueError, TypeError, KeyError, RecursionError):
-        LOG.debug('%s makes no sense', path)
-    return None
+    found = reported.find(conf, target.name, handle)
+    return found and (found.provider, found.resource_class)
 
 
 def hold(conf: cfg.ConfigOpts, target: spdk_conf.Target,
@@ -89,7 +77,8 @@ def reserve(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     """Reserve a unit that somebody is let in to. Blocks.
 
     The report of the drivers does so again and again, so that a failure
-    here is no reason not to go on: the unit is allocated at this time.
+    here is no reason not to go on: the unit is allocated at this time. The
+    mark of the unit says already that it may be reserved.
 
     :param conf: the configuration.
     :param target: the unit's target.
@@ -112,21 +101,16 @@ def release(conf: cfg.ConfigOpts, target: spdk_conf.Target,
             handle: str) -> None:
     """Let Placement give a clean unit away. Blocks.
 
-    A failure is none of the wipe: the next report does it.
-
     :param conf: the configuration.
     :param target: the unit's target.
     :param handle: its handle.
+    :raises PlacementError: if Placement is configured and does not answer.
+    :raises StateError: if the last report cannot be read.
     """
-    try:
-        found = _provider(conf, target, handle)
-        if found is not None:
+    found = _provider(conf, target, handle)
+    if found is not None:
+        with contextlib.suppress(exceptions.PlacementNotConfigured):
             _set(placement.Placement(conf), *found, 0)
-    except exceptions.PlacementNotConfigured:
-        return
-    except (exceptions.PlacementError, exceptions.StateError) as exc:
-        LOG.warning('%s: %s is clean and still reserved in Placement: %s; '
-                    'the next report changes that', target.name, handle, exc)
 
 
 def _set(service: placement.Placement, provider: str, resource_class: str,

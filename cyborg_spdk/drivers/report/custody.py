@@ -12,12 +12,15 @@ from collections.abc import Mapping
 
 from oslo_config import cfg
 
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk.drivers.report import placement_view
 from cyborg_spdk.drivers.report import plan
 from cyborg_spdk import exceptions
 from cyborg_spdk.units import placement
 from cyborg_spdk.units import unit as unit_module
+from cyborg_spdk.units.wipe import marks
+from cyborg_spdk.units.wipe import release as wipe_release
 from cyborg_spdk.units.wipe import state
 
 _Entries = dict[str, entries.Entry]
@@ -85,6 +88,24 @@ class Custody:
             return None
         except exceptions.PlacementError as exc:
             return f'dirty units are not reserved in Placement: {exc}'
+        return None
+
+    @staticmethod
+    def release(target: spdk_conf.Target) -> str | None:
+        """See that clean units are not reserved any more. Blocks.
+
+        Placement may have been away when a wipe ended.
+
+        :param target: the target.
+        :returns: what to tell the operator, or None.
+        """
+        try:
+            for mark in wipe_release.due(cfg.CONF, [
+                    mark for mark in marks.load_all(cfg.CONF)
+                    if mark.target == target.name]):
+                wipe_release.release(cfg.CONF, target, mark.handle)
+        except exceptions.SpdkError as exc:
+            return f'clean units are still reserved in Placement: {exc}'
         return None
 
 

@@ -160,6 +160,8 @@ class Reporter:
         device = self._report(target, found, contents.facts)
         self._conditions.tell(target.name, 'reserved', self._custody.reserve(
             [name for name in dirty if name in found], found, self._view))
+        self._conditions.tell(target.name, 'released',
+                              self._custody.release(target))
         return device
 
     def _offered(self, target: conf.Target, contents: unit.Contents,

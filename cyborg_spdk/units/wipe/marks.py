@@ -50,6 +50,8 @@ class Mark:
         pairs of its kind and its name.
     :ivar limits: QoS limits that a wipe has lifted, and has to put back.
     :ivar before: QoS limits that there were before the consumer's own.
+    :ivar reserved: whether Placement may have it reserved for this, so that
+        the reservation is to be taken back once the unit is clean.
     """
 
     target: str
@@ -63,6 +65,7 @@ class Mark:
     traces: tuple[tuple[str, str], ...] = ()
     limits: tuple[tuple[str, int], ...] = ()
     before: tuple[tuple[str, int], ...] = ()
+    reserved: bool = False
 
     def changed(self, **values: object) -> 'Mark':
         """The same with other values, of now."""

@@ -38,6 +38,7 @@ from cyborg_spdk.units.wipe import nvme_passthru
 from cyborg_spdk.units.wipe import persist
 from cyborg_spdk.units.wipe import progress
 from cyborg_spdk.units.wipe import rekey
+from cyborg_spdk.units.wipe import release
 from cyborg_spdk.units.wipe import settings
 from cyborg_spdk.units.wipe import suitable
 from cyborg_spdk.units.wipe import zero
@@ -74,6 +75,7 @@ class _Wipe:
     kind: str
     parts: Mapping[str, str]
     mark: marks.Mark
+    known: bool
     settings: settings.Settings
 
     @property
@@ -166,10 +168,10 @@ def held(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     begin = time.monotonic()
     with _slot(conf, target.name), marks.locked(
             conf, target.name, name, f'wipe of {name}'):
+        mark = marks.load(conf, target.name, name)
         job = _Wipe(conf, client, kind, parts,
-                    marks.load(conf, target.name, name)
-                    or marks.Mark(target.name, name),
-                    settings.of(conf, target.name, name))
+                    mark or marks.Mark(target.name, name),
+                    mark is not None, settings.of(conf, target.name, name))
         with _typed(name):
             job.tidy()
             size = _steps(job, target, listener, waiting, certain, unwiped)
@@ -186,7 +188,7 @@ def held(conf: cfg.ConfigOpts, target: spdk_conf.Target,
             return
         if wiped:
             job.save(state=marks.CLEAN, consumer=None)
-        reservation.release(conf, target, name)
+        release.after_a_wipe(conf, target, job.mark)
 
 
 @contextlib.contextmanager
@@ -217,13 +219,16 @@ def _steps(job: _Wipe, target: spdk_conf.Target,
     _not_elsewhere(job, bdev)
     if certain:
         _same_disk(job, identity.of(raw[bdev.name], raw.get))
+    if job.known and not job.mark.reserved:
+        # So that it is let go by somebody, whatever becomes of this.
+        job.save(reserved=True)
     reservation.hold(job.conf, target, job.name, waiting, certain=certain)
     if nothing and unwiped:
         return int(bdev.size)
     if nothing:
         raise exceptions.WipeError(
             f'{job.name} is given on as it is: wipe is none')
-    job.save(state=marks.CLEANING,
+    job.save(state=marks.CLEANING, reserved=True,
              identity=identity.of(raw[bdev.name], raw.get))
     _new_key(job, bdev)
     with progress.telling(job.conf, target.name, job.name,

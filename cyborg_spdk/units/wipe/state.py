@@ -159,7 +159,8 @@ def begin_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
             return False
         mark = mark or marks.Mark(target.name, text)
         marks.save(conf, mark.changed(
-            identity=what.identity, state=marks.DIRTY, consumer=consumer, in_use=True,
+            identity=what.identity, state=marks.DIRTY, consumer=consumer,
+            in_use=True, reserved=True,
             generation=mark.generation + (not same)))
         return True
 

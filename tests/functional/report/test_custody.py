@@ -4,10 +4,17 @@
 
 import json
 
+import fixtures
 from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk.drivers.report import memory
+from cyborg_spdk.service import wipe
+from cyborg_spdk.units import placement
 from cyborg_spdk.units import reading
+from cyborg_spdk.units import reservation
+from cyborg_spdk.units.wipe import marks
+from cyborg_spdk.units.wipe import release
 from cyborg_spdk.units.wipe import state
 from tests.functional.fixtures import node as nodes
 from tests.functional.report import test_cyborg_operator as operator
@@ -73,6 +80,70 @@ class CustodyTest(operator.OperatorCase):
         self.reports()
         self.assertEqual((1, [self.handle]), (
             self.reserved(), list(self.node.handles())))
+
+    def given_back(self):
+        """A unit that was used, and is still reserved for that."""
+        self.target()
+        self.note_clean()
+        self.reports()
+        target = self.target()
+        state.begin_use(cfg.CONF, target, self.handle, 'A')
+        self.assertIsNone(reservation.reserve(cfg.CONF, target, self.handle))
+        state.end_use(cfg.CONF, target, self.handle)
+        self.assertEqual(1, self.reserved())
+        return target
+
+    def wiped_without_placement(self):
+        target = self.given_back()
+        self.note_clean()
+        mark = marks.load(cfg.CONF, 'spdk_nvmf', self.handle)
+        for name in ('endpoint_override', 'endpoint'):
+            # Nobody listens there.
+            cfg.CONF.set_override(name, 'http://127.0.0.1:9',
+                                  group='placement')
+        log = self.useFixture(fixtures.FakeLogger())
+        release.after_a_wipe(cfg.CONF, target, mark)
+        self.assertIn('still reserved', log.output)
+        problem, = wipe.WipeUnits(cfg.CONF).run().problems
+        self.assertIn('127.0.0.1:9', problem)
+        for name in ('endpoint_override', 'endpoint'):
+            cfg.CONF.clear_override(name, group='placement')
+        self.assertEqual(1, self.reserved())
+
+    def test_placement_was_away_when_a_wipe_ended(self):
+        self.wiped_without_placement()
+        self.reports()
+        self.assertEqual(0, self.reserved())
+        # What an operator has reserved since then stays so.
+        provider = self.provider()['uuid']
+        placement.Placement(cfg.CONF).reserve(
+            provider, 'CUSTOM_SPDK_NVMF', 1)
+        self.reports()
+        self.target()
+        self.assertEqual(0, wipe.WipeUnits(cfg.CONF).run().facts['released'])
+        self.assertEqual(1, self.reserved())
+
+    def test_the_service_mends_it_too(self):
+        self.wiped_without_placement()
+        self.target()
+        done = wipe.WipeUnits(cfg.CONF).run()
+        self.assertEqual(((), 1), (done.problems, done.facts['released']))
+        self.assertEqual(0, self.reserved())
+
+    def test_what_is_given_on_unwiped_is_not_reserved_for_ever(self):
+        self.node.options['wipe'] = 'none'
+        self.given_back()
+        self.reports()
+        self.assertEqual(0, self.reserved())
+
+    def test_what_the_report_leaves_out_is_still_known(self):
+        target = self.given_back()
+        path = memory.path(cfg.CONF.spdk.state_path, 'spdk_nvmf')
+        found, _problem = memory.load(path)
+        found.dropped, found.reported = found.reported, {}
+        memory.save(path, found)
+        reservation.release(cfg.CONF, target, self.handle)
+        self.assertEqual(0, self.reserved())
 
     def test_another_disk_behind_a_unit_is_reported_on(self):
         self.target()
