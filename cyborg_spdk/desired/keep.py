@@ -16,6 +16,7 @@ from cyborg_spdk.desired import plan
 from cyborg_spdk.desired import probes
 from cyborg_spdk.desired import store
 from cyborg_spdk.desired import takeover
+from cyborg_spdk.desired import unchanged
 from cyborg_spdk.desired import update
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
@@ -97,9 +98,17 @@ def look(conf: typing.Any, target: spdk_conf.Target, client: rpc.Client, *,
     if process.socket_path(target) is None:
         return Result([])  # It is not given anything by this host.
     with store.locked(conf, target, 'look'):
-        state = takeover.load(conf, target)
         seen = begin(conf, target)
-        looked = _looked(target, client, state, seen, frozenset(expected),
+        answers = observe.ask(client, seen.cursor, timeout)
+        digest = answers.digest()
+        names = frozenset(expected)
+        path = store.path(conf, target)
+        if not names and not at_once and _is_unchanged(
+                conf, target, path, seen, answers, digest):
+            return Result([])
+        unchanged.forget(path)
+        state = takeover.load(conf, target)
+        looked = _looked(target, client, state, seen, answers, names,
                          confirm, timeout)
         if looked is None:
             return Result(state.missing())
@@ -109,6 +118,8 @@ def look(conf: typing.Any, target: spdk_conf.Target, client: rpc.Client, *,
             result.made = repaired(client, state, now, at_once=at_once,
                                    timeout=conf.spdk.rpc_timeout)
         finish(conf, target, state, now, seen, result)
+        if not (result.missing or result.made or changes.deleted):
+            unchanged.remember(path, seen.identity, digest, now)
     return result
 
 
@@ -119,12 +130,32 @@ def begin(conf: typing.Any, target: spdk_conf.Target) -> Seen:
                 store.last_look(conf, target))
 
 
+def _is_unchanged(conf: typing.Any, target: spdk_conf.Target, path: str,
+                  seen: Seen, answers: observe.Answers,
+                  digest: bytes) -> bool:
+    """Whether all is as this process has left it, and noted."""
+    if seen.identity is None or seen.identity != seen.last.process \
+            or not target.save_config:
+        return False
+    controllers = unchanged.controllers(path, seen.last, answers, digest)
+    if controllers is None:
+        return False
+    _same(target, seen.process)
+    if controllers:
+        # For how long one has been lost is counted from here.
+        store.remember(conf, target, dataclasses.replace(
+            seen.last, enabled=_enabled(controllers, seen.last,
+                                        seen.identity)))
+    return True
+
+
 def _looked(target: spdk_conf.Target, client: rpc.Client,
-            state: store.State, seen: Seen, names: frozenset[str],
-            confirm: float, timeout: float | None) -> tuple[
+            state: store.State, seen: Seen, answers: observe.Answers,
+            names: frozenset[str], confirm: float,
+            timeout: float | None) -> tuple[
                 observe.Observation, update.Changes] | None:
     """Bring the state up to date; None if the target is going down."""
-    now = observe.look(client, seen.cursor, timeout)
+    now = observe.understand(answers, seen.cursor)
     _same(target, seen.process)
     first = _copied(state)
     changes = update.apply(first, now, seen.identity, seen.last,
@@ -198,16 +229,16 @@ def finish(conf: typing.Any, target: spdk_conf.Target, state: store.State,
         result.written = store.save(state)
     store.remember(conf, target, store.Look(
         seen.identity, now.cursor,
-        _enabled(now, seen.last, seen.identity)))
+        _enabled(now.controllers, seen.last, seen.identity)))
     tell(target, result)
 
 
-def _enabled(now: observe.Observation, last: store.Look,
+def _enabled(controllers: dict[str, list[bool]], last: store.Look,
              identity: str | None) -> dict[str, float]:
     when = time.clock_gettime(time.CLOCK_BOOTTIME)
     before = last.enabled if last.process == identity else {}
     found = {}
-    for name, paths in now.controllers.items():
+    for name, paths in controllers.items():
         if all(paths):
             found[name] = when
         elif name in before:

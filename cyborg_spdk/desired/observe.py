@@ -3,6 +3,8 @@
 """What a target has now: one look, two rounds of pipelined calls."""
 
 import dataclasses
+import hashlib
+import json
 import typing
 
 from cyborg_spdk.desired import configuration
@@ -82,9 +84,31 @@ class Observation:
         return one
 
 
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """What a target said of itself, as it came.
+
+    :ivar config: SPDK's own form of its configuration.
+    :ivar replies: dict of what else was asked, by method.
+    :ivar events: the notifications since the last look; None if the release
+        has none.
+    :ivar release: of the target (str), or None.
+    """
+
+    config: configuration.Config
+    replies: dict[str, Reply]
+    events: list[Reply] | None
+    release: str | None
+
+    def digest(self) -> bytes:
+        """The same for the same answers; notifications do not count."""
+        return hashlib.blake2b(json.dumps(
+            [self.config, self.replies, self.release]).encode()).digest()
+
+
 def look(client: rpc.Client, cursor: int | None = None,
          timeout: float | None = None) -> Observation:
-    """Look at a target.
+    """Look at a target: :func:`ask` it, and :func:`understand`.
 
     :param client: a connection (:func:`cyborg_spdk.rpc.connect`).
     :param cursor: that of the last look at the same process, or None.
@@ -93,6 +117,19 @@ def look(client: rpc.Client, cursor: int | None = None,
     :raises SpdkError: if it cannot be read as a whole: a part would look
         like a loss.
     """
+    return understand(ask(client, cursor, timeout), cursor)
+
+
+def ask(client: rpc.Client, cursor: int | None = None,
+        timeout: float | None = None) -> Answers:
+    """Ask a target what it has, in two rounds.
+
+    :param client: a connection (:func:`cyborg_spdk.rpc.connect`).
+    :param cursor: that of the last look at the same process, or None.
+    :param timeout: seconds for each of the two rounds.
+    :returns: :class:`Answers`.
+    :raises SpdkError: if it cannot be read as a whole.
+    """
     asked = [rpc.Request(method, params) for method, params in _CALLS
              if client.has(method) and all(
                  client.supports(method, param) for param in params)]
@@ -100,8 +137,7 @@ def look(client: rpc.Client, cursor: int | None = None,
         raise exceptions.rpc_error(
             -32601, 'Method not found', 'framework_get_config', None,
             'this release cannot say what it has (v18.04)')
-    events = client.has('notify_get_notifications')
-    if events:
+    if client.has('notify_get_notifications'):
         asked.append(rpc.Request('notify_get_notifications',
                                  {'id': cursor or 0}))
     replies = dict(zip((one.method for one in asked), client.call_many(
@@ -114,10 +150,22 @@ def look(client: rpc.Client, cursor: int | None = None,
                 [rpc.Request('framework_get_config', {'name': name})
                  for name in names], timeout=timeout, raise_errors=True),
             strict=True)]}
-    release = str(client.version) if client.version else None
-    found = _observation(config, replies, release)
-    if events:
-        _add_events(found, replies['notify_get_notifications'], cursor)
+    return Answers(config, replies,
+                   replies.pop('notify_get_notifications', None),
+                   str(client.version) if client.version else None)
+
+
+def understand(answers: Answers, cursor: int | None = None) -> Observation:
+    """What the answers of a target say it has.
+
+    :param answers: :class:`Answers`; the parameters of the objects found
+        are parts of them.
+    :param cursor: that with which they were asked for.
+    :returns: :class:`Observation`.
+    """
+    found = _observation(answers.config, answers.replies, answers.release)
+    if answers.events is not None:
+        _add_events(found, answers.events, cursor)
     return found
 
 

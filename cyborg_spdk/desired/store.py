@@ -185,13 +185,14 @@ def _parse(data: bytes, name: str) -> State:
     return State(name, found, value.get('process'), True)
 
 
-def _secrets_path(name: str) -> str:
+def secrets_path(name: str) -> str:
+    """Path of the secrets of a desired state, by the path of that."""
     return name.removesuffix('.desired.json') + '.secrets.json'
 
 
 def _read_secrets(name: str) -> dict[str, dict[str, typing.Any]]:
     try:
-        value = json.loads(trusted_files.read(_secrets_path(name)) or b'{}')
+        value = json.loads(trusted_files.read(secrets_path(name)) or b'{}')
         return value if isinstance(value, dict) else {}
     except (ValueError, RecursionError):
         return {}
@@ -259,6 +260,8 @@ def save(state: State) -> bool:
     # A key is on disk before what needs it, and gone after it.
     if {**known, **secrets} != known:
         _write_secrets(state.path, {**known, **secrets})
+    else:
+        trusted_files.clear(secrets_path(state.path))
     if before is not None and _keys(before) - set(state.objects):
         trusted_files.write_atomically(state.path + '.previous', before)
     trusted_files.write_atomically(state.path, data)
@@ -269,7 +272,7 @@ def save(state: State) -> bool:
 
 
 def _write_secrets(name: str, secrets: dict[str, typing.Any]) -> None:
-    trusted_files.write_atomically(_secrets_path(name), json.dumps(
+    trusted_files.write_atomically(secrets_path(name), json.dumps(
         secrets, indent=1, sort_keys=True).encode())
 
 

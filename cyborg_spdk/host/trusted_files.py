@@ -202,6 +202,19 @@ def _lock(fd: int) -> bool:
     return True
 
 
+def clear(path: str) -> None:
+    """Remove what writers that were killed have left beside a file.
+
+    :func:`write_atomically` does so, too; this is for a file that may not
+    be written again.
+
+    :param path: the file; it need not be there.
+    """
+    where, name = os.path.split(path)
+    with contextlib.suppress(OSError), directories.opened(where) as directory:
+        _clear(directory, name)
+
+
 def _clear(directory: int, name: str) -> None:
     """Remove the temporary files whose writers are dead."""
     for found in os.listdir(directory):

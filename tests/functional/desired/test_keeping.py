@@ -14,8 +14,10 @@ import fixtures
 
 from cyborg_spdk.desired import changing
 from cyborg_spdk.desired import keep
+from cyborg_spdk.desired import observe
 from cyborg_spdk.desired import starting
 from cyborg_spdk.desired import store
+from cyborg_spdk.desired import unchanged
 from cyborg_spdk import exceptions
 from tests.functional.desired import test_losses
 from tests.functional.fixtures import host
@@ -80,6 +82,34 @@ class KeepingTest(test_losses.DesiredCase):
         self.assertTrue(self.look().written)
         self.assertEqual(size + 1, self.state().size())
         self.assertEqual(0o600, os.stat(self.path).st_mode & 0o777)
+
+    def test_a_target_at_rest_is_not_read_again(self):
+        self.run_with('Malloc0')
+        self.look()
+        seen = keep.begin(self.host.conf, self.target)
+        answers = observe.ask(self.client, seen.cursor)
+        self.assertEqual({}, unchanged.controllers(
+            self.path, seen.last, answers, answers.digest()))
+        # What another process of ours writes is read, though.
+        changing.declare(self.host.conf, self.target, [
+            ('bdev_malloc_create', {'name': 'Malloc1', 'num_blocks': 2048,
+                                    'block_size': 512})])
+        self.assertIsNone(unchanged.controllers(
+            self.path, seen.last, answers, answers.digest()))
+        self.look()
+        self.assertEqual(['Malloc0', 'Malloc1'], sorted(self.bdevs()))
+
+    def test_one_that_went_and_came_is_looked_at(self):
+        self.run_with('Malloc0')
+        self.look()
+        told = self.call('bdev_get_bdevs')
+        self.call('bdev_malloc_delete', name='Malloc0')
+        self.call('bdev_malloc_create', name='Malloc0', num_blocks=2048,
+                  block_size=512, uuid=told[0]['uuid'])
+        seen = keep.begin(self.host.conf, self.target)
+        answers = observe.ask(self.client, seen.cursor)
+        self.assertIsNone(unchanged.controllers(
+            self.path, seen.last, answers, answers.digest()))
 
     def test_what_is_deleted_is_kept_beside_it(self):
         self.run_with('Malloc0')
@@ -291,8 +321,10 @@ class KeepingTest(test_losses.DesiredCase):
         self.assertEqual('K', found['name'])
         self.call('accel_crypto_key_destroy', key_name='K')
         self.look()
-        for entry in os.scandir(self.host.path('state')):
-            self.assertNotIn(b'00112233', self.read(entry.path), entry.name)
+        for directory, _, names in os.walk(self.host.path('state')):
+            for name in names:
+                self.assertNotIn(b'00112233', self.read(
+                    os.path.join(directory, name)), name)
 
 
 class TakeoverTest(test_losses.DesiredCase):
