@@ -57,6 +57,20 @@ RPC_TIMEOUT = 60
 # Several drivers of one name may live in one process.
 _COUNT = itertools.count(1)
 
+# The options of [spdk] by name.
+_OPTIONS = {option.name: option for option in spdk_conf.SPDK_OPTS}
+
+
+def _usable(name: str) -> Any:
+    """A value of [spdk]; its default where it cannot be used.
+
+    The survey of each target tells what is wrong with it.
+    """
+    try:
+        return spdk_conf.value(CONF, spdk_conf.GROUP, _OPTIONS[name])
+    except exceptions.ConfigurationError:
+        return _OPTIONS[name].default
+
 
 @dataclasses.dataclass(frozen=True)
 class Survey:
@@ -372,17 +386,18 @@ class SpdkDriver(driver.GenericDriver):
         kinds = {self.KIND}
         if ours[0] == self.KIND:
             kinds |= set(spdk_conf.KINDS) - set(ours)
-        options = CONF.spdk
+        targets = {kind: _usable(f'{kind}_targets')
+                   for kind in spdk_conf.KINDS}
         return reporter.Settings(
             directory=directory, host=host, kinds=frozenset(kinds),
             names=frozenset(name for kind in ours
-                            for name in options[f'{kind}_targets']),
+                            for name in targets[kind]),
             first=ours[0] == self.KIND,
             configured={name: kind for kind in spdk_conf.KINDS
-                        for name in options[f'{kind}_targets']},
-            max_new=options.max_new_units,
-            max_new_limit=options.max_new_units_limit,
-            full_interval=options.full_report_interval,
+                        for name in targets[kind]},
+            max_new=_usable('max_new_units'),
+            max_new_limit=_usable('max_new_units_limit'),
+            full_interval=_usable('full_report_interval'),
             timeout=getattr(CONF, 'rpc_response_timeout', RPC_TIMEOUT))
 
     def _device(self, host: str,
