@@ -35,6 +35,32 @@ def behind(address: str, root: str = '/') -> list[str]:
             and os.path.exists(os.path.join(path, 'dev'))]
 
 
+def of_device(path: str, root: str = '/') -> list[str]:
+    """A disk and its partitions.
+
+    :param path: of its device, e.g. ``"/dev/disk/by-id/..."``.
+    :param root: of the tree that is looked at.
+    :returns: list of str, the disk first; empty if the kernel knows none.
+    """
+    name = os.path.basename(os.path.realpath(path))
+    place = os.path.join(root, 'sys/class/block', name)
+    if not os.path.exists(os.path.join(place, 'dev')):
+        return []
+    return [name, *(os.path.basename(part) for part in _entries(place)
+                    if os.path.exists(os.path.join(part, 'partition')))]
+
+
+def users_of_file(path: str, root: str = '/') -> list[str]:
+    """For what the kernel uses a file.
+
+    :param path: its path.
+    :param root: of the tree that is looked at.
+    :returns: list of str, e.g. ``"/srv/a is used by loop0"``.
+    """
+    return [f'{path} is {what}'
+            for what in _uses(os.path.realpath(path), root)]
+
+
 def _entries(directory: str) -> list[str]:
     try:
         return [os.path.join(directory, name)
@@ -60,19 +86,22 @@ def users(name: str, root: str = '/') -> list[str]:
     found += [f'{name} is used by {os.path.basename(holder)}' for holder in
               _entries(os.path.join(root, 'sys/class/block', name,
                                     'holders'))]
+    return found + [f'{name} is {what}'
+                    for what in _uses(f'/dev/{name}', root)]
+
+
+def _uses(path: str, root: str) -> Iterator[str]:
+    """Swap and loop devices on a file or disk."""
     with open(os.path.join(root, 'proc/swaps')) as stream:
-        if any(line.split()[0] == f'/dev/{name}'
-               for line in stream if line.strip()):
-            found.append(f'{name} is swap')
+        if any(line.split()[0] == path for line in stream if line.strip()):
+            yield 'swap'
     for loop in _entries(os.path.join(root, 'sys/block')):
         try:
             with open(os.path.join(loop, 'loop/backing_file')) as stream:
-                if stream.read().strip() == f'/dev/{name}':
-                    found.append(
-                        f'{name} is used by {os.path.basename(loop)}')
+                if stream.read().strip() == path:
+                    yield f'used by {os.path.basename(loop)}'
         except OSError:
             continue
-    return found
 
 
 def _mounted(number: str, name: str, root: str) -> Iterator[str]:
@@ -130,8 +159,19 @@ def _comm(pid: str) -> str:
 
 def _taken(name: str) -> bool:
     """Whether somebody has it for himself (``O_EXCL``, see open(2))."""
+    return is_taken(f'/dev/{name}')
+
+
+def is_taken(path: str) -> bool:
+    """Whether somebody has a device for himself (``O_EXCL``, see open(2)).
+
+    File systems, LVM, md, swap, and who asks for it; of a disk also those
+    that have one of its partitions. Who just has it open is not one of them.
+
+    :param path: of the device.
+    """
     try:
-        os.close(os.open(f'/dev/{name}', os.O_RDONLY | os.O_EXCL
+        os.close(os.open(path, os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK
                          | os.O_CLOEXEC))
     except OSError as exc:
         return exc.errno == errno.EBUSY

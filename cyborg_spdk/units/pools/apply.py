@@ -124,6 +124,7 @@ class Pool:
     def _disk(self, step: plan.Step) -> None:
         disk = step.disk
         assert disk
+        self._unused(disk)
         if disk.kind == 'pci':
             controller = disk.bdev.rpartition('n')[0]
             self._bdevs.bdev_nvme_attach_controller(controller, 'PCIe',
@@ -144,6 +145,14 @@ class Pool:
         self._bdevs.bdev_aio_create(disk.place, disk.bdev, disk.block_size,
                                     exist_ok=True, **options)
 
+    @staticmethod
+    def _unused(disk: model.Disk) -> None:
+        """Look again: the plan may be old by now."""
+        used = disks.user(disk) if disk.kind != 'pci' else None
+        if used:
+            raise exceptions.InvalidValue(
+                'disk', disk.place, f'it is in use ({used}) and is not taken')
+
     def _raid(self, step: plan.Step) -> None:
         pool = self._pool
         self._bdevs.bdev_raid_create(
@@ -155,6 +164,8 @@ class Pool:
         self._examined()
         if slow.find_lvstore(pool.name) is not None:
             return
+        for disk in pool.disks:
+            self._unused(disk)
         for one in slow.bdev_lvol_get_lvstores():
             if one.base_bdev == pool.top and step.lost:
                 slow.bdev_lvol_delete_lvstore(one.name)

@@ -13,6 +13,7 @@ import stat
 
 from cyborg_spdk.clients import types
 from cyborg_spdk import exceptions
+from cyborg_spdk.host.machine import disks as machine_disks
 from cyborg_spdk import rpc
 from cyborg_spdk.units.declared import model
 from cyborg_spdk.units.wipe import nvme_passthru
@@ -27,11 +28,30 @@ class Content:
     :ivar exists: whether the file or device is there.
     :ivar size: bytes.
     :ivar foreign: what is on it, for people; None if nothing.
+    :ivar used: who of this host uses it, for people; None if nobody. Such a
+        disk is not taken, whatever the operator allows.
     """
 
     exists: bool
     size: int = 0
     foreign: str | None = None
+    used: str | None = None
+
+
+def user(disk: model.Disk) -> str | None:
+    """Who of this host uses a file or device: not SPDK, which just opens it.
+
+    :param disk: the disk.
+    :returns: for people, or None.
+    """
+    if disk.kind == 'file':
+        return next(iter(machine_disks.users_of_file(disk.place)), None)
+    for name in machine_disks.of_device(disk.place):
+        for used in machine_disks.users(name):
+            return used
+    if machine_disks.is_taken(disk.place):
+        return f'{disk.place} is held by the kernel or a process'
+    return None
 
 
 def look(disk: model.Disk) -> Content:
@@ -54,12 +74,14 @@ def look(disk: model.Disk) -> Content:
         if not wanted(os.fstat(fd).st_mode):
             return Content(True, 0, f'it is no {disk.kind}')
         size = os.lseek(fd, 0, os.SEEK_END)
+        used = user(disk)
         for begin in (0, max(0, size - _LOOKED_AT)):
             data = os.pread(fd, _LOOKED_AT, begin)
             at = _first(data)
             if at is not None:
-                return Content(True, size, f'data at byte {begin + at}')
-        return Content(True, size)
+                return Content(True, size, f'data at byte {begin + at}',
+                               used)
+        return Content(True, size, used=used)
     except OSError as exc:
         raise exceptions.HostError(f'{disk.place}: {exc.strerror}') from None
     finally:

@@ -133,6 +133,10 @@ def _store(pool: model.Pool,
 def _disk(pool: model.Pool, disk: model.Disk,
           seen: observe.Observed) -> list[Step]:
     content = seen.contents.get(disk.bdev)
+    if content is not None and content.used:
+        return [Step(DISK, disk.place, f'as {disk.bdev}', blocked='it is in '
+                     f'use ({content.used}) and is not taken; take it out '
+                     'of the pool, or end that', disk=disk)]
     if seen.bdev(disk.bdev) is not None:
         return []
     if content is None or content.exists:

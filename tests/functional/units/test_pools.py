@@ -166,6 +166,73 @@ class PoolsTest(PoolCase):
                                     'nsid': '1'}).clean)
 
 
+class TakenTest(PoolCase):
+    """Block devices of this machine that somebody else has."""
+
+    def setUp(self):
+        super().setUp()
+        path = self.spdk.path('image')
+        with open(path, 'wb') as out:
+            out.truncate(64 << 20)
+        try:
+            self.device = subprocess.run(
+                ['losetup', '--find', '--show', path], check=True,
+                capture_output=True, text=True).stdout.strip()
+        except (OSError, subprocess.CalledProcessError) as exc:
+            self.skipTest(f'no loop device: {exc}')
+        self.addCleanup(subprocess.run, ['losetup', '-d', self.device],
+                        check=True)
+        self.image = path
+        self.declare(self.unit(), f'[{{device: {self.device}}}]')
+
+    def refused(self, reason):
+        error = self.assertRaises(exceptions.InvalidValue, self.apply,
+                                  overwrite=frozenset('p'))
+        self.assertIn('not taken', str(error))
+        self.assertIn(reason, str(error))
+        self.assertEqual([], self.nvmf.bdev_get_bdevs())
+
+    def test_a_device_that_somebody_has_for_himself(self):
+        fd = os.open(self.device, os.O_RDONLY | os.O_EXCL)
+        try:
+            self.refused('is held by')
+        finally:
+            os.close(fd)
+        self.assertIn('make store', self.apply())
+
+    def test_a_device_that_is_taken_after_the_plan(self):
+        fds = []
+
+        def take(step):
+            if step.action == 'make store':
+                fds.append(os.open(self.device, os.O_RDONLY | os.O_EXCL))
+        error = self.assertRaises(exceptions.InvalidValue, self.pool().apply,
+                                  plan.Told(), take)
+        self.assertIn('is held by', str(error))
+        self.assertEqual([], self.nvmf.bdev_lvol_get_lvstores())
+        os.close(fds[0])
+
+    def test_a_device_that_is_mounted(self):
+        subprocess.run(['mkfs.ext4', '-q', self.device], check=True)
+        where = self.spdk.path('mounted')
+        os.mkdir(where)
+        try:
+            subprocess.run(['mount', self.device, where], check=True)
+        except subprocess.CalledProcessError as exc:
+            self.skipTest(f'it cannot be mounted: {exc}')
+        try:
+            self.refused(f'is mounted at {where}')
+        finally:
+            subprocess.run(['umount', where], check=True)
+        # Its file system is in the way, but for whoever says so.
+        error = self.assertRaises(exceptions.InvalidValue, self.apply)
+        self.assertIn('--overwrite p', str(error))
+
+    def test_a_file_that_is_a_device(self):
+        self.declare(self.unit(), f'[{{file: {self.image}}}]')
+        self.refused(f'is used by {os.path.basename(self.device)}')
+
+
 class HeldTest(PoolCase):
     """A unit that is made smaller or deleted is nobody's meanwhile."""
 
