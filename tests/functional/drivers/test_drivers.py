@@ -15,8 +15,8 @@ import testtools
 
 from cyborg_spdk import clients
 from cyborg_spdk.host.target import lifecycle
-from cyborg_spdk import tasks
 from cyborg_spdk.units import report_account
+from tests.functional.fixtures import background
 from tests.functional.fixtures import cloud
 from tests.functional.fixtures import targets
 
@@ -174,7 +174,7 @@ class RestartTest(AgentCase):
     def test_a_target_that_ends_comes_back_with_what_it_had(self):
         self.cloud.report(self.tracker)
         # The configuration is saved in the background.
-        tasks.wait_all(timeout=60)
+        background.settle()
         before = self.picture()
         process = lifecycle.status(cfg.CONF, self.targets.target('spdk_nvmf'))
         running = psutil.Process(process.pid)

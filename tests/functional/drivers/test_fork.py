@@ -8,8 +8,8 @@ import time
 
 import testtools
 
-from cyborg_spdk import tasks
 from tests import forks
+from tests.functional.fixtures import background
 from tests.functional.fixtures import cloud
 from tests.functional.fixtures import targets
 
@@ -33,7 +33,7 @@ class ForkTest(testtools.TestCase):
                   not one.stub]
                  for driver in self.drivers for one in driver.discover()]
         # What is saved is not cut off by the end of a child.
-        tasks.wait_all(timeout=60)
+        background.settle()
         return found
 
     ALL = [['spdk_nvmf', True], ['spdk_vhost', True]]

@@ -12,8 +12,8 @@ import testtools
 
 from cyborg_spdk import clients
 from cyborg_spdk.host.target import lifecycle
-from cyborg_spdk import tasks
 from tests.functional.drivers import test_drivers
+from tests.functional.fixtures import background
 from tests.functional.fixtures import cloud
 from tests.functional.fixtures import targets
 
@@ -58,7 +58,7 @@ class SharedTest(testtools.TestCase):
         self.assertEqual(expected, self.handles())
         before = self.host.providers()
         self.assertEqual(2, len(before))
-        tasks.wait_all(timeout=60)
+        background.settle()
         process = self.process()
         process.send_signal(signal.SIGKILL)
         deadline = time.monotonic() + 60
