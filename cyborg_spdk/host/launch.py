@@ -125,18 +125,19 @@ def user(target: spdk_conf.Target, installation: spdk.Installation,
             or os.geteuid() == caller != 0
             and os.access(where, os.W_OK | os.X_OK)):
         return owner if caller == 0 else caller
-    _check_only_root(target, where, caller)
+    _check_only_root(
+        target, 'socket',
+        where if caller or not _sticky(where) else os.path.dirname(where))
     return 0
 
 
-def _check_only_root(target: spdk_conf.Target, where: str,
-                     caller: int) -> None:
+def _check_only_root(target: spdk_conf.Target, what: str,
+                     where: str) -> None:
     try:
-        directories.check_root_only(
-            where if caller or not _sticky(where) else os.path.dirname(where))
+        directories.check_root_only(where)
     except exceptions.PrivilegeError as exc:
         raise exceptions.PrivilegeError(
-            f"{target.name} runs as root, and its socket is not made where "
+            f"{target.name} runs as root, and its {what} is not made where "
             f"others than root can put a file: {exc}") from None
 
 
@@ -210,7 +211,12 @@ def launch(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     :param gid: its group, or -1 for ours.
     :returns: the program, to be polled until the target is ready.
     :raises StartError: if it cannot be executed.
+    :raises PrivilegeError: if root would write where another user can put a
+        link: systemd opens the log by its path, and SPDK makes the sockets
+        of controllers by theirs.
     """
+    if uid == 0:
+        _check_only_root(target, 'log', _home(conf, target))
     argv = commandline.build(
         target, installation, cores=_cores(conf, target, installation),
         huge_dir=_huge_dir(conf, target, installation),

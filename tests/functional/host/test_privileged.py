@@ -178,6 +178,26 @@ if os.geteuid() == 0 and shutil.which('sudo') and \
                 'root')
             self.assertEqual([], os.listdir(self.run))
 
+        def test_no_log_of_roots_in_his_directory(self):
+            """Its socket is in root's; its log would be in his."""
+            user = pwd.getpwnam('nobody')
+            os.mkdir(self.run, 0o750)
+            os.chown(self.run, user.pw_uid, user.pw_gid)
+            self.install(host.BECOME_SIMULATOR, 'SPDK v26.05')
+            sockets = os.path.join(self.base, 'sockets')
+            os.mkdir(sockets, 0o755)
+            self.host.set('nvmf', rpc_address=os.path.join(
+                sockets, 'nvmf.sock'))
+            self.configure()
+
+            self.assertRegex(
+                self.as_user('nobody', _START), 'nvmf runs as root, and its '
+                'log is not made where others than root can put a file: '
+                f'.*/run belongs to user {user.pw_uid}, not to root; chown '
+                'root')
+            self.assertEqual([[], []],
+                             [os.listdir(self.run), os.listdir(sockets)])
+
         def test_another_user_is_told_what_to_do(self):
             self.assertRegex(
                 self.as_user('daemon', _REFUSED),
