@@ -5,9 +5,9 @@
 import logging
 import threading
 
-from oslo_log import log
+from cyborg_spdk import loggers
 
-LOG = log.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 class Conditions:

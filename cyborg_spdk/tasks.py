@@ -25,7 +25,6 @@ from collections.abc import Callable
 from collections.abc import Sequence
 import concurrent.futures
 import dataclasses
-import logging
 import os
 import threading
 import time
@@ -35,8 +34,9 @@ import weakref
 from oslo_config import cfg
 
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 @dataclasses.dataclass(frozen=True)

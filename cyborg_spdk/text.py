@@ -34,15 +34,22 @@ def _escaped(one: str) -> str:
     return one.encode('unicode_escape', 'surrogatepass').decode('ascii')
 
 
-def file_name(text: object) -> str:
-    """A text as a part of the name of a file.
+def printable_json(text: str) -> str:
+    r"""JSON that does nothing to what it is written to, and means the same.
 
-    :param text: as for :func:`printable`.
-    :returns: str of letters, digits, ``_``, ``.`` and ``-``; never empty,
-        never beginning with ``.`` or ``-``, at most 200 bytes. Different
-        texts may give the same.
+    :param text: JSON, with line feeds or without.
+    :returns: the same, with what is not to be seen as JSON writes it:
+        ``\u009b``, ``\u202e``.
     """
-    found = ''.join(
-        one if one.isascii() and (one.isalnum() or one in '_.-') else '_'
-        for one in str(text))[:200]
-    return found if found[:1] not in ('', '.', '-') else '_' + found[1:]
+    if text.isascii() and '\x7f' not in text:
+        return text
+    return ''.join(
+        _escaped_json(one) if one != '\n'
+        and unicodedata.category(one) in _HIDDEN else one for one in text)
+
+
+def _escaped_json(one: str) -> str:
+    # JSON has no escape for more than 16 bits: one for each half.
+    found = one.encode('utf-16-be', 'surrogatepass')
+    return ''.join(f'\\u{found[at:at + 2].hex()}'
+                   for at in range(0, len(found), 2))

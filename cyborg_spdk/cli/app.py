@@ -17,8 +17,9 @@ from cyborg_spdk.cli import conf_files
 from cyborg_spdk.cli import manager
 from cyborg_spdk.cli import programs
 from cyborg_spdk.cli import shown
+from cyborg_spdk import loggers
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 class App(app.App):
@@ -93,6 +94,9 @@ class App(app.App):
                 handler.setLevel(level)
                 handler.setFormatter(shown.Formatter(
                     self.CONSOLE_MESSAGE_FORMAT))
+            else:
+                handler.setFormatter(shown.Formatter(
+                    self.LOG_FILE_MESSAGE_FORMAT))
         # Their debug messages are about themselves.
         for name in ('stevedore', 'cliff', 'urllib3', 'keystoneauth'):
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -3,7 +3,6 @@
 """``cyborg-spdk attach`` and ``detach``: who may use which unit."""
 
 import argparse
-import logging
 from typing import Any
 
 from cliff import command
@@ -13,10 +12,11 @@ from oslo_config import cfg
 from cyborg_spdk.cli import saving
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk.units import attach
 from cyborg_spdk.units import handles
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 _HANDLE = ('The unit, as its attach handle: the attach_handle_info of a bound '
            'accelerator request, as JSON, for example '

@@ -5,7 +5,6 @@
 import argparse
 from collections.abc import Iterator
 from collections.abc import Sequence
-import logging
 from typing import Any
 from typing import Generic
 from typing import TypeVar
@@ -21,10 +20,11 @@ from cyborg_spdk import clients
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk import text as texts
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: Names of an argument, and its options for argparse.
 Argument = tuple[tuple[str, ...], dict[str, Any]]

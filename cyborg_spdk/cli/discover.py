@@ -5,7 +5,6 @@
 import argparse
 from collections.abc import Iterable
 from collections.abc import Sequence
-import logging
 from typing import Any
 import warnings
 
@@ -19,9 +18,10 @@ from cyborg_spdk.cli import saving
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk import tasks
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 NAMESPACE = 'cyborg.accelerator.driver'
 DEFAULT_DRIVERS = tuple(map(enabled.driver_name, enabled.DEFAULT_KINDS))

@@ -46,11 +46,13 @@ _PROGRAMS: dict[str, Callable[[list[str]], int]] = {
 def absolute(address: str) -> str:
     """An RPC address as it was typed; a relative path made absolute.
 
-    :param address: for example ``"./x.sock"``.
+    :param address: for example ``"./x.sock"``, or ``"x.sock"`` if there is
+        such a file.
     :returns: what is no relative path is returned as it is.
     """
     return os.path.abspath(address) \
-        if address.startswith(('./', '../')) else address
+        if address.startswith(('./', '../')) \
+        or '://' not in address and os.path.exists(address) else address
 
 
 #: Their names.

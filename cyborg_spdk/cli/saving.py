@@ -6,17 +6,17 @@ The Cyborg agent does so after each report; here it is done for who works
 without one, or whose target ends before the next report.
 """
 
-import logging
 import os
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import keep
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 def save(conf, addresses, expected=()):

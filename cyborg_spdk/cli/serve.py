@@ -3,12 +3,12 @@
 """``cyborg-spdk serve``: the host service."""
 
 import argparse
-import logging
 
 from cyborg_spdk.cli import commands
+from cyborg_spdk import loggers
 from cyborg_spdk.service import serve
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 class Serve(commands.Configured):

@@ -5,7 +5,6 @@
 import argparse
 from collections.abc import Sequence
 import io
-import logging
 import shutil
 import threading
 from typing import Any
@@ -18,11 +17,12 @@ from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import target as target_cli
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 from cyborg_spdk.units import stats
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 _UNIT_COLUMNS = (
     ('Target', None), ('Unit', 'unit'), ('Read IOPS', 'read_iops'),

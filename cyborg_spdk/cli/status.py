@@ -4,7 +4,6 @@
 
 import argparse
 from collections.abc import Sequence
-import logging
 
 from cliff import columns
 from oslo_config import cfg
@@ -15,11 +14,12 @@ from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import store
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.target import status as target_status
+from cyborg_spdk import loggers
 from cyborg_spdk.service import ask
 from cyborg_spdk.service import repair
 from cyborg_spdk import tasks
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 class Seconds(columns.FormattableColumn):  # type: ignore[type-arg]

@@ -2,7 +2,6 @@
 
 """``cyborg-spdk target``: start, stop and restart targets."""
 
-import logging
 
 from cliff import columns
 from cliff import lister
@@ -15,10 +14,11 @@ from cyborg_spdk.desired import keep
 from cyborg_spdk.desired import starting
 from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 def chosen(conf, names):

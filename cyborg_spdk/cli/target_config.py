@@ -6,7 +6,6 @@
 ``diff`` and ``forget`` are about the objects that are kept.
 """
 
-import logging
 import os
 
 from cliff import command
@@ -22,9 +21,11 @@ from cyborg_spdk.desired import starting
 from cyborg_spdk.desired import store
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import trusted_files
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
+from cyborg_spdk import text
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 class _OneTarget(command.Command):
@@ -68,12 +69,12 @@ class SaveConfig(_OneTarget):
         if parsed_args.file is None:
             changed = changing.adopt(self.app.conf, target, client)
             name = store.path(self.app.conf, target)
-            self.app.stdout.write(
-                f"{name}: {'saved' if changed else 'unchanged'}\n")
+            self.app.stdout.write(text.printable(
+                f"{name}: {'saved' if changed else 'unchanged'}") + '\n')
             return
         data = configuration.dump(configuration.read(client))
         if parsed_args.file == '-':
-            self.app.stdout.write(data.decode())
+            self.app.stdout.write(text.printable_json(data.decode()))
         else:
             trusted_files.write_atomically(
                 os.path.abspath(parsed_args.file), data)
@@ -209,4 +210,5 @@ class Forget(_OneTarget):
             self.app.conf, target,
             None if parsed_args.all else parsed_args.objects)
         for key in dropped:
-            self.app.stdout.write(f'{key}: forgotten\n')
+            self.app.stdout.write(
+                text.printable(f'{key}: forgotten') + '\n')

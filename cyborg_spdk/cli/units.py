@@ -5,7 +5,6 @@
 import argparse
 from collections.abc import Iterator
 from concurrent import futures
-import logging
 import sys
 from typing import Any
 
@@ -18,7 +17,9 @@ from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import saving
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
+from cyborg_spdk import text
 from cyborg_spdk.units.declared import model
 from cyborg_spdk.units import handles
 from cyborg_spdk.units.pools import apply
@@ -29,7 +30,7 @@ from cyborg_spdk.units.wipe import progress
 from cyborg_spdk.units.wipe import run
 from cyborg_spdk.units.wipe import state
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 def _conf(app: Any) -> cfg.ConfigOpts:
@@ -138,7 +139,8 @@ class Apply(command.Command):
 
     def _say(self, step: plan.Step) -> None:
         detail = f': {step.detail}' if step.detail else ''
-        self.app.stdout.write(f'{step.action} {step.what}{detail}\n')
+        self.app.stdout.write(
+            text.printable(f'{step.action} {step.what}{detail}') + '\n')
         self.app.stdout.flush()
 
 

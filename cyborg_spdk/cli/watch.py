@@ -16,6 +16,7 @@ from cyborg_spdk.service import ask
 from cyborg_spdk.service.metrics import cache
 from cyborg_spdk.service import options
 from cyborg_spdk.service import watching
+from cyborg_spdk import text
 
 
 class Watch(commands.Configured):
@@ -79,10 +80,11 @@ class Watch(commands.Configured):
         at = datetime.datetime.now().astimezone().isoformat(
             timespec='seconds')
         if as_json:
-            text = json.dumps({'at': at, **dataclasses.asdict(change)})
+            line = json.dumps({'at': at, **dataclasses.asdict(change)})
         else:
             name = f' {change.name}' if change.name else ''
-            text = (f'{at} {change.target}: {change.what}{name}: '
-                    f'{change.before} -> {change.after}')
-        self.app.stdout.write(f'{text}\n')
+            line = text.printable(
+                f'{at} {change.target}: {change.what}{name}: '
+                f'{change.before} -> {change.after}')
+        self.app.stdout.write(f'{line}\n')
         self.app.stdout.flush()

@@ -3,7 +3,6 @@
 """One look at a target: what it has is kept, what it lacks is made."""
 
 import dataclasses
-import logging
 import time
 import typing
 
@@ -20,9 +19,10 @@ from cyborg_spdk.desired import unchanged
 from cyborg_spdk.desired import update
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: Seconds after which what was deleted must be away still, from the same
 #: process: a target that goes down shows a part of what it has, and does so

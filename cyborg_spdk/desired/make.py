@@ -3,7 +3,6 @@
 """Make the objects that a target lacks, in the order of dependence."""
 
 import concurrent.futures
-import logging
 import time
 import typing
 
@@ -19,9 +18,10 @@ from cyborg_spdk.desired import reasons
 from cyborg_spdk.desired import store
 from cyborg_spdk.desired import update
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: Seconds that one round waits for controllers that do not answer: their
 #: calls go on, and nothing but what stands on them waits.

@@ -5,7 +5,6 @@
 import contextlib
 import dataclasses
 import functools
-import logging
 import time
 import typing
 
@@ -23,10 +22,11 @@ from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
 from cyborg_spdk.host import steps
 from cyborg_spdk.host.target import lifecycle
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk.rpc.protocol import catalogue
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 # Seconds after which a deletion is looked at once more before a stop.
 _CONFIRM_BEFORE_STOP = 2.0

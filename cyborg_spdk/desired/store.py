@@ -25,7 +25,6 @@ import collections.abc
 import contextlib
 import dataclasses
 import json
-import logging
 import os
 import re
 import time
@@ -38,9 +37,10 @@ from cyborg_spdk.host import launch
 from cyborg_spdk.host import locks
 from cyborg_spdk.host import process
 from cyborg_spdk.host import trusted_files
+from cyborg_spdk import loggers
 from cyborg_spdk.units import crypto_keys
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: Of the format of the file.
 VERSION = 1

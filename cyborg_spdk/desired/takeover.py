@@ -8,7 +8,6 @@ refused (``.rejected-TIME``).
 """
 
 import contextlib
-import logging
 import os
 import typing
 
@@ -22,8 +21,9 @@ from cyborg_spdk.desired import store
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
 from cyborg_spdk.host import trusted_files
+from cyborg_spdk import loggers
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 def former_path(conf: typing.Any, target: spdk_conf.Target) -> str:

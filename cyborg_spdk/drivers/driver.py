@@ -12,7 +12,6 @@ from typing import Any
 from cyborg.accelerator.drivers import driver
 from cyborg.conf import CONF
 from cyborg.objects.driver_objects import driver_device
-from oslo_log import log
 
 from cyborg_spdk import conditions
 from cyborg_spdk import conf as spdk_conf
@@ -30,6 +29,7 @@ from cyborg_spdk import exceptions
 # An import that a fork cuts in two is never finished: not in a thread.
 from cyborg_spdk.host import privileged  # noqa: F401
 from cyborg_spdk.host import process
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 from cyborg_spdk.units import firmware
@@ -39,7 +39,7 @@ from cyborg_spdk.units import report_account
 from cyborg_spdk.units import stats
 from cyborg_spdk.units import unit
 
-LOG = log.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: Seconds that one discover() waits for targets that are being started. One
 #: that takes longer is in the next report. The first one of a process waits

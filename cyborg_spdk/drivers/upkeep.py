@@ -7,15 +7,15 @@ import logging
 from typing import Any
 
 from oslo_config import cfg
-from oslo_log import log
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.doctor import checks
+from cyborg_spdk import loggers
 from cyborg_spdk.units.wipe import marks
 from cyborg_spdk.units.wipe import run as wipe_run
 
-LOG = log.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 _LEVELS = {checks.WARNING: logging.WARNING, checks.FAILURE: logging.ERROR}
 

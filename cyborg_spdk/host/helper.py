@@ -12,7 +12,6 @@ the protocol is oslo.privsep's.
 
 from collections.abc import Callable
 import contextlib
-import logging
 import os
 import shlex
 import socket
@@ -30,8 +29,9 @@ with warnings.catch_warnings():
     from oslo_privsep import priv_context
 
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: Seconds for sudo and the helper's start, on the slowest machine.
 START_TIMEOUT = 30.0

@@ -9,7 +9,6 @@ variable of the environment.
 """
 
 from collections.abc import Sequence
-import logging
 import os
 import signal
 import socket
@@ -30,8 +29,9 @@ from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import directories
 from cyborg_spdk.host import privileged
+from cyborg_spdk import loggers
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: The helper's own configuration. Where it does not exist, the files that
 #: the agent and the command read.

@@ -9,7 +9,6 @@ configuration that only root can write.
 
 from collections.abc import Iterable
 import grp
-import logging
 import os
 
 from oslo_config import cfg
@@ -25,8 +24,9 @@ from cyborg_spdk.host.machine import hugetlbfs
 from cyborg_spdk.host.machine import installation as spdk
 from cyborg_spdk.host.machine import spawn
 from cyborg_spdk.host import process
+from cyborg_spdk import loggers
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 def log_path(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> str:

@@ -20,7 +20,6 @@ that. The page admin/security says what that means.
 from collections.abc import Callable
 import ctypes
 import functools
-import logging
 import os
 import pwd
 import signal
@@ -51,8 +50,9 @@ from cyborg_spdk.host.machine import pci
 from cyborg_spdk.host.machine import proc
 from cyborg_spdk.host.machine import spawn
 from cyborg_spdk.host import process
+from cyborg_spdk import loggers
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: Group of oslo.privsep's own options for this helper.
 GROUP = 'cyborg_spdk_privileged'

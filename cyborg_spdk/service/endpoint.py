@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import hmac
 import ipaddress
 import json
-import logging
 import socketserver
 import ssl
 import threading
@@ -18,9 +17,10 @@ from oslo_config import cfg
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import trusted_files
+from cyborg_spdk import loggers
 from cyborg_spdk.service import options
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: A WSGI application.
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]

@@ -22,9 +22,10 @@ with warnings.catch_warnings(record=True):
     from futurist import periodics
 
 from cyborg_spdk import conditions  # noqa: E402
+from cyborg_spdk import loggers
 from cyborg_spdk.service import duty as duties  # noqa: E402
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 class Schedule:

@@ -4,7 +4,6 @@
 
 from collections.abc import Iterator
 import contextlib
-import logging
 import queue
 import signal
 import time
@@ -18,6 +17,7 @@ from cyborg_spdk import exceptions
 from cyborg_spdk.host import locks
 from cyborg_spdk.host import process
 from cyborg_spdk.host import trusted_files
+from cyborg_spdk import loggers
 from cyborg_spdk.service import duty as duties
 from cyborg_spdk.service import endpoint as endpoints
 from cyborg_spdk.service.metrics import exposition
@@ -28,7 +28,7 @@ from cyborg_spdk.service import supervise
 from cyborg_spdk.service import systemd
 from cyborg_spdk.service import wipe
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 # Seconds to wait for another service that is just ending.
 _LOCK_TIMEOUT = 2.0

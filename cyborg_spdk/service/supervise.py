@@ -4,7 +4,6 @@
 
 from collections.abc import Callable
 import dataclasses
-import logging
 import os
 import select
 import signal
@@ -19,11 +18,12 @@ from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import unix_sockets
 from cyborg_spdk.host import process
 from cyborg_spdk.host.target import start as target_start
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk.service import duty as duties
 from cyborg_spdk.service import options
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: Connections that a target serves at a time (SPDK lib/jsonrpc,
 #: SPDK_JSONRPC_MAX_CONNS); the next ones wait unanswered.

@@ -3,20 +3,20 @@
 """The duty ``wipe``: what was given back is wiped before the next consumer."""
 
 from collections.abc import Callable
-import logging
 import threading
 
 from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk.service import duty as duties
 from cyborg_spdk.units.wipe import marks
 from cyborg_spdk.units.wipe import release as wipe_release
 from cyborg_spdk.units.wipe import run as wipe_run
 from cyborg_spdk.units.wipe import settings
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: Name of the duty.
 NAME = 'wipe'

@@ -16,12 +16,12 @@ import os
 import stat
 import struct
 
-from oslo_log import log
 
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk.units import reading
 
-LOG = log.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 _APPLY = 'bdev_nvme_apply_firmware'
 _BDEVS = 'bdev_get_bdevs'

@@ -23,11 +23,11 @@ from keystoneauth1 import adapter as ks_adapter
 from keystoneauth1 import exceptions as ks_exc
 from keystoneauth1 import loading as ks_loading
 from oslo_config import cfg
-from oslo_log import log
 
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 
-LOG = log.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 GROUP = 'placement'
 

@@ -12,12 +12,12 @@ import os
 import re
 
 from oslo_config import cfg
-from oslo_log import log
 
 from cyborg_spdk.host import trusted_files
+from cyborg_spdk import loggers
 from cyborg_spdk.units import placement
 
-LOG = log.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 _FILE = re.compile(r'report-([a-z0-9][a-z0-9_-]*)\.json\Z')
 _LIMIT = 64 << 20

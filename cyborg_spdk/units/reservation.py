@@ -10,14 +10,14 @@ the last report of its target.
 import contextlib
 
 from oslo_config import cfg
-from oslo_log import log
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk.units import placement
 from cyborg_spdk.units import reported
 
-LOG = log.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 def _provider(conf: cfg.ConfigOpts, target: spdk_conf.Target,

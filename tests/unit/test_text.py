@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import json
+import pathlib
+
+import fixtures
 import testtools
 
+import cyborg_spdk
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk import text
 
 
@@ -44,8 +50,30 @@ class PrintableTest(testtools.TestCase):
                 exceptions.StartError('t', 'r', log_tail=['a\nb', '\x9b'])):
             self.assertNotRegex(str(error), '[\n\x1b\x9b]')
 
-    def test_names_of_files(self):
-        for given, expected in (('a/../b', 'a_.._b'), ('..', '_.'),
-                                ('-rf', '_rf'), ('', '_'), ('ä\0', '__'),
-                                ('x' * 300, 'x' * 200)):
-            self.assertEqual(expected, text.file_name(given))
+    def test_json_means_the_same(self):
+        for name in ('ü', 'a\x9b2J', 'b\u202ec\u2028', 'd\x7f', '\U000e0041',
+                     'e\n"\\\x1b', '磁盤'):
+            given = json.dumps({'name': [name]}, ensure_ascii=False, indent=2)
+            found = text.printable_json(given)
+            self.assertEqual({'name': [name]}, json.loads(found))
+            self.assertEqual(
+                found, '\n'.join(map(text.printable, found.split('\n'))))
+        self.assertEqual('"Grün"', text.printable_json('"Grün"'))
+
+
+class LoggersTest(testtools.TestCase):
+
+    def test_a_message_is_one_line_whatever_writes_it(self):
+        log = self.useFixture(fixtures.FakeLogger(format='%(message)s'))
+        logger = loggers.get('cyborg_spdk.of_this_test')
+        logger.error('%s: %s is missing', 't', 'a\x1b[2J\nERROR: b\u202e')
+        logger.error('100%')
+        self.assertEqual('t: a\\x1b[2J\\nERROR: b\\u202e is missing\n100%\n',
+                         log.output)
+
+    def test_each_module_has_one(self):
+        """Else a name comes into a log in another way."""
+        self.assertEqual([], [
+            str(path) for path in pathlib.Path(
+                cyborg_spdk.__path__[0]).rglob('*.py')
+            if '.getLogger(__name__)' in path.read_text()])

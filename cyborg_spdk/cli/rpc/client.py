@@ -17,6 +17,7 @@ import socket
 import time
 
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _TIMEOUT = 60.0
 _RETRY_PAUSE = 0.2
 
-_LOG = logging.getLogger("cyborg_spdk.rpc_server")
+_LOG = loggers.get("cyborg_spdk.rpc_server")
 
 
 @functools.cache

@@ -15,9 +15,12 @@ import sys
 from cyborg_spdk.cli import programs
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
+from cyborg_spdk import text as texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cyborg_spdk.rpc import address as addresses
     from cyborg_spdk.rpc import client as clients
 
@@ -166,7 +169,10 @@ def _run(args: argparse.Namespace) -> int:
     request = rpc.Request(args.method, params or None, args.timeout)
     result, = client.call_many([request], raise_errors=True)
     if not isinstance(result, str):
-        result = json.dumps(result, indent=2, ensure_ascii=False)
+        result = _as_json(result, indent=2)
+    elif sys.stdout.isatty():
+        # Who reads it by a pipe wants the very text.
+        result = texts.printable(result)
     print(result, flush=True)
     if args.verbose:
         _say_who(client)
@@ -186,13 +192,19 @@ def _batch(address: addresses.Address, requests: list[rpc.Request],
                 failed += 1
                 print(f"cyborg-spdk rpc: {result}", file=sys.stderr)
                 result = None
-            print(json.dumps(result, ensure_ascii=False))
+            print(_as_json(result))
         if failed and args.in_order:
             break
     sys.stdout.flush()
     if args.verbose:
         _say_who(client)
     return 1 if failed else 0
+
+
+def _as_json(value: Any, indent: int | None = None) -> str:
+    """A value as JSON that does nothing to a terminal."""
+    return texts.printable_json(
+        json.dumps(value, indent=indent, ensure_ascii=False))
 
 
 def _say_who(client: clients.Client) -> None:

@@ -9,7 +9,6 @@ subsystem and one for each namespace, host and listener.
 from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
-import logging
 from typing import Any
 
 from cyborg_spdk.clients import addresses
@@ -26,8 +25,9 @@ from cyborg_spdk.clients import types
 from cyborg_spdk.clients.types import reported
 from cyborg_spdk.clients import validate
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 _CONSTRUCT = 'construct_nvmf_subsystem'
 

@@ -5,7 +5,6 @@
 import contextlib
 import dataclasses
 import hashlib
-import logging
 import os
 import signal
 import time
@@ -22,10 +21,11 @@ from cyborg_spdk.host.target import ready as target_ready
 from cyborg_spdk.host.target import restarts
 from cyborg_spdk.host.target import start as target_start
 from cyborg_spdk.host import trusted_files
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk.rpc.transport import sockets
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 # Seconds for a target to say whether it is initialised.
 _MOMENT = 1.0

@@ -2,15 +2,15 @@
 
 """The log of a target: where it is, how long, and what its end says."""
 
-import logging
 import os
 import re
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import launch
 from cyborg_spdk.host.machine import log_file
+from cyborg_spdk import loggers
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: See :mod:`cyborg_spdk.host.machine.log_file`.
 LIMIT = log_file.LIMIT

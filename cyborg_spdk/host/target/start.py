@@ -4,7 +4,6 @@
 that answers."""
 
 import contextlib
-import logging
 import os
 import signal
 import stat
@@ -21,8 +20,9 @@ from cyborg_spdk.host import steps
 from cyborg_spdk.host.target import logs
 from cyborg_spdk.host.target import ready as target_ready
 from cyborg_spdk.host.target import restarts
+from cyborg_spdk import loggers
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 # Seconds in which a target that has closed its connections ends.
 _ENDING = 5.0

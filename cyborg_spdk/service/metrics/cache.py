@@ -10,7 +10,6 @@ wait for one that was owed to an earlier scrape already.
 from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
-import logging
 import threading
 import time
 
@@ -18,11 +17,12 @@ from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk.service.metrics import reading
 from cyborg_spdk.service import options
 from cyborg_spdk.units.wipe import marks_cache
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: Seconds that a scrape waits for all targets together.
 PATIENCE = 2.0

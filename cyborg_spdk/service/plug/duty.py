@@ -5,12 +5,12 @@
 from collections.abc import Callable
 import concurrent.futures
 import dataclasses
-import logging
 
 from oslo_config import cfg
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import locks
+from cyborg_spdk import loggers
 from cyborg_spdk.service import duty as duties
 from cyborg_spdk.service.plug import hypervisor
 from cyborg_spdk.service.plug import rounds
@@ -19,7 +19,7 @@ from cyborg_spdk.service.plug import wishes as plug_wishes
 from cyborg_spdk.units import placement
 from cyborg_spdk.units.wipe import run as wipe_run
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: Name of the duty.
 NAME = 'plug'

@@ -6,17 +6,17 @@ The only module that imports libvirt's binding.
 """
 
 from collections.abc import Callable
-import logging
 import threading
 from typing import Any
 
 from oslo_config import cfg
 
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk.service import options
 from cyborg_spdk.service.plug import domain_xml
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: Called with the UUID of a domain that something happened to.
 Listener = Callable[[str], None]

@@ -7,12 +7,12 @@ asked, what is there stays.
 """
 
 import dataclasses
-import logging
 
 from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk.service.plug import domain_xml
 from cyborg_spdk.service.plug import hypervisor
 from cyborg_spdk.service.plug import ways
@@ -20,7 +20,7 @@ from cyborg_spdk.service.plug import wishes as plug_wishes
 from cyborg_spdk.units import reported
 from cyborg_spdk.units.wipe import marks
 
-LOG = logging.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: States of a plug, as ``plug list`` shows them.
 PLUGGED, WAITING, LEAVING, LEFT = 'plugged', 'waiting', 'leaving', 'left'

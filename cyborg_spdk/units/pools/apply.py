@@ -13,13 +13,13 @@ import dataclasses
 from typing import Any
 
 from oslo_config import cfg
-from oslo_log import log
 
 from cyborg_spdk import clients
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import locks
 from cyborg_spdk.host import trusted_files
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk.units.attach import qos
 from cyborg_spdk.units import crypto_keys
@@ -37,7 +37,7 @@ from cyborg_spdk.units.wipe import run
 from cyborg_spdk.units.wipe import settings
 from cyborg_spdk.units.wipe import state
 
-LOG = log.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 #: Seconds that SPDK may take to write zeroes over a whole pool.
 _LONG = 24 * 3600.0

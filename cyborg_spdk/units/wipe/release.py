@@ -10,16 +10,16 @@ the duty ``wipe`` of the service and the reports of the drivers do it later.
 from collections.abc import Iterable
 
 from oslo_config import cfg
-from oslo_log import log
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk import loggers
 from cyborg_spdk.units import handles
 from cyborg_spdk.units import reservation
 from cyborg_spdk.units.wipe import marks
 from cyborg_spdk.units.wipe import settings
 
-LOG = log.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 
 def due(conf: cfg.ConfigOpts,

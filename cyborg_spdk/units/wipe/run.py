@@ -16,7 +16,6 @@ import itertools
 import time
 
 from oslo_config import cfg
-from oslo_log import log
 
 from cyborg_spdk import clients
 from cyborg_spdk.clients import types
@@ -24,6 +23,7 @@ from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import locks
 from cyborg_spdk.host import trusted_files
+from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk.units import handles
 from cyborg_spdk.units import holders
@@ -43,7 +43,7 @@ from cyborg_spdk.units.wipe import settings
 from cyborg_spdk.units.wipe import suitable
 from cyborg_spdk.units.wipe import zero
 
-LOG = log.getLogger(__name__)
+LOG = loggers.get(__name__)
 
 # Seconds to wait for one of the places in which a wipe may go on.
 _TURN = 0.2

@@ -9,6 +9,7 @@ import sys
 
 import fixtures
 
+from cyborg_spdk import text as texts
 from tests.functional.fixtures import clients
 from tests.functional.fixtures import target
 
@@ -57,6 +58,41 @@ class TargetTestCase(fixtures.TestWithFixtures):
 
 
 class CommandTest(TargetTestCase):
+
+    def test_names_do_nothing_to_a_terminal(self):
+        name = 'a\x9b2J\x1b\nERROR: \u202eb'
+        params = {'name': name, 'num_blocks': 8, 'block_size': 512}
+        status, out, err = self.rpc(
+            '--batch', '-', text=json.dumps(
+                {'method': 'bdev_malloc_create', 'params': params}) + '\n')
+        self.assertEqual((0, name), (status, json.loads(out)), err)
+        try:
+            for more in ([], ['--batch', '-']):
+                _, found, _ = self.rpc(
+                    *(more or ['bdev_get_bdevs']), text='bdev_get_bdevs\n')
+                self.assertIn(name, [one['name']
+                                     for one in json.loads(found)])
+                self.assertNotRegex(out + found, '[\x1b\x9b\u202e]')
+            if hasattr(os, 'openpty'):
+                self.assertEqual(texts.printable(name),
+                                 self.on_a_terminal('bdev_malloc_create',
+                                                    f'name={name}x',
+                                                    'num_blocks=8',
+                                                    'block_size=512')[:-1])
+        finally:
+            for one in (name, name + 'x'):
+                self.rpc('bdev_malloc_delete', f'name={one}')
+
+    def on_a_terminal(self, *arguments):
+        """The first line that a terminal gets."""
+        ours, theirs = os.openpty()
+        with open(ours, encoding='utf-8', newline='\n') as stream:
+            subprocess.run(
+                [*_COMMAND, '-s', self.target.socket, *arguments],
+                stdin=subprocess.DEVNULL, stdout=theirs, check=True,
+                timeout=target.PATIENCE)
+            os.close(theirs)
+            return stream.readline().rstrip('\r\n')
 
     def setUp(self):
         super().setUp()

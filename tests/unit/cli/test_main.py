@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import fixtures
 import testtools
 
 
@@ -17,7 +18,25 @@ def run(*argv):
     return done.returncode, done.stdout, done.stderr
 
 
+_LOGGING = """
+import logging
+import sys
+from cyborg_spdk.cli import app
+program = app.App()
+program.options, _ = program.parser.parse_known_args(sys.argv[1:])
+program.configure_logging()
+logging.getLogger('of.a.library').error('a%sERROR: b', chr(10))
+"""
+
+
 class TestCommandLine(testtools.TestCase):
+
+    def test_a_message_is_one_line_in_a_log_file_too(self):
+        path = self.useFixture(fixtures.TempDir()).join('log')
+        subprocess.run([sys.executable, '-c', _LOGGING, '--log-file', path],
+                       check=True, capture_output=True, timeout=120)
+        with open(path) as stream:
+            self.assertRegex(stream.read(), r'^[^\n]*a\\nERROR: b\n\Z')
 
     def test_no_command_prints_help(self):
         status, out, err = run()

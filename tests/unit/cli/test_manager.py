@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import fixtures
 import testtools
 
 from cyborg_spdk.cli import commands
@@ -89,3 +90,14 @@ class TestAbsolute(testtools.TestCase):
         for same in ('/x.sock', 'tcp://host:1', 'ssh://host/x.sock',
                      'unix:/x.sock', 'host:5260'):
             self.assertEqual(same, programs.absolute(same))
+
+    def test_a_name_alone_is_a_path_where_there_is_such_a_file(self):
+        where = self.useFixture(fixtures.TempDir()).path
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(where)
+        self.assertEqual('x.sock', programs.absolute('x.sock'))
+        with open('x.sock', 'w'):
+            pass
+        self.assertEqual(os.path.realpath('x.sock'),
+                         os.path.realpath(programs.absolute('x.sock')))
+        self.assertTrue(os.path.isabs(programs.absolute('x.sock')))
