@@ -17,6 +17,7 @@ from collections.abc import Iterable
 import dataclasses
 import os
 import re
+import time
 from typing import Protocol
 
 from oslo_config import cfg
@@ -38,6 +39,9 @@ available_kb = meminfo.available_kb
 
 # Looks at what is free until no target takes any meanwhile.
 _LOOKS = 200
+
+# Seconds that a page may be on its way: to be zeroed, on a busy machine.
+_SETTLE = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -278,6 +282,22 @@ def _missing_now(conf: cfg.ConfigOpts,
     return _lacking(before, size_kb, free), _lacking(after, size_kb, free)
 
 
+def _settled(conf: cfg.ConfigOpts, needs_mb: Callable[[], int | list[int]],
+             size_kb: int, root: str) -> dict[int | None, int]:
+    """The least that is missing once pages on their way have arrived.
+
+    The kernel counts a page as promised before it is seen in the memory of
+    the process that takes it. Where another target takes its pages just
+    now, one that is neither free nor seen to be taken is missing twice.
+    """
+    deadline = time.monotonic() + _SETTLE
+    while True:
+        _most, least = _missing_now(conf, needs_mb, size_kb, root)
+        if not least or time.monotonic() >= deadline:
+            return least
+        time.sleep(_SETTLE / 100)
+
+
 def add(size_kb: int, wanted: Iterable[tuple[int | None, int]],
         root: str = '/') -> list[int]:
     """Add pages to pools; all of them, or none. Needs root.
@@ -347,7 +367,7 @@ def prepare(conf: cfg.ConfigOpts, needs_mb: Callable[[], int | list[int]],
     if not mounted:
         path = privileged.mount_hugetlbfs(conf)
         done.append(f"mounted hugetlbfs of {size_kb} KiB at {path}")
-    _most, left = _missing_now(conf, needs_mb, size_kb, root)
+    left = _settled(conf, needs_mb, size_kb, root)
     if left:
         raise exceptions.HugepageError(
             _shortage(left, size_kb) + 'somebody else took them just now; '

@@ -120,6 +120,21 @@ class HugepagesTest(unittest.TestCase):
             hugepages.prepare(self.conf, need_mb, machine, self.root))
         self.assertEqual(40, len(taken))
 
+    def test_a_page_is_on_its_way_to_another_target(self):
+        """It is free no more, and not yet seen with the target."""
+        machine = self.machine(mounted=[('/dev/hugepages', 'rw')])
+        machine.set(512)
+        asked = []
+
+        def needs_mb():
+            asked.append(1)
+            if len(asked) == 2:
+                machine.set(511)
+            return [512, 512 if len(asked) < 9 else 510]
+
+        self.assertEqual([], hugepages.prepare(
+            self.conf, needs_mb, machine, self.root))
+
     def test_more_than_enough_is_left_alone(self):
         machine = self.machine(mounted=[('/h', 'rw,pagesize=2M')])
         machine.set(5000)
