@@ -5,6 +5,7 @@
 import argparse
 from collections.abc import Iterator
 from concurrent import futures
+import dataclasses
 import sys
 from typing import Any
 
@@ -16,6 +17,9 @@ from cyborg_spdk.cli import attach as attach_cli
 from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import saving
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk.desired import judge
+from cyborg_spdk.desired import objects
+from cyborg_spdk.desired import starting
 from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
 from cyborg_spdk import rpc
@@ -99,8 +103,8 @@ class Plan(lister.Lister):
                     LOG.warning('%s: %s: lost: %s', pool.name, step.what,
                                 step.lost)
                 if step.blocked:
-                    blocked.append(f'{pool.name}: {step.what}: '
-                                   f'{step.blocked}')
+                    about = '' if step.what == pool.name else f'{step.what}: '
+                    blocked.append(f'{pool.name}: {about}{step.blocked}')
         for one in blocked:
             LOG.error('%s', one)
         self.blocked = bool(blocked)
@@ -125,60 +129,102 @@ class Apply(command.Command):
         conf, told = _conf(self.app), _told(parsed_args)
         failed = done = 0
         for pool, found in _pools(conf, parsed_args.pools):
+            self._done = 0
             try:
-                count = found.apply(told, self._say)
-                done += count
+                found.apply(told, self._say)
             except exceptions.SpdkError as exc:
                 LOG.error('%s: %s', pool.name, exc)
-                failed = count = 1
-            if count:
+                failed = 1
+            if self._done:
                 saving.save(conf, [pool.target.rpc_address])
+            done += self._done
         if not done and not failed:
             self.app.stdout.write('Nothing to do.\n')
         return failed
 
     def _say(self, step: plan.Step) -> None:
+        self._done += 1
         detail = f': {step.detail}' if step.detail else ''
         self.app.stdout.write(
             text.printable(f'{step.action} {step.what}{detail}') + '\n')
         self.app.stdout.flush()
 
 
-def _each(conf: cfg.ConfigOpts, name: str | None) -> Iterator[
-        tuple[spdk_conf.Target, unit_module.Unit, state.State]]:
-    """The units of the targets that can be asked, with their states."""
-    for target in spdk_conf.targets(conf):
-        if name not in (None, target.name):
-            continue
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    """A unit of a target that was asked.
+
+    :ivar target: its target.
+    :ivar unit: what the target says of it.
+    :ivar state: whose data it has.
+    """
+
+    target: spdk_conf.Target
+    unit: unit_module.Unit
+    state: state.State
+
+
+def _each(conf: cfg.ConfigOpts,
+          name: str | None) -> tuple[list[_Row], dict[str, str]]:
+    """The units of the targets, with their states.
+
+    :param name: of the only target to ask, or None.
+    :returns: also why which target cannot be asked, by its name.
+    :raises InvalidValue: if no target has that name.
+    """
+    rows, silent = [], {}
+    every = spdk_conf.targets(conf)
+    targets = [one for one in every if name in (None, one.name)]
+    if name is not None and not targets:
+        raise exceptions.InvalidValue(
+            '--target', name, 'the targets are '
+            + (', '.join(one.name for one in every) or 'none'))
+    for target in targets:
         try:
             client = rpc.connect(target.rpc_address,
                                  timeout=conf.spdk.connect_timeout)
             units = reading.read(client, target.kind,
                                  conf.spdk.rpc_timeout).units
         except exceptions.SpdkError as exc:
-            LOG.info('%s: %s', target.name, exc)
+            silent[target.name] = str(exc)
             continue
         states = state.of_all(conf, target.name, units)
-        for unit in units:
-            yield target, unit, states[unit.handle]
+        rows += [_Row(target, unit, states[unit.handle]) for unit in units]
+    return rows, silent
 
 
-def _pool_of(conf: cfg.ConfigOpts) -> dict[str, str]:
-    """Pools by the addresses of their units."""
-    return {one.address: one.pool for one in model.load(conf).units}
+def _tell(silent: dict[str, str], what: str) -> None:
+    """Say which targets cannot be asked; those of one process at once."""
+    for why in dict.fromkeys(silent.values()):
+        LOG.error('%s: %s: %s', ', '.join(
+            name for name, one in silent.items() if one == why), what, why)
 
 
-def _address(unit: unit_module.Unit) -> str:
-    parts = handles.parse(unit.handle)[1]
+def _address(handle: str) -> str:
+    parts = handles.parse(handle)[1]
     return parts.get('nqn') or parts.get('iqn') or \
         parts['socket'].rpartition('/')[2]
 
 
-class List(lister.Lister):
-    """List the units: size, whose they are, dirty or clean.
+_COLUMNS = ('Unit', 'Pool', 'Size', 'State', 'Consumer', 'Why', 'Target')
+_WHY = _COLUMNS.index('Why')
+#: Of those, in a table for people: without reasons, and with some.
+_QUIET = ('Unit', 'Pool', 'Size', 'State', 'Consumer')
+_TOLD = ('Unit', 'Size', 'State', 'Why')
+_POOLS = ('Pool', 'Target', 'Size', 'Free', 'Units', 'Thin', 'State')
 
-    With --pools, the free space of the declared pools instead.
+
+class List(commands.Configured, commands.Fitting):
+    """List the units: size, whose they are, dirty or clean, or missing.
+
+    A unit that is declared and not there, and one whose target cannot be
+    asked, has a row with the reason; the exit status is then 1. With
+    --pools, the free space of the declared pools instead.
     """
+
+    narrow: tuple[str, ...] = _QUIET
+
+    narrow = ('Unit', 'Pool', 'Size', 'Free', 'State')
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
@@ -188,38 +234,98 @@ class List(lister.Lister):
                             help='List the pools and their free space.')
         return parser
 
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        self.failed = False
+        status: int = super().run(parsed_args)
+        return status or int(self.failed)
+
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
-        conf = _conf(self.app)
         if parsed_args.pools:
-            return ('Pool', 'Target', 'Size', 'Free', 'Units', 'Thin',
-                    'State'), list(self._pool_rows(conf))
-        pools = _pool_of(conf)
-        rows = [(_address(unit), pools.get(_address(unit), ''),
-                 commands.Size(unit.size), self._word(found),
-                 found.consumer or '')
-                for _target, unit, found in _each(conf, parsed_args.target)]
-        return ('Unit', 'Pool', 'Size', 'State', 'Consumer'), rows
+            self.narrow = _POOLS
+            rows = list(self._pool_rows(self.conf, parsed_args.target))
+            self.failed = any(row[-1] != 'ok' for row in rows)
+            return _POOLS, rows
+        rows = list(self._rows(parsed_args.target))
+        self.narrow = _TOLD if any(row[_WHY] for row in rows) else _QUIET
+        return _COLUMNS, rows
+
+    def _rows(self, name: str | None) -> Iterator[tuple[Any, ...]]:
+        declared = {(one.target.name, one.address): one
+                    for one in model.load(self.conf).units
+                    if name in (None, one.target.name)}
+        found, silent = _each(self.conf, name)
+        _tell(silent, 'no unit of it is known')
+        self.failed = bool(silent)
+        for row in found:
+            key = row.target.name, _address(row.unit.handle)
+            known = declared.pop(key, None)
+            why = '' if row.unit.bdev else 'no disk is behind it'
+            self.failed |= bool(why)
+            yield (key[1], known.pool if known else row.unit.store or '',
+                   commands.Size(row.unit.size), _word(row),
+                   row.state.consumer or '', why, row.target.name)
+        missing = _missing(self.conf, {key[0] for key in declared})
+        for (target, address), one in declared.items():
+            self.failed = True
+            if target in silent:
+                yield (address, one.pool, commands.Size(one.size), 'unknown',
+                       '', 'no answer of its target', target)
+            else:
+                yield (address, one.pool, commands.Size(one.size), 'missing',
+                       '', _why(one, missing[target]), target)
 
     @staticmethod
-    def _word(found: state.State) -> str:
-        going = found.cleaning
-        return found.word if going is None else \
-            f'{found.word}: {going.step} ' \
-            f'{100 * going.done // max(going.total, 1)}%'
-
-    @staticmethod
-    def _pool_rows(conf: cfg.ConfigOpts) -> Iterator[tuple[Any, ...]]:
+    def _pool_rows(conf: cfg.ConfigOpts,
+                   target: str | None) -> Iterator[tuple[Any, ...]]:
         for pool, found in _pools(conf, []):
+            if target not in (None, pool.target.name):
+                continue
             seen = found.seen
             store = seen.store(pool.name)
             size = free = 0
             if store is not None:
                 size = store.total_data_clusters * store.cluster_size
                 free = (store.free_clusters or 0) * store.cluster_size
+            if seen.down:
+                LOG.error('%s: %s', pool.name, seen.down)
             yield (pool.name, pool.target.name, commands.Size(size),
                    commands.Size(free), len(seen.volumes(pool.name)),
                    pool.thin, 'down' if seen.down else
                    'ok' if store else 'missing')
+
+
+
+
+def _word(row: _Row) -> str:
+    going = row.state.cleaning
+    if going is not None:
+        return f'{row.state.word}: {going.step} ' \
+            f'{100 * going.done // max(going.total, 1)}%'
+    return row.state.word if row.unit.bdev else f'{row.state.word}, missing'
+
+
+def _missing(conf: cfg.ConfigOpts,
+             names: set[str]) -> dict[str, list[objects.Object]]:
+    """What targets were seen to lack, by their names."""
+    found = {}
+    for target in spdk_conf.targets(conf):
+        if target.name in names:
+            try:
+                found[target.name] = starting.missing(conf, target)
+            except exceptions.SpdkError as exc:
+                LOG.warning('%s: what it lacks is not known: %s',
+                            target.name, exc)
+                found[target.name] = []
+    return found
+
+
+def _why(unit: model.Unit, missing: list[objects.Object]) -> str:
+    """Why a declared unit is not there."""
+    for name in (unit.address, unit.bdev, unit.volume, unit.pool):
+        for one in missing:
+            if one.why and judge.is_about(one, name):
+                return f'{judge.said(one.key)}: {one.why}'
+    return 'not made yet: units apply'
 
 
 class Wipe(lister.Lister):
@@ -251,17 +357,19 @@ class Wipe(lister.Lister):
             raise exceptions.InvalidValue(
                 'HANDLE', ' '.join(parsed_args.handles) or None,
                 'name units, or use --all-free')
+        silent: dict[str, str] = {}
         if parsed_args.all_free:
-            wanted = [(target, unit.handle) for target, unit, found in
-                      _each(conf, parsed_args.target)
-                      if not found.clean and not found.in_use
-                      and not found.cleaning
-                      and (found.known or parsed_args.unseen)]
+            found, silent = _each(conf, parsed_args.target)
+            wanted = [(one.target, one.unit.handle) for one in found
+                      if not one.state.clean and not one.state.in_use
+                      and not one.state.cleaning
+                      and (one.state.known or parsed_args.unseen)]
         else:
             wanted = [(attach_cli.target_of(conf, one, parsed_args.target),
                        handles.text(one)) for one in parsed_args.handles]
+        _tell(silent, 'no unit of it is wiped')
         rows = self._wipe(conf, wanted)
-        self.failed = any(row[-1] != 'clean' for row in rows)
+        self.failed = bool(silent) or any(row[-1] != 'clean' for row in rows)
         return ('Unit', 'MiB', 'Seconds', 'MiB/s', 'Result'), rows
 
     def run(self, parsed_args: argparse.Namespace) -> int:

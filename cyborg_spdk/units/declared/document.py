@@ -108,17 +108,40 @@ class Document:
         :param value: the value.
         :param reason: what is wrong, and what to do.
         """
-        return _error(self.path, self._lines, tuple(where), value, reason)
+        return _error(self.path, self._lines, tuple(where), value, reason,
+                      self.content)
 
 
 def _error(path: str, lines: dict[_Path, int], where: _Path, value: object,
-           reason: str) -> exceptions.InvalidValue:
+           reason: str, content: Any = None) -> exceptions.InvalidValue:
     known = where
     while known and known not in lines:
         known = known[:-1]
-    name = '.'.join(str(one) for one in where) or 'the file'
     return exceptions.InvalidValue(
-        f'{path}, line {lines.get(known, 1)}: {name}', value, reason)
+        f'{path}, line {lines.get(known, 1)}: {_said(where, content)}',
+        value, reason)
+
+
+def _said(where: _Path, content: Any) -> str:
+    """A place as a person says it: ``unit vol{n}, limits rw_ios_per_sec``.
+
+    :param where: keys and positions from the top.
+    :param content: what the file holds, as far as it was read.
+    """
+    if len(where) < 2 or where[0] not in ('pools', 'units'):
+        return ' '.join(map(str, where)) or 'the file'
+    found = content
+    for one in where[:2]:
+        try:
+            found = found[one]
+        except (KeyError, IndexError, TypeError):
+            found = None
+    name = found.get('name') if isinstance(found, dict) else None
+    entry = f'{str(where[0])[:-1]} ' + (
+        name if isinstance(name, str) else f'number {int(where[1]) + 1}')
+    rest = ' '.join(str(one + 1) if isinstance(one, int) else one
+                    for one in where[2:])
+    return f'{entry}, {rest}' if rest else entry
 
 
 def read(path: str) -> Document:
@@ -189,8 +212,16 @@ def _validate(path: str, content: Any, lines: dict[_Path, int]) -> None:
                   if one.validator not in ('type', 'required')]
         found = max(deeper or [found],
                     key=lambda one: len(one.absolute_path))
-    where = tuple(found.absolute_path)
-    raise _error(path, lines, where, _short(found.instance), _reason(found))
+    where, value = tuple(found.absolute_path), found.instance
+    if found.validator == 'additionalProperties':
+        name = _unknown(found)
+        where, value = (*where, name), value[name]
+    raise _error(path, lines, where, _short(value), _reason(found), content)
+
+
+def _unknown(found: Any) -> str:
+    """The first of the keys that are not known."""
+    return min(set(found.instance) - set(found.schema['properties']))
 
 
 def _short(value: Any) -> Any:
@@ -201,8 +232,7 @@ def _short(value: Any) -> Any:
 def _reason(found: Any) -> str:
     wanted = found.validator_value
     if found.validator == 'additionalProperties':
-        names = sorted(set(found.instance) - set(found.schema['properties']))
-        return (f'{names[0]} is not known here; use '
+        return (f'{_unknown(found)} is not known here; use '
                 + ', '.join(sorted(found.schema['properties'])))
     if found.validator == 'required':
         names = [one for one in wanted if one not in found.instance]

@@ -165,8 +165,9 @@ def load(conf: cfg.ConfigOpts) -> Declaration:
         pools[pool.name] = pool
     units: list[Unit] = []
     for number, raw in enumerate(found.content.get('units') or ()):
-        units += _units(found, ('units', number), raw, pools, targets)
-    _check_unique(found, units)
+        made = _units(found, ('units', number), raw, pools, targets)
+        _check_unique(found, ('units', number), units, made)
+        units += made
     return Declaration(pools, tuple(units))
 
 
@@ -325,12 +326,14 @@ def _address(found: document.Document, where: tuple[str | int, ...],
         raise found.error((*where, 'nqn'), pattern, exc.reason) from None
 
 
-def _check_unique(found: document.Document, units: list[Unit]) -> None:
-    for what in ('volume', 'address'):
-        seen: set[str] = set()
-        for one in units:
+def _check_unique(found: document.Document, where: tuple[str | int, ...],
+                  units: list[Unit], made: list[Unit]) -> None:
+    """Refuse an entry that makes what it or another one has made."""
+    for what, key in (('volume', 'name'), ('address', 'nqn')):
+        seen = {getattr(one, what) for one in units}
+        for one in made:
             value = getattr(one, what)
             if value in seen:
-                raise found.error(('units',), value, 'two units have that '
+                raise found.error((*where, key), value, 'two units have that '
                                   'name; each needs one of its own')
             seen.add(value)

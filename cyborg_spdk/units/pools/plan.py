@@ -67,7 +67,7 @@ def make(pool: model.Pool, units: list[model.Unit],
     """
     if seen.down:
         return [Step('ask', pool.target.name,
-                     blocked=f'{seen.down}; start it')]
+                     blocked=seen.down)]
     steps = _base(pool, seen, told)
     if any(one.action == LOOK for one in steps):
         return steps

@@ -364,5 +364,45 @@ class CommandTest(declared.DeclaredCase):
         self.assertEqual(0, status)
         row, = json.loads(out)
         self.assertEqual(
-            ('nqn.2016-06.io.spdk:unit', 4 << 20, 'clean'),
-            (row['Unit'], row['Size'], row['State']))
+            ('nqn.2016-06.io.spdk:unit', 4 << 20, 'clean', ''),
+            (row['Unit'], row['Size'], row['State'], row['Why']))
+
+    def test_what_is_not_there_has_a_row_with_the_reason(self):
+        with open(self.spdk.path('units.yaml'), 'w') as out:
+            out.write(f'''\
+pools:
+  - {{name: p, target: spdk_nvmf, cluster_size: 1MiB,
+     disks: [{{file: {self.spdk.path('new')}, size: 64MiB}}]}}
+units:
+  - {{pool: p, name: u, size: 4MiB, export: vhost-blk}}
+''')
+        status, out, err = self.run_command('units', 'list', '-f', 'json')
+        row, = json.loads(out)
+        self.assertEqual((1, '', 'p-u', 'missing'), (
+            status, err, row['Unit'], row['State']))
+        self.assertIn('units apply', row['Why'])
+        self.assertEqual(0, self.run_command('units', 'apply')[0])
+        status, out, _err = self.run_command('units', 'list', '-f', 'json')
+        self.assertEqual((0, ['clean']), (status, [
+            row['State'] for row in json.loads(out)]))
+        # The disk goes, the controller stays.
+        self.client.call('bdev_aio_delete', name='p-0')
+        status, out, _err = self.run_command('units', 'list', '-f', 'json')
+        row, = json.loads(out)
+        self.assertEqual(1, status)
+        self.assertIn('missing', row['State'])
+        self.assertIn('no disk', row['Why'])
+        self.spdk.stop()
+        status, out, err = self.run_command('units', 'list', '-f', 'json')
+        row, = json.loads(out)
+        self.assertEqual((1, 'unknown'), (status, row['State']))
+        self.assertIn('no answer', row['Why'])
+        # Three names of one process, and one reason.
+        line, = err.strip().splitlines()
+        self.assertIn('spdk_nvmf, spdk_vhost, spdk_iscsi: ', line)
+        status, out, err = self.run_command('units', 'wipe', '--all-free')
+        self.assertEqual(1, status)
+        self.assertIn('no such socket', err)
+        status, out, err = self.run_command('units', 'apply')
+        line, = err.strip().splitlines()
+        self.assertEqual(1, line.count('start'))

@@ -99,7 +99,7 @@ class ModelTest(DeclaredCase):
                 ('    size: 10MiB\n', '', 8, ('size is missing',)),
                 ('size: 10MiB', 'size: 10MiB\n    size: 3', 12,
                  ('there twice',)),
-                ('limits:', 'limit:', 8, ('limit is not known',)),
+                ('limits:', 'limit:', 14, ('limit is not known',)),
                 ('pools:', 'pools: [', 3, ('not YAML',)),
                 ('  - name: p', '  - &a\n    name: p', 3, None)):
             self.assertIn(old, _GOOD)
@@ -116,6 +116,24 @@ class ModelTest(DeclaredCase):
                 self.assertIn(word, told)
             if 'YAML' not in told:
                 self.assertIn(f'line {line}:', told, new)
+
+    def test_each_error_names_the_entry(self):
+        for old, new, name in (
+                ('size: 1GiB', 'size: 1Quark', 'pool p, disks 1 size'),
+                ('- file: /srv/a', '- file: srv/a', 'pool p, disks 1 file'),
+                ('export: nvmf', 'export: nbd', 'unit u{n:02}, export'),
+                ('rw_mbytes_per_sec', 'mbytes',
+                 'unit u{n:02}, limits mbytes'),
+                ('name: u{n:02}', 'name: 3', 'unit number 1, name'),
+                ('    name: u{n:02}\n', '', 'unit number 1'),
+                ('size: 10MiB', 'size: 10MiB\n    size: 3',
+                 'unit number 1'),
+                ('count: 2', 'nqn: nqn.2024-01.org.example:x\n    count: 2',
+                 'unit u{n:02}, nqn')):
+            error = self.assertRaises(exceptions.InvalidValue, self.load,
+                                      _GOOD.replace(old, new, 1))
+            self.assertIn(f': {name} ', str(error))
+            self.assertNotIn('units.0', str(error))
 
     def test_what_goes_together(self):
         disk = '- file: /srv/a\n        size: 1GiB'
