@@ -294,8 +294,6 @@ class List(commands.Configured, commands.Fitting):
                    'ok' if store else 'missing')
 
 
-
-
 def _word(row: _Row) -> str:
     going = row.state.cleaning
     if going is not None:
