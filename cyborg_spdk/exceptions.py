@@ -466,6 +466,10 @@ class HypervisorError(SpdkError):
         return str(self.args[0])
 
 
+class SilentTarget(HypervisorError):
+    """A target listens on a vhost-user socket, and does not answer there."""
+
+
 class WipeError(SpdkError):
     """A unit could not be wiped, or not be proved to be zero.
 

@@ -10,6 +10,7 @@ and systemd starts a service again as well as a master process would.)
 
 from collections.abc import Sequence
 import concurrent.futures
+import contextlib
 import dataclasses
 import logging
 import threading
@@ -39,6 +40,7 @@ class Schedule:
         self._states = {name: duties.State() for name in self._duties}
         self._busy = {name: threading.Lock() for name in self._duties}
         self._lock = threading.Lock()
+        self._woken: set[str] = set()
         self._conditions = conditions.Conditions()
         self._worker: periodics.PeriodicWorker | None = None
         self._thread: threading.Thread | None = None
@@ -74,10 +76,19 @@ class Schedule:
     def wake(self, name: str) -> None:
         """Have a duty done now, besides its own time.
 
+        However often before that run begins: it is one run.
+
         :param name: the duty's; one that is not on the schedule is none.
         """
-        if name in self._duties and self._extra is not None:
-            self._extra.submit(self._run, name)
+        with self._lock:
+            extra = self._extra
+            if name not in self._duties or extra is None or \
+                    name in self._woken:
+                return
+            self._woken.add(name)
+        # It may have been shut down just now.
+        with contextlib.suppress(RuntimeError):
+            extra.submit(self._run, name)
 
     def stop(self) -> None:
         """End: no run begins any more, and those that wait are ended."""
@@ -104,6 +115,8 @@ class Schedule:
 
     def _run(self, name: str) -> None:
         with self._busy[name]:
+            with self._lock:
+                self._woken.discard(name)
             self._set(name, began=time.monotonic(),
                       runs=self._states[name].runs + 1)
             error, outcome = None, duties.Outcome()

@@ -11,11 +11,7 @@ import os
 import uuid
 
 import fixtures
-from keystoneauth1 import loading
-import requests
-import testtools
 
-from cyborg_spdk.desired import starting
 from cyborg_spdk import exceptions
 from cyborg_spdk.service import options
 from cyborg_spdk.service.plug import domain_xml
@@ -25,109 +21,11 @@ from cyborg_spdk.service.plug import wishes
 from cyborg_spdk.units import placement
 from cyborg_spdk.units.wipe import marks
 from cyborg_spdk.units.wipe import state
-from tests.functional.fixtures import cloud as clouds
 from tests.functional.fixtures import host
-from tests.plug import disk_server
-from tests.plug import libvirtd
-
-_HEADERS = {'X-Auth-Token': 'admin',
-            'OpenStack-API-Version': f'placement {clouds.MICROVERSION}'}
-_CLASS = 'CUSTOM_SPDK_VHOST'
+from tests.plug import case
 
 
-class PlugTest(testtools.TestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.cloud = clouds.get()
-        self.libvirtd = self.useFixture(libvirtd.Libvirtd())
-        self.host = self.useFixture(host.Host({'vhost': ['vhost']}))
-        self.conf = self.host.conf
-        # QEMU's user has to come as far as the sockets.
-        os.chmod(self.host.directory, 0o755)
-        options.check(self.conf)
-        self.configure_placement(self.cloud.placement_url)
-        # Each question is asked: the domains here come and go at once.
-        self.useFixture(fixtures.MonkeyPatch(
-            'cyborg_spdk.service.plug.wishes.GOOD_FOR', 0.0))
-        starting.ensure(self.conf, self.host.target('vhost'))
-        self.client = self.host.client('vhost')
-        self.units = {}
-        self.woken = []
-        self.duty = duty.PlugUnits(self.conf, self.woken.append)
-        self.addCleanup(self.duty.close)
-
-    def configure_placement(self, url):
-        placement.register_opts(self.conf)
-        self.conf.register_opts(
-            loading.get_auth_plugin_conf_options('admin_token'),
-            group=placement.GROUP)
-        self.host.set(placement.GROUP, auth_type='admin_token', token='admin',
-                      endpoint=url, endpoint_override=url)
-
-    def ask(self, verb, path, body=None):
-        reply = requests.request(
-            verb, self.cloud.placement_url + path, json=body,
-            headers=_HEADERS, timeout=60)
-        self.assertLess(reply.status_code, 300, reply.text)
-        return reply
-
-    def unit(self, name, served=True):
-        """A vhost-blk unit that was reported; the UUID of its provider."""
-        self.client.call('bdev_malloc_create', name=f'Malloc{name}',
-                         block_size=512, num_blocks=2048)
-        self.client.call('vhost_create_blk_controller', ctrlr=name,
-                         dev_name=f'Malloc{name}')
-        socket = next(one['socket'] for one in self.client.call(
-            'vhost_get_controllers') if one['ctrlr'] == name)
-        if served:
-            self.useFixture(disk_server.DiskServer(
-                socket, self.host.path(f'{name}.img')))
-        return self.reported(name, {'socket': socket})
-
-    def reported(self, name, handle):
-        unit = f'{name}-{uuid.uuid4()}'
-        provider = placement.provider_uuid(unit)
-        self.ask('POST', '/resource_providers',
-                 {'name': unit, 'uuid': provider})
-        self.ask('PUT', f'/resource_classes/{_CLASS}')
-        self.ask('PUT', f'/resource_providers/{provider}/inventories', {
-            'resource_provider_generation': 0,
-            'inventories': {_CLASS: {'total': 1}}})
-        self.units[provider] = {
-            'name': unit, 'resource_class': _CLASS, 'traits': [],
-            'handle': json.dumps(handle, sort_keys=True,
-                                 separators=(',', ':'))}
-        with open(self.host.path('state', 'report-vhost.json'), 'w') as out:
-            json.dump({'version': 1,
-                       'reported': list(self.units.values())}, out)
-        return provider
-
-    def give(self, instance, *providers):
-        self.ask('PUT', f'/allocations/{instance}', {
-            'allocations': {one: {'resources': {_CLASS: 1}}
-                            for one in providers},
-            'project_id': str(uuid.uuid4()), 'user_id': str(uuid.uuid4()),
-            'consumer_generation': None, 'consumer_type': 'INSTANCE'})
-
-    def take(self, instance):
-        self.ask('DELETE', f'/allocations/{instance}')
-
-    def disks(self, domain):
-        """Names of our disks in a domain, by provider."""
-        return {provider: disk.device for provider, disk in domain_xml.parse(
-            domain.XMLDesc(0)).ours().items()}
-
-    def mark(self, provider):
-        return marks.load(self.conf, 'vhost', self.units[provider]['handle'])
-
-    def used_by(self, provider, consumer):
-        state.begin_use(self.conf, self.host.target('vhost'),
-                        self.units[provider]['handle'], consumer)
-
-    def reserved(self, provider):
-        return placement.Placement(self.conf).inventories(provider)[
-            _CLASS].reserved
+class PlugTest(case.PlugCase):
 
     def test_there_and_back(self):
         unit = self.unit('blk.0')
@@ -158,7 +56,7 @@ class PlugTest(testtools.TestCase):
             stream.truncate(1 << 20)
         os.chmod(other, 0o666)
         instance, domain = self.libvirtd.create(
-            disk=f"<disk type='file' device='disk'><source file='{other}'/>"
+            devices=f"<disk type='file' device='disk'><source file='{other}'/>"
                  "<target dev='vdz' bus='virtio'/></disk>")
         self.give(instance, first, second)
         self.assertEqual((), self.duty.run().problems)
@@ -176,7 +74,8 @@ class PlugTest(testtools.TestCase):
         os.chmod(os.path.dirname(os.path.dirname(socket)), 0o755)
         os.chmod(socket, 0o666)
         foreign.attachDeviceFlags(
-            domain_xml.vhost_user(socket, 'vdb', str(uuid.uuid4())), 1)
+            domain_xml.vhost_user(socket, 'vdb', '').replace(
+                domain_xml.ALIAS, 'ua-somebody'), 1)
         instance, domain = self.libvirtd.create()
         self.give(instance, unit)
         problem, = self.duty.run().problems
@@ -206,8 +105,7 @@ class PlugTest(testtools.TestCase):
         self.duty.run()
         self.host.set(placement.GROUP,
                       endpoint_override='http://127.0.0.1:9/')
-        away = duty.PlugUnits(self.conf, self.woken.append)
-        self.addCleanup(away.close)
+        away = self.another_duty()
         problem, = away.run().problems
         self.assertIn('Placement cannot be asked', problem)
         self.assertEqual({unit: 'vdz'}, self.disks(domain))
@@ -253,7 +151,7 @@ class PlugTest(testtools.TestCase):
             stream.truncate(1 << 20)
         os.chmod(other, 0o666)
         _, domain = self.libvirtd.create(
-            disk=f"<disk type='file' device='disk'><source file='{other}'/>"
+            devices=f"<disk type='file' device='disk'><source file='{other}'/>"
                  "<target dev='vda' bus='virtio'/>"
                  "<alias name='ua-somebody'/></disk>")
         before = domain.XMLDesc(0)
@@ -268,7 +166,7 @@ class PlugTest(testtools.TestCase):
     def test_libvirt_away(self):
         self.host.set(options.GROUP,
                       libvirt_uri='qemu+unix:///system?socket=/nowhere')
-        away = duty.PlugUnits(self.conf, self.woken.append)
+        away = self.another_duty()
         error = self.assertRaises(exceptions.HypervisorError, away.run)
         self.assertIn('/nowhere', str(error))
 

@@ -5,10 +5,10 @@
 from collections.abc import Callable
 import concurrent.futures
 import dataclasses
+import threading
 
 from oslo_config import cfg
 
-from cyborg_spdk import exceptions
 from cyborg_spdk.host import locks
 from cyborg_spdk import loggers
 from cyborg_spdk.service import duty as duties
@@ -32,13 +32,14 @@ _LOCK_TIMEOUT = 30.0
 
 
 def work(conf: cfg.ConfigOpts, host: hypervisor.Hypervisor,
-         wishes: plug_wishes.Wishes
+         wishes: plug_wishes.Wishes, memory: rounds.Memory | None = None
          ) -> tuple[list[rounds.Plug], list[ways.Job]]:
     """Do one round. Blocks.
 
     :param conf: the configuration.
     :param host: libvirt.
     :param wishes: Placement's answers.
+    :param memory: of the rounds before; None: there were none.
     :returns: how far each unit is, and the units to wipe before they can
         be plugged.
     :raises SpdkError: if libvirt does not answer, or another round does not
@@ -46,7 +47,7 @@ def work(conf: cfg.ConfigOpts, host: hypervisor.Hypervisor,
     """
     with locks.hold(conf.spdk.run_path, LOCK, _LOCK_TIMEOUT,
                     doing='plugging units into guests'):
-        one = rounds.Round(conf, host, wishes)
+        one = rounds.Round(conf, host, wishes, memory)
         return one.work(), one.to_wipe
 
 
@@ -66,23 +67,41 @@ class PlugUnits(duties.Duty):
         self._conf = conf
         self._wake = wake
         self._wishes = plug_wishes.Wishes(placement.Placement(conf))
+        self._memory = rounds.Memory()
         self._host = hypervisor.Hypervisor(conf, self._happened)
         self._wipes = concurrent.futures.ThreadPoolExecutor(
             2, thread_name_prefix='wipe-for-plug')
         self._wiping: dict[str, concurrent.futures.Future[None]] = {}
+        self._lock = threading.Lock()
+        # Why the last wipe of a unit failed, by its provider.
+        self._failed: dict[str, str] = {}
 
     def run(self) -> duties.Outcome:
         """Do one round.
 
         :raises SpdkError: if libvirt does not answer.
         """
-        plugs, to_wipe = work(self._conf, self._host, self._wishes)
+        plugs, to_wipe = work(self._conf, self._host, self._wishes,
+                              self._memory)
         for job in to_wipe:
             self._wipe_soon(job)
         return duties.Outcome(
-            tuple(f'{plug.name or plug.instance}: {plug.unit}: {plug.why}'
-                  for plug in plugs if plug.why),
+            (*(f'{plug.name or plug.instance}: {plug.unit}: {plug.why}'
+               for plug in plugs if plug.why), *self._failed_wipes(to_wipe)),
             {'plugs': [dataclasses.asdict(plug) for plug in plugs]})
+
+    def _failed_wipes(self, to_wipe: list[ways.Job]) -> list[str]:
+        """Why the last wipes of those units failed that are to be wiped."""
+        wanted = {job.provider for job in to_wipe}
+        with self._lock:
+            self._failed = {provider: why for provider, why
+                            in self._failed.items() if provider in wanted}
+            return list(self._failed.values())
+
+    def wiping(self) -> list[str]:
+        """Providers of the units that are wiped now for an instance."""
+        return sorted(provider for provider, future in self._wiping.items()
+                      if not future.done())
 
     def close(self) -> None:
         self._wipes.shutdown(wait=False, cancel_futures=True)
@@ -98,10 +117,13 @@ class PlugUnits(duties.Duty):
         try:
             wipe_run.wipe(self._conf, job.target, job.handle,
                           waiting=job.instance, certain=True)
-        except exceptions.SpdkError as exc:
-            LOG.warning('%s: %s, which instance %s waits for, was not '
-                        'wiped: %s', job.target.name, job.handle,
-                        job.instance, exc)
+        # Nobody asks this thread for what it raises.
+        except Exception as exc:
+            LOG.debug('a wipe failed', exc_info=True)
+            with self._lock:
+                self._failed[job.provider] = (
+                    f'{job.target.name}: {job.handle}, which instance '
+                    f'{job.instance} waits for, was not wiped: {exc}')
         else:
             self._wake(self.name)
 

@@ -2,24 +2,48 @@
 
 """libvirt: running domains, disks in and out of them, events.
 
-The only module that imports libvirt's binding.
+The only module that imports libvirt's binding. No call of it is waited for
+without an end.
 """
 
 from collections.abc import Callable
 import threading
 from typing import Any
+from typing import TypeVar
 
 from oslo_config import cfg
 
 from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
 from cyborg_spdk.service import options
+from cyborg_spdk.service.plug import calls
 from cyborg_spdk.service.plug import domain_xml
 
 LOG = loggers.get(__name__)
 
 #: Called with the UUID of a domain that something happened to.
 Listener = Callable[[str], None]
+
+# Seconds that libvirt may take to tell of its domains: more than it takes to
+# notice that libvirtd does not answer (_KEEP_ALIVE).
+_LOOK = 20.0
+
+#: Seconds that a disk may take to get into a domain, or out of it: a guest
+#: that does not let go of one is waited for by libvirt for 5 s.
+CHANGE = 10.0
+
+# Seconds between two signs of life of libvirtd, and how many may be missing.
+_KEEP_ALIVE = 5, 3
+
+_DEAF = 'libvirtd does not answer; restart it (domains stay as they are)'
+_HANGS = ('domain {}: QEMU does not answer libvirt; it may wait for a target '
+          'that does not answer: restart that target, or hard reboot the '
+          'instance')
+
+# Milliseconds after which a call of somebody else seems to hang.
+_OCCUPIED = 5000
+
+_Answer = TypeVar('_Answer')
 
 _loop: threading.Thread | None = None
 
@@ -70,35 +94,44 @@ class Hypervisor:
         self._listener = listener
         self._connection: Any = None
         self._callbacks: list[int] = []
+        self._calls = calls.Calls()
 
     def running(self) -> list[domain_xml.Domain]:
         """The running domains, those that are paused included.
 
         :raises HypervisorError: if libvirt does not answer.
         """
-        found = []
-        try:
-            for domain in self._connect().listAllDomains(
-                    self._libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
-                try:
-                    found.append(domain_xml.parse(domain.XMLDesc(0)))
-                except self._libvirt.libvirtError as exc:
-                    if not self._gone(exc):
-                        raise
-        except self._libvirt.libvirtError as exc:
-            raise self._failed(exc) from None
-        return found
+        return self._look(self._running)
 
     def known(self) -> frozenset[str]:
         """UUIDs of all domains, those that are shut off included.
 
         :raises HypervisorError: if libvirt does not answer.
         """
-        try:
-            return frozenset(domain.UUIDString() for domain in
-                             self._connect().listAllDomains(0))
-        except self._libvirt.libvirtError as exc:
-            raise self._failed(exc) from None
+        return self._look(lambda: frozenset(
+            domain.UUIDString() for domain in
+            self._connect().listAllDomains(0)))
+
+    def changing(self, uuid: str) -> bool:
+        """Whether a disk may be on its way into a domain, or out of it.
+
+        Also by a call of a service that was ended meanwhile.
+
+        :param uuid: the domain's UUID.
+        :raises HypervisorError: if libvirt does not answer.
+        """
+        return self._calls.going(uuid) or self._busy(uuid) > 0
+
+    def check(self, uuid: str) -> None:
+        """See that nothing hangs in a domain: then it takes no disk.
+
+        libvirt itself would wait for 30 s.
+
+        :param uuid: the domain's UUID.
+        :raises HypervisorError: if something does.
+        """
+        if self._calls.going(uuid) or self._busy(uuid) > _OCCUPIED:
+            raise exceptions.HypervisorError(_HANGS.format(uuid))
 
     def attach(self, uuid: str, xml: str) -> None:
         """Plug a disk into a running domain.
@@ -126,30 +159,87 @@ class Hypervisor:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        try:
-            for number in self._callbacks:
+        callbacks, self._callbacks = self._callbacks, []
+
+        def end() -> None:
+            for number in callbacks:
                 connection.domainEventDeregisterAny(number)
             connection.close()
-        except self._libvirt.libvirtError:
+
+        try:
+            self._calls.do('the end of a connection', _LOOK, _DEAF, end)
+        except (self._libvirt.libvirtError, exceptions.HypervisorError):
             LOG.debug('libvirt had gone')
 
-    def _change(self, uuid: str, method: str, argument: str) -> None:
+    def _look(self, function: Callable[[], _Answer]) -> _Answer:
         try:
-            domain = self._connect().lookupByUUIDString(uuid)
-            getattr(domain, method)(
-                argument, self._libvirt.VIR_DOMAIN_AFFECT_LIVE)
+            return self._calls.do('its domains', _LOOK, _DEAF, function)
         except self._libvirt.libvirtError as exc:
             raise self._failed(exc) from None
+
+    def _running(self) -> list[domain_xml.Domain]:
+        found = []
+        for domain in self._connect().listAllDomains(
+                self._libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+            try:
+                found.append(domain_xml.parse(domain.XMLDesc(0)))
+            except self._libvirt.libvirtError as exc:
+                if not self._gone(exc):
+                    raise
+        return found
+
+    def _change(self, uuid: str, method: str, argument: str) -> None:
+        self.check(uuid)
+        try:
+            self._calls.do(
+                uuid, CHANGE, _HANGS.format(uuid),
+                lambda: self._call(uuid, method, argument))
+        except self._libvirt.libvirtError as exc:
+            raise self._failed(exc) from None
+
+    def _call(self, uuid: str, method: str, argument: str) -> None:
+        """On a connection of its own.
+
+        libvirtd answers five calls of a connection at a time
+        ("max_client_requests"): those that hang must not keep the others.
+        """
+        connection = self._open()
+        try:
+            domain = connection.lookupByUUIDString(uuid)
+            getattr(domain, method)(
+                argument, self._libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        finally:
+            connection.close()
+
+    def _busy(self, uuid: str) -> int:
+        """Milliseconds for which QEMU has not answered libvirt, or 0."""
+        def ask() -> int:
+            try:
+                state, _details, since = self._connect().lookupByUUIDString(
+                    uuid).controlInfo()
+            except self._libvirt.libvirtError as exc:
+                if self._gone(exc):
+                    return 0
+                raise
+            return max(1, since) if \
+                state == self._libvirt.VIR_DOMAIN_CONTROL_OCCUPIED else 0
+
+        return self._look(ask)
 
     def _connect(self) -> Any:
         if self._connection is not None and not self._connection.isAlive():
             self.close()
         if self._connection is None:
-            _run_events(self._libvirt)
-            self._connection = self._libvirt.open(self._uri)
-            self._connection.setKeepAlive(5, 3)
+            self._connection = self._open()
             self._listen()
         return self._connection
+
+    def _open(self) -> Any:
+        # Before the connection: else nobody sends its signs of life.
+        _run_events(self._libvirt)
+        connection = self._libvirt.open(self._uri)
+        connection.setKeepAlive(*_KEEP_ALIVE)
+        return connection
 
     def _listen(self) -> None:
         if self._listener is None:

@@ -7,6 +7,7 @@ asked, what is there stays.
 """
 
 import dataclasses
+import time
 
 from oslo_config import cfg
 
@@ -15,6 +16,7 @@ from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
 from cyborg_spdk.service.plug import domain_xml
 from cyborg_spdk.service.plug import hypervisor
+from cyborg_spdk.service.plug import sockets
 from cyborg_spdk.service.plug import ways
 from cyborg_spdk.service.plug import wishes as plug_wishes
 from cyborg_spdk.units import reported
@@ -52,25 +54,71 @@ class Plug:
     why: str = ''
 
 
+#: Seconds without a connection of QEMU's after which a disk is lost: where
+#: it connects again at all, it tries every second.
+LOST = 10.0
+
+# Seconds from one try to get a lost disk out to the next: libvirt waits for
+# the guest for 5 s each time.
+_NEXT_TRY = 30.0
+
+_LOST = (
+    'QEMU has not connected again to its target, which was started anew '
+    '(libvirt before 11 does not let it): the disk is taken out and plugged '
+    'in again as soon as the guest has no I/O on it; else hard reboot the '
+    'instance')
+
+
+class Memory:
+    """What one round has to know of those before it."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+        self._tried: dict[str, float] = {}
+
+    def well(self, disk: str) -> None:
+        """A disk is connected."""
+        self._since.pop(disk, None)
+        self._tried.pop(disk, None)
+
+    def lost(self, disk: str) -> bool:
+        """A disk is not connected; whether it is not for too long."""
+        now = time.monotonic()
+        return now - self._since.setdefault(disk, now) >= LOST
+
+    def may_try(self, disk: str) -> bool:
+        """Whether it is time to try something with it again."""
+        now = time.monotonic()
+        if now - self._tried.get(disk, -_NEXT_TRY) < _NEXT_TRY:
+            return False
+        self._tried[disk] = now
+        return True
+
+
 class Round:
     """One comparison of this host's domains with their allocations.
 
     :param conf: the configuration.
     :param host: libvirt.
     :param wishes: Placement's answers.
+    :param memory: of the rounds before; None: there were none.
     :ivar to_wipe: units that an instance waits for, and that have the data
         of one that has given them back.
     :raises HypervisorError: if libvirt does not answer.
     """
 
     def __init__(self, conf: cfg.ConfigOpts, host: hypervisor.Hypervisor,
-                 wishes: plug_wishes.Wishes) -> None:
+                 wishes: plug_wishes.Wishes,
+                 memory: Memory | None = None) -> None:
         self._conf = conf
         self._host = host
         self._wishes = wishes
+        self._memory = memory or Memory()
         self.to_wipe: list[ways.Job] = []
         self._targets = {one.name: one for one in spdk_conf.targets(conf)}
         self._units = reported.by_provider(conf)
+        # Why the sockets of a target are not tried any more in this round.
+        self._silent: dict[str, exceptions.SilentTarget] = {}
         self._domains = host.running()
         wishes.keep(one.uuid for one in self._domains)
 
@@ -97,7 +145,7 @@ class Round:
         A unit that cannot be plugged does not keep the others.
         """
         found = []
-        for domain in self._domains:
+        for domain in tuple(self._domains):
             try:
                 wanted = self._wanted(domain)
             except exceptions.PlacementError as exc:
@@ -118,13 +166,41 @@ class Round:
         ours = domain.ours()
         for provider, disk in sorted(ours.items()):
             if provider in wanted:
-                found.append(self._plug(domain, provider, disk.device,
-                                        PLUGGED))
+                found.append(self._stays(domain, provider, disk))
             else:
                 found.append(self._out(domain, provider, disk))
         for provider in sorted(wanted - set(ours)):
             found.append(self._in(domain, provider))
         return found
+
+    def _stays(self, domain: domain_xml.Domain, provider: str,
+               disk: domain_xml.Disk) -> Plug:
+        """See that a disk that is plugged is connected, too."""
+        why = ''
+        try:
+            job = self._job(provider, domain.uuid)
+            ways.keep(job, disk.source)
+            why = self._connect_again(job, disk)
+        except exceptions.SpdkError as exc:
+            why = str(exc)
+        return self._plug(domain, provider, disk.device, PLUGGED, why)
+
+    def _connect_again(self, job: ways.Job, disk: domain_xml.Disk) -> str:
+        """What is wrong with the connection of a disk, or ''."""
+        name = f'{job.instance} {job.provider}'
+        try:
+            lost = ways.lost(job, disk.source)
+        except OSError:
+            return ''  # The target has just gone.
+        if not lost:
+            self._memory.well(name)
+            return ''
+        if not self._memory.lost(name):
+            return ''
+        if self._memory.may_try(name):
+            # The next round plugs it in.
+            self._host.detach(job.instance, disk.alias)
+        return _LOST
 
     def _in(self, domain: domain_xml.Domain, provider: str) -> Plug:
         try:
@@ -141,18 +217,24 @@ class Round:
         if job.kind != 'iscsi' and not domain.shared_memory:
             raise exceptions.HypervisorError(
                 f'domain {domain.name}: {_SHARED_MEMORY}')
-        device = domain.free_device()
-        if device is None:
-            raise exceptions.HypervisorError(
-                f'domain {domain.name}: it has no name left for a disk')
-        # What Placement says now, not half a minute ago.
+        # What is so now, not at the begin of the round: another disk may
+        # have come in meanwhile, one that was just plugged in at least.
+        self._domains = self._host.running()
+        device = self._free_device(domain)
         if provider not in self._wishes.ask(domain.uuid):
             raise exceptions.HypervisorError(
                 f'{self._units[provider].handle}: it is not the '
                 "instance's any more")
+        self._host.check(domain.uuid)
         self._nobody_else(job)
+        if job.target.name in self._silent:
+            raise self._silent[job.target.name]
         try:
             make_xml = ways.let_in(job)
+        except exceptions.SilentTarget as exc:
+            # Each try takes its time, and other domains wait meanwhile.
+            self._silent[job.target.name] = exc
+            raise
         except exceptions.DirtyUnit as exc:
             if not self._may_wipe(job, exc):
                 raise
@@ -161,6 +243,18 @@ class Round:
                 f'{self._units[provider].handle}: it is wiped of what '
                 f'instance {exc.consumer} left, and plugged then') from None
         self._host.attach(domain.uuid, make_xml(device))
+        return device
+
+    def _free_device(self, domain: domain_xml.Domain) -> str:
+        now = next((one for one in self._domains
+                    if one.uuid == domain.uuid), None)
+        if now is None:
+            raise exceptions.HypervisorError(
+                f'domain {domain.name}: it has ended')
+        device = now.free_device()
+        if device is None:
+            raise exceptions.HypervisorError(
+                f'domain {domain.name}: it has no name left for a disk')
         return device
 
     def _may_wipe(self, job: ways.Job, dirty: exceptions.DirtyUnit) -> bool:
@@ -184,6 +278,9 @@ class Round:
                 raise exceptions.HypervisorError(
                     f'{source} is a disk of domain {other.name} already; '
                     'take it out there')
+            if sockets.look(source).connections:
+                raise exceptions.HypervisorError(
+                    f'{source}: somebody is connected to it; end that first')
         there = ways.connected(job)
         if there and job.kind == 'nvmf':
             # Our own bridge, from a round that was cut short.
@@ -221,7 +318,10 @@ class Round:
                 continue
             assert mark.consumer is not None
             domain = running.get(mark.consumer)
-            if domain is not None and provider in domain.ours():
+            if domain is not None and (
+                    provider in domain.ours()
+                    # A disk that is not in its XML yet may come.
+                    or self._host.changing(domain.uuid)):
                 continue
             found += self._leave(mark, provider)
         return found

@@ -13,6 +13,7 @@ Everything here may be done again: what is so already stays so.
 """
 
 from collections.abc import Callable
+import contextlib
 import dataclasses
 
 from oslo_config import cfg
@@ -24,15 +25,20 @@ from cyborg_spdk.host import process
 from cyborg_spdk import rpc
 from cyborg_spdk.service import options
 from cyborg_spdk.service.plug import domain_xml
+from cyborg_spdk.service.plug import sockets
 from cyborg_spdk.units import attach
 from cyborg_spdk.units.attach import vhost as attach_vhost
 from cyborg_spdk.units import handles
 from cyborg_spdk.units import holders
 from cyborg_spdk.units import internal
 from cyborg_spdk.units import listeners
+from cyborg_spdk.units.wipe import vhost_user_blk
 
 #: Makes the XML of a disk from its name in the domain.
 MakeXml = Callable[[str], str]
+
+# Seconds that a target may take to answer on a vhost-user socket.
+_PATIENCE = 2.0
 
 _EVERYWHERE = {'0.0.0.0': '127.0.0.1', '::': '::1'}  # noqa: S104  # nosec
 
@@ -101,10 +107,44 @@ def let_in(one: Job) -> MakeXml:
     :param one: the unit and the instance.
     :returns: what makes the disk's XML.
     :raises DirtyUnit: if it has another's data, or is another's.
+    :raises SilentTarget: if nobody serves the unit's socket.
     :raises SpdkError: if that is not possible.
     """
     return {'vhost': _vhost_in, 'nvmf': _nvmf_in,
             'iscsi': _iscsi_in}[one.kind](one)
+
+
+def keep(one: Job, source: str) -> None:
+    """See that QEMU can connect again to a disk that is plugged. Blocks.
+
+    A target that was started anew makes its sockets as its user's, and the
+    local vhost target knows nothing of a unit of another target any more.
+
+    :param one: the unit and the instance.
+    :param source: the disk's source in the domain.
+    :raises SpdkError: as :func:`let_in`.
+    """
+    if one.kind == 'iscsi':
+        return
+    user = one.conf[options.GROUP].qemu_user
+    with contextlib.suppress(OSError):
+        if attach_vhost.reachable(source, user):
+            return
+    let_in(one)
+
+
+def lost(one: Job, source: str) -> bool:
+    """Whether QEMU is not connected to a disk that is plugged. Blocks.
+
+    :param one: the unit.
+    :param source: the disk's source in the domain.
+    :returns: False also if that is not known, or if the target is away.
+    """
+    if one.kind == 'iscsi':
+        return False
+    seen = sockets.look(source)
+    return seen.listening and not seen.connections and \
+        vhost_user_blk.answers(source, _PATIENCE)
 
 
 def take_out(one: Job) -> None:
@@ -166,6 +206,20 @@ def _vhost_in(one: Job) -> MakeXml:
 
 
 def _socket(one: Job, path: str) -> MakeXml:
+    """The disk of a socket, if somebody answers there.
+
+    QEMU would wait for the answer without an end, and its guest with it.
+    """
+    try:
+        there = vhost_user_blk.answers(path, _PATIENCE)
+    except OSError as exc:
+        raise exceptions.HypervisorError(
+            f'{path}: {exc.strerror or exc}; see that the target runs and '
+            'that this service may connect to its sockets') from None
+    if not there:
+        raise exceptions.SilentTarget(
+            f'{path}: nobody answers there, so that it is not plugged: QEMU '
+            'would hang; restart the target')
     return lambda device: domain_xml.vhost_user(path, device, one.provider)
 
 

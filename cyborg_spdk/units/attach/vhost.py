@@ -66,6 +66,24 @@ def allow(client: rpc.Client, handle: Mapping[str, str], user: str, *,
     return made.Attachment(changed, [path], _warnings(found))
 
 
+def reachable(path: str, user: str) -> bool:
+    """Whether a user may connect to a socket; its directories aside.
+
+    :param path: the socket.
+    :param user: name of the user.
+    :raises OSError: if it cannot be looked at.
+    """
+    entry = pwd.getpwnam(user)
+    status = os.lstat(path)
+    if entry.pw_uid == 0:
+        return True
+    if status.st_uid == entry.pw_uid:
+        return bool(status.st_mode & stat.S_IWUSR)
+    if status.st_gid in os.getgrouplist(user, entry.pw_gid):
+        return bool(status.st_mode & stat.S_IWGRP)
+    return bool(status.st_mode & stat.S_IWOTH)
+
+
 def check(client: rpc.Client, handle: Mapping[str, str]) -> None:
     """See that a socket has a controller.
 

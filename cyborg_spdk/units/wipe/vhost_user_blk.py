@@ -89,6 +89,26 @@ class _Peer:
                 f'vhost-user: the target refuses request {request}')
 
 
+def answers(path: str, timeout: float) -> bool:
+    """Whether somebody serves the protocol at a socket.
+
+    Another session is not disturbed: this is one of its own, which asks for
+    the features and ends.
+
+    :param path: the socket.
+    :param timeout: seconds to wait for an answer.
+    :raises OSError: if nobody listens there.
+    """
+    peer = _Peer(path, timeout)
+    try:
+        return bool(peer.get(_GET_FEATURES))
+    except (TimeoutError, ConnectionResetError, BrokenPipeError,
+            exceptions.WipeError):
+        return False
+    finally:
+        peer.sock.close()
+
+
 class Disk:
     """A block controller; see :class:`cyborg_spdk.units.wipe.disk.Disk`.
 

@@ -92,6 +92,28 @@ class ScheduleTest(testtools.TestCase):
         made.wake('no such duty')
         self.wait_for(duty, 1)
 
+    def test_woken_often_is_one_run(self):
+        go = threading.Semaphore(0)
+
+        def action():
+            go.acquire(timeout=PATIENCE)
+            return duties.Outcome()
+
+        duty = Counting('a', interval=3600, action=action)
+        made = self.start(duty)
+        self.wait_for(duty, 1)
+        for _ in range(50):
+            made.wake('a')
+        go.release()
+        self.wait_for(duty, 1)
+        # Woken while it runs: once more, for what it has not seen.
+        made.wake('a')
+        go.release()
+        self.wait_for(duty, 1)
+        go.release()
+        made.stop()
+        self.assertEqual(3, duty.count)
+
     def test_never_twice_at_a_time(self):
         inside, most = [], []
 

@@ -2,6 +2,8 @@
 
 """The initiators of a wipe, against small targets that keep a disk."""
 
+import socket
+
 import fixtures
 import testtools
 
@@ -152,6 +154,28 @@ class VhostTest(Cases, testtools.TestCase):
     def test_nobody_there(self):
         self.assertRaises(OSError, vhost_user_blk.Disk,
                           self.device.path + 'x')
+
+
+class AnswersTest(fixtures.TestWithFixtures):
+    """Whether somebody serves a socket, before QEMU asks the same."""
+
+    def setUp(self):
+        super().setUp()
+        self.path = self.useFixture(fixtures.TempDir()).join('socket')
+
+    def test_somebody_does(self):
+        self.useFixture(vhost_user.Device(self.path, 1 << 20))
+        self.assertTrue(vhost_user_blk.answers(self.path, 60.0))
+
+    def test_nobody_does(self):
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.path)
+            listener.listen()
+            self.assertFalse(vhost_user_blk.answers(self.path, 0.01))
+
+    def test_nobody_listens(self):
+        self.assertRaises(FileNotFoundError, vhost_user_blk.answers,
+                          self.path, 60.0)
 
 
 class IscsiTest(Cases, testtools.TestCase):

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The life of an instance, with a guest that reads its disk."""
+
+import json
+import os
+
+import fixtures
+
+from cyborg_spdk.service.plug import rounds
+from cyborg_spdk.service.plug import sockets
+from cyborg_spdk.units.wipe import marks
+from tests.functional.fixtures import host
+from tests.plug import case
+from tests.plug import disk_server
+from tests.plug import guest
+
+_DATA = b'the tenants data'
+
+
+class LifeTest(case.PlugCase):
+
+    def setUp(self):
+        super().setUp()
+        self.guest = self.useFixture(guest.Guest(self.host.directory))
+        self.unit1 = self.unit('blk.0')
+        self.image = self.host.path('blk.0.img')
+
+    def start(self, **options):
+        return self.libvirtd.create(devices=self.guest.devices, **options)
+
+    def write(self):
+        with open(self.image, 'r+b') as stream:
+            stream.write(_DATA)
+
+    def test_started_paused_has_it_before_its_first_read(self):
+        instance, domain = self.start()
+        self.give(instance, self.unit1)
+        self.assertEqual((), self.duty.run().problems)
+        self.write()
+        domain.resume()
+        self.assertEqual(_DATA, self.guest.wait())
+
+    def test_unbound_while_it_runs(self):
+        instance, domain = self.start()
+        self.give(instance, self.unit1)
+        self.duty.run()
+        domain.resume()
+        self.guest.wait()
+        self.give_away(instance)
+        host.wait_until(lambda: self.duty.run() and not self.disks(domain),
+                        'the end of the disk')
+        host.wait_until(lambda: self.duty.run() and not self.mark(
+            self.unit1).in_use, 'the end of the use')
+        self.assertEqual(marks.DIRTY, self.mark(self.unit1).state)
+        self.assertEqual(1, self.reserved(self.unit1))
+
+    def test_asked_before_the_guest_listens(self):
+        instance, domain = self.start()
+        self.give(instance, self.unit1)
+        self.duty.run()
+        self.give_away(instance)
+        # It is paused: libvirt says that all is well, and nothing happens.
+        plug, = self.duty.run().facts['plugs']
+        self.assertEqual(rounds.LEAVING, plug['state'])
+        self.assertEqual({self.unit1: 'vdz'}, self.disks(domain))
+        self.assertTrue(self.mark(self.unit1).in_use)
+        domain.resume()
+        self.guest.wait()
+        host.wait_until(lambda: self.duty.run() and not self.disks(domain),
+                        'the end of the disk')
+
+    def test_hard_reboot(self):
+        instance, domain = self.start()
+        self.give(instance, self.unit1)
+        self.duty.run()
+        self.write()
+        domain.destroy()
+        # Nova asks for nothing meanwhile; rounds go on.
+        for _count in range(2):
+            self.assertEqual((), self.duty.run().problems)
+        self.assertTrue(self.mark(self.unit1).in_use)
+        _, domain = self.start(instance=instance)
+        self.assertEqual((), self.duty.run().problems)
+        domain.resume()
+        self.assertEqual(_DATA, self.guest.wait())
+
+    def test_delete(self):
+        instance, domain = self.start()
+        self.give(instance, self.unit1)
+        self.duty.run()
+        domain.resume()
+        self.guest.wait()
+        # Nova waits for nobody: first the domain goes, the allocation then.
+        domain.destroy()
+        self.duty.run()
+        self.assertTrue(self.mark(self.unit1).in_use)
+        self.take(instance)
+        plug, = self.duty.run().facts['plugs']
+        self.assertEqual(rounds.LEFT, plug['state'])
+        self.assertEqual([], self.duty.run().facts['plugs'])
+        mark = self.mark(self.unit1)
+        self.assertEqual((marks.DIRTY, False), (mark.state, mark.in_use))
+        self.assertEqual(1, self.reserved(self.unit1))
+
+    def started_anew(self):
+        """The target ends, and another makes the socket, as its own."""
+        self.servers['blk.0'].stop()
+        socket = json.loads(self.units[self.unit1]['handle'])['socket']
+        os.chown(socket, 0, 0)
+        os.chmod(socket, 0o755)
+        self.useFixture(disk_server.DiskServer(socket, self.image))
+        return socket
+
+    def test_target_killed_while_the_guest_is_quiet(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'cyborg_spdk.service.plug.rounds.LOST', 1.0))
+        instance, domain = self.start()
+        self.give(instance, self.unit1)
+        self.duty.run()
+        domain.resume()
+        self.guest.wait()
+        socket = self.started_anew()
+        # Where libvirt lets QEMU connect again, it does; else the disk goes
+        # and comes.
+        host.wait_until(
+            lambda: self.duty.run() and sockets.look(socket).connections,
+            'a connection')
+        self.assertEqual((), self.duty.run().problems)
+        self.assertEqual({self.unit1: 'vdz'}, self.disks(domain))
+        self.assertEqual((instance, True), (
+            self.mark(self.unit1).consumer, self.mark(self.unit1).in_use))
+
+    def test_target_killed_while_the_guest_is_not(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'cyborg_spdk.service.plug.rounds.LOST', 1.0))
+        instance, domain = self.start()
+        self.give(instance, self.unit1)
+        self.duty.run()
+        # It has not read the disk yet, and lets go of nothing before.
+        socket = self.started_anew()
+        host.wait_until(
+            lambda: self.duty.run().problems
+            or sockets.look(socket).connections, 'a word')
+        if not sockets.look(socket).connections:
+            problem, = self.duty.run().problems
+            self.assertIn('hard reboot', problem)
+        self.assertEqual({self.unit1: 'vdz'}, self.disks(domain))
+        self.assertTrue(self.mark(self.unit1).in_use)
