@@ -8,13 +8,15 @@ from cliff import lister
 
 from cyborg_spdk.cli import commands
 from cyborg_spdk.host.doctor import checks as doctor_checks
+from cyborg_spdk.service.plug import doctor as plug_doctor
 
 
 class Doctor(commands.Configured, lister.Lister):
     """Check whether targets can run on this machine, and say what to do.
 
-    Nothing is changed. The exit status is 0 only if at least one target of
-    the configuration runs or could be started.
+    Where the duty plug is switched on: also whether their units can get into
+    the guests. Nothing is changed. The exit status is 0 only if at least one
+    target of the configuration runs or could be started.
     """
 
     COLUMNS = ('Check', 'Result', 'Target', 'Finding', 'Remedy')
@@ -34,6 +36,7 @@ class Doctor(commands.Configured, lister.Lister):
                     parsed_args: argparse.Namespace) -> commands.Table:
         findings = doctor_checks.examine(self.conf)
         self._could_run = doctor_checks.could_run(self.conf, findings)
+        findings += plug_doctor.examine(self.conf)
         if parsed_args.problems:
             findings = [finding for finding in findings
                         if finding.level in (doctor_checks.WARNING,

@@ -32,9 +32,10 @@ OPTS = [
         'libvirt_uri', default='qemu:///system',
         help='Where libvirt listens, for the duty plug.'),
     cfg.StrOpt(
-        'qemu_user', default='libvirt-qemu',
-        help='User that QEMU runs as (user in libvirt\'s qemu.conf): the '
-             'sockets of units are given to it while they are plugged.'),
+        'qemu_user',
+        help='User that QEMU runs as: the sockets of units are for it while '
+             'they are plugged. Unset: the one that libvirt tells (user in '
+             'its qemu.conf).'),
     cfg.FloatOpt(
         'interval', default=2.0, min=0.1, max=60.0,
         help='Seconds between two questions to a target, and how long one '

@@ -4,11 +4,15 @@
 
 import json
 import os
+import pwd
+import subprocess
 
 import fixtures
 
+from cyborg_spdk.desired import starting
 from cyborg_spdk.service.plug import rounds
 from cyborg_spdk.service.plug import sockets
+from cyborg_spdk.units.attach import vhost
 from cyborg_spdk.units.wipe import marks
 from tests.functional.fixtures import host
 from tests.plug import case
@@ -147,3 +151,25 @@ class LifeTest(case.PlugCase):
             self.assertIn('hard reboot', problem)
         self.assertEqual({self.unit1: 'vdz'}, self.disks(domain))
         self.assertTrue(self.mark(self.unit1).in_use)
+
+    def test_sockets_are_born_for_qemu(self):
+        instance, domain = self.start()
+        self.give(instance, self.unit1)
+        self.duty.run()
+        domain.destroy()
+        target = self.host.target('vhost')
+        self.assertTrue(starting.stop(self.conf, target))
+        self.assertTrue(starting.ensure(self.conf, target).started)
+        socket = json.loads(self.units[self.unit1]['handle'])['socket']
+        host.wait_until(lambda: os.path.exists(socket), 'the socket')
+        # Nobody has given it to him.
+        self.assertEqual(0, os.stat(socket).st_uid)
+        self.assertTrue(vhost.reachable(socket, 'libvirt-qemu'))
+        self.assertFalse(vhost.reachable(socket, 'nobody'))
+        connect = ('import socket, sys; '
+                   'socket.socket(socket.AF_UNIX).connect(sys.argv[1])')
+        for user, status in (('libvirt-qemu', 0), ('nobody', 1)):
+            self.assertEqual(status, subprocess.run(
+                ['/usr/bin/python3', '-c', connect, socket], user=user,
+                group=pwd.getpwnam(user).pw_gid, extra_groups=[],
+                stderr=subprocess.DEVNULL, check=False).returncode, user)

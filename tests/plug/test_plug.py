@@ -57,7 +57,7 @@ class PlugTest(case.PlugCase):
         os.chmod(other, 0o666)
         instance, domain = self.libvirtd.create(
             devices=f"<disk type='file' device='disk'><source file='{other}'/>"
-                 "<target dev='vdz' bus='virtio'/></disk>")
+                    "<target dev='vdz' bus='virtio'/></disk>")
         self.give(instance, first, second)
         self.assertEqual((), self.duty.run().problems)
         self.assertEqual(['vdx', 'vdy'], sorted(
@@ -152,8 +152,8 @@ class PlugTest(case.PlugCase):
         os.chmod(other, 0o666)
         _, domain = self.libvirtd.create(
             devices=f"<disk type='file' device='disk'><source file='{other}'/>"
-                 "<target dev='vda' bus='virtio'/>"
-                 "<alias name='ua-somebody'/></disk>")
+                    "<target dev='vda' bus='virtio'/>"
+                    "<alias name='ua-somebody'/></disk>")
         before = domain.XMLDesc(0)
         self.assertEqual([], self.duty.run().facts['plugs'])
         self.assertEqual(before, domain.XMLDesc(0))

@@ -9,6 +9,7 @@ unit's provider; libvirt keeps a user's alias that begins with ``ua-``
 
 from collections.abc import Iterable
 import dataclasses
+import re
 import string
 from xml.etree import ElementTree  # nosec B405
 
@@ -18,6 +19,10 @@ ALIAS = 'ua-cyborg-'
 #: Names of virtio disks, the last first: Nova takes the first ones that are
 #: free (nova/compute/utils.py get_next_device_name).
 NAMES = tuple(f'vd{letter}' for letter in reversed(string.ascii_lowercase))
+
+
+# libvirt, src/security/security_dac.c: "+64055:+64055".
+_LABEL = re.compile(r'\+(\d+):\+\d+\Z')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +94,37 @@ def parse(text: str) -> Domain:
             for node in root.iterfind('cpu/numa/cell')) or any(
                 node.get('mode') == 'shared'
                 for node in root.iterfind('memoryBacking/access')))
+
+
+def qemu_uid(capabilities: str) -> int | None:
+    """The user that QEMU runs as, where libvirt runs it as one of its own.
+
+    :param capabilities: as ``virConnectGetCapabilities`` gives it.
+    :returns: its id; None if it does not tell.
+    """
+    for model in _models(capabilities):
+        if model.findtext('model') != 'dac':
+            continue
+        for label in model.iterfind('baselabel'):
+            found = _LABEL.match(label.text or '')
+            if label.get('type') in ('kvm', 'qemu') and found:
+                return int(found[1])
+    return None
+
+
+def security_models(capabilities: str) -> tuple[str, ...]:
+    """Names of what confines QEMU.
+
+    :param capabilities: as for :func:`qemu_uid`.
+    """
+    return tuple(model.findtext('model', '')
+                 for model in _models(capabilities))
+
+
+def _models(capabilities: str) -> list[ElementTree.Element]:
+    # libvirt's own text: it has no document type.
+    root = ElementTree.fromstring(capabilities)  # noqa: S314  # nosec B314
+    return root.findall('host/secmodel')
 
 
 def _disk(node: ElementTree.Element) -> Disk:

@@ -7,6 +7,7 @@ without an end.
 """
 
 from collections.abc import Callable
+import pwd
 import threading
 from typing import Any
 from typing import TypeVar
@@ -95,6 +96,7 @@ class Hypervisor:
         self._connection: Any = None
         self._callbacks: list[int] = []
         self._calls = calls.Calls()
+        self._qemu_user: str | None = conf[options.GROUP].qemu_user
 
     def running(self) -> list[domain_xml.Domain]:
         """The running domains, those that are paused included.
@@ -111,6 +113,39 @@ class Hypervisor:
         return self._look(lambda: frozenset(
             domain.UUIDString() for domain in
             self._connect().listAllDomains(0)))
+
+    def version(self) -> int:
+        """libvirt's version: 11003000 is 11.3.0.
+
+        :raises HypervisorError: if libvirt does not answer.
+        """
+        return self._look(lambda: int(self._connect().getLibVersion()))
+
+    def security_models(self) -> tuple[str, ...]:
+        """What confines QEMU: for example ``("apparmor", "dac")``.
+
+        :raises HypervisorError: if libvirt does not answer.
+        """
+        return domain_xml.security_models(self._capabilities())
+
+    def _capabilities(self) -> str:
+        return self._look(lambda: str(self._connect().getCapabilities()))
+
+    def qemu_user(self) -> str:
+        """Name of the user that QEMU runs as.
+
+        :raises HypervisorError: if libvirt does not tell, or not answer.
+        """
+        if self._qemu_user is None:
+            uid = domain_xml.qemu_uid(self._capabilities())
+            try:
+                self._qemu_user = pwd.getpwuid(uid if uid is not None
+                                               else -1).pw_name
+            except (KeyError, OverflowError):
+                raise exceptions.HypervisorError(
+                    'libvirt does not tell which user QEMU runs as; set '
+                    f'[{options.GROUP}] qemu_user') from None
+        return self._qemu_user
 
     def changing(self, uuid: str) -> bool:
         """Whether a disk may be on its way into a domain, or out of it.

@@ -355,7 +355,8 @@ class Round:
             raise exceptions.HypervisorError(
                 f'{unit.handle}: the configuration has no target '
                 f'{unit.target} any more')
-        return ways.job(self._conf, target, unit.handle, provider, instance)
+        return ways.job(self._conf, target, unit.handle, provider, instance,
+                        self._host.qemu_user())
 
     def _plug(self, domain: domain_xml.Domain, provider: str, device: str,
               state: str, why: str = '') -> Plug:

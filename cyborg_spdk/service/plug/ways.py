@@ -15,6 +15,7 @@ Everything here may be done again: what is so already stays so.
 from collections.abc import Callable
 import contextlib
 import dataclasses
+import os
 
 from oslo_config import cfg
 
@@ -23,7 +24,6 @@ from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
 from cyborg_spdk import rpc
-from cyborg_spdk.service import options
 from cyborg_spdk.service.plug import domain_xml
 from cyborg_spdk.service.plug import sockets
 from cyborg_spdk.units import attach
@@ -53,6 +53,7 @@ class Job:
     :ivar handle: its handle.
     :ivar provider: UUID of its provider.
     :ivar instance: UUID of the instance, and of its domain.
+    :ivar qemu_user: name of the user that QEMU runs as.
     """
 
     conf: cfg.ConfigOpts
@@ -61,6 +62,7 @@ class Job:
     handle: dict[str, str]
     provider: str
     instance: str
+    qemu_user: str
 
     @property
     def client(self) -> rpc.Client:
@@ -85,7 +87,7 @@ class Job:
 
 
 def job(conf: cfg.ConfigOpts, target: spdk_conf.Target, handle: str,
-        provider: str, instance: str) -> Job:
+        provider: str, instance: str, qemu_user: str) -> Job:
     """A :class:`Job` of a reported unit.
 
     :raises HypervisorError: for a unit that cannot be plugged.
@@ -95,7 +97,7 @@ def job(conf: cfg.ConfigOpts, target: spdk_conf.Target, handle: str,
         raise exceptions.HypervisorError(
             f'{handle}: libvirt cannot plug a vhost-scsi unit; export it as '
             'a vhost-blk controller')
-    return Job(conf, target, kind, parts, provider, instance)
+    return Job(conf, target, kind, parts, provider, instance, qemu_user)
 
 
 def let_in(one: Job) -> MakeXml:
@@ -126,9 +128,8 @@ def keep(one: Job, source: str) -> None:
     """
     if one.kind == 'iscsi':
         return
-    user = one.conf[options.GROUP].qemu_user
     with contextlib.suppress(OSError):
-        if attach_vhost.reachable(source, user):
+        if attach_vhost.reachable(source, one.qemu_user):
             return
     let_in(one)
 
@@ -160,7 +161,7 @@ def take_out(one: Job) -> None:
     elif one.kind == 'iscsi':
         _forbid(one, one.initiator)
     else:
-        _forbid(one, one.conf[options.GROUP].qemu_user)
+        _forbid(one, one.qemu_user)
 
 
 def connected(one: Job) -> tuple[str, ...]:
@@ -201,7 +202,7 @@ def _forbid(one: Job, consumer: str) -> None:
 
 
 def _vhost_in(one: Job) -> MakeXml:
-    _allow(one, one.conf[options.GROUP].qemu_user)
+    _allow(one, one.qemu_user)
     return _socket(one, one.handle['socket'])
 
 
@@ -210,6 +211,10 @@ def _socket(one: Job, path: str) -> MakeXml:
 
     QEMU would wait for the answer without an end, and its guest with it.
     """
+    # Those of a target that is started anew are so at once then; where that
+    # is not possible, each round looks after them.
+    attach_vhost.born_for(os.path.dirname(path), one.qemu_user,
+                          (one.conf.spdk.run_path,))
     try:
         there = vhost_user_blk.answers(path, _PATIENCE)
     except OSError as exc:
@@ -261,7 +266,7 @@ def _nvmf_in(one: Job) -> MakeXml:
             f'{one.bridge}: this release does not tell the socket of a '
             'controller; SPDK v18.07 and later do')
     attach_vhost.allow(vhost.rpc, {'socket': found.socket},
-                       one.conf[options.GROUP].qemu_user,
+                       one.qemu_user,
                        ours=(one.conf.spdk.run_path,))
     return _socket(one, found.socket)
 

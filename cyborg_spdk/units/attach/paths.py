@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Whether a user comes as far as a socket, and how to let him."""
+"""Whether a user comes as far as a socket, and into it; how to let him."""
 
 import errno
 import os
 import pwd
-import stat
 import struct
 
 from cyborg_spdk import exceptions
 
-_ACL = 'system.posix_acl_access'
+_ACL, _DEFAULT = 'system.posix_acl_access', 'system.posix_acl_default'
 # linux/posix_acl_xattr.h, linux/posix_acl.h.
 _VERSION = 2
 _USER_OBJ, _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 1, 2, 4, 8, 16, 32
 _NOBODY = 0xffffffff
-_EXECUTE = 1
+_EXECUTE, _READ_WRITE, _WRITABLE = 1, 6, 2
 
 # Tag, permissions, id.
 _Entry = tuple[int, int, int]
@@ -35,32 +34,44 @@ def barrier(path: str, user: pwd.struct_passwd) -> str | None:
     parts = os.path.dirname(os.path.realpath(path)).split('/')
     for count in range(1, len(parts) + 1):
         directory = '/'.join(parts[:count]) or '/'
-        if not _may_enter(directory, user.pw_uid, groups):
+        try:
+            free = _may(directory, user.pw_uid, groups, _EXECUTE)
+        except OSError as exc:
+            raise exceptions.HostError(
+                f'{directory}: {exc.strerror}') from None
+        if not free:
             return directory
     return None
 
 
-def _may_enter(directory: str, uid: int, groups: set[int]) -> bool:
-    """acl(5), access check algorithm."""
-    try:
-        status = os.stat(directory)
-    except OSError as exc:
-        raise exceptions.HostError(
-            f'{directory}: {exc.strerror}') from None
+def may_connect(path: str, user: pwd.struct_passwd) -> bool:
+    """Whether a user may connect to a socket; its directories aside.
+
+    :param path: the socket.
+    :param user: the user.
+    :raises OSError: if it cannot be looked at.
+    """
+    return user.pw_uid == 0 or _may(
+        path, user.pw_uid, set(os.getgrouplist(user.pw_name, user.pw_gid)),
+        _WRITABLE)
+
+
+def _may(path: str, uid: int, groups: set[int], wanted: int) -> bool:
+    """acl(5), access check algorithm, for one permission."""
+    status = os.stat(path)
     if status.st_uid == uid:
-        return bool(status.st_mode & stat.S_IXUSR)
-    entries = _entries(directory, status.st_mode)
-    mask = next((perm for tag, perm, _id in entries if tag == _MASK),
-                _EXECUTE)
+        return bool(status.st_mode >> 6 & wanted)
+    entries = _entries(path, status.st_mode)
+    mask = next((perm for tag, perm, _id in entries if tag == _MASK), wanted)
     for tag, perm, who in entries:
         if tag == _USER and who == uid:
-            return bool(perm & mask & _EXECUTE)
+            return bool(perm & mask & wanted)
     found = [perm for tag, perm, who in entries
              if tag == _GROUP and who in groups
              or tag == _GROUP_OBJ and status.st_gid in groups]
     if found:
-        return any(perm & mask & _EXECUTE for perm in found)
-    return bool(status.st_mode & stat.S_IXOTH)
+        return any(perm & mask & wanted for perm in found)
+    return bool(status.st_mode & wanted)
 
 
 def _entries(directory: str, mode: int) -> list[_Entry]:
@@ -108,5 +119,39 @@ def let_through(directory: str, user: pwd.struct_passwd) -> None:
         raise exceptions.HostError(
             f'user {user.pw_name} cannot be let through {directory}: '
             f'{why}; chmod o+x {directory}') from None
+    finally:
+        os.close(fd)
+
+
+def born_for(directory: str, user: pwd.struct_passwd) -> None:
+    """Have the sockets that are made in a directory of ours be a user's, too.
+
+    A target is started with umask 0117, so that its sockets are for its user
+    and its group; an entry in the directory's default ACL lets one more user
+    connect to those of a target that is started anew, at once.
+
+    :param directory: it belongs to this process's user.
+    :param user: the user.
+    :raises HostError: if that is not possible.
+    """
+    entries = ((_USER_OBJ, _READ_WRITE, _NOBODY),
+               (_USER, _READ_WRITE, user.pw_uid),
+               (_GROUP_OBJ, _READ_WRITE, _NOBODY),
+               (_MASK, _READ_WRITE, _NOBODY), (_OTHER, 0, _NOBODY))
+    wanted = struct.pack('<I', _VERSION) + b''.join(
+        struct.pack('<HHI', *one) for one in entries)
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+                 | os.O_CLOEXEC)
+    try:
+        try:
+            if os.getxattr(fd, _DEFAULT) == wanted:
+                return
+        except OSError:
+            pass  # It has none.
+        os.setxattr(fd, _DEFAULT, wanted)
+    except OSError as exc:
+        raise exceptions.HostError(
+            f'{directory}: its sockets cannot be made for user '
+            f'{user.pw_name}: {exc.strerror}') from None
     finally:
         os.close(fd)

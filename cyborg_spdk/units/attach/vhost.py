@@ -72,16 +72,36 @@ def reachable(path: str, user: str) -> bool:
     :param path: the socket.
     :param user: name of the user.
     :raises OSError: if it cannot be looked at.
+    :raises InvalidValue: if there is no such user.
     """
-    entry = pwd.getpwnam(user)
-    status = os.lstat(path)
-    if entry.pw_uid == 0:
-        return True
-    if status.st_uid == entry.pw_uid:
-        return bool(status.st_mode & stat.S_IWUSR)
-    if status.st_gid in os.getgrouplist(user, entry.pw_gid):
-        return bool(status.st_mode & stat.S_IWGRP)
-    return bool(status.st_mode & stat.S_IWOTH)
+    return paths.may_connect(path, _user(user))
+
+
+def born_for(directory: str, user: str, ours: tuple[str, ...]) -> bool:
+    """Let a user connect to the sockets that a target makes from now on.
+
+    :param directory: where it makes them.
+    :param user: name of the user.
+    :param ours: directories in which that may be changed.
+    :returns: whether that is so; if not, each socket has to be given to him.
+    :raises InvalidValue: if there is no such user.
+    """
+    entry = _user(user)
+    try:
+        if not _changeable(directory, ours):
+            return False
+        paths.born_for(directory, entry)
+    except (OSError, exceptions.HostError):
+        return False
+    return True
+
+
+def _changeable(directory: str, ours: tuple[str, ...]) -> bool:
+    """Whether a directory is one of ours, or below one."""
+    roots = [os.path.realpath(one) for one in ours]
+    real = os.path.realpath(directory)
+    return any(os.path.commonpath([one, real]) == one for one in roots) and \
+        os.stat(real).st_uid in (os.geteuid(), 0)
 
 
 def check(client: rpc.Client, handle: Mapping[str, str]) -> None:
@@ -114,14 +134,11 @@ def _make_way(path: str, user: pwd.struct_passwd,
     :returns: whether a directory was changed.
     """
     changed = False
-    roots = [os.path.realpath(one) for one in ours]
     while True:
         blocked = paths.barrier(path, user)
         if blocked is None:
             return changed
-        if not any(os.path.commonpath([one, blocked]) == one
-                   for one in roots) or os.stat(blocked).st_uid not in (
-                       os.geteuid(), 0):
+        if not _changeable(blocked, ours):
             raise exceptions.HostError(
                 f'user {user.pw_name} cannot come to {path}: {blocked} '
                 f'keeps him out; chmod o+x {blocked}, or have the target '
@@ -196,12 +213,16 @@ def _create(target: clients.VhostTgt, handle: Mapping[str, str],
             f'{os.path.dirname(found.socket)}')
 
 
-def _ids(user: str, group: str | None) -> tuple[int, int]:
+def _user(name: str) -> pwd.struct_passwd:
     try:
-        entry = pwd.getpwnam(user)
+        return pwd.getpwnam(name)
     except (KeyError, TypeError):
         raise exceptions.InvalidValue(
-            'user', user, 'there is no such user on this host') from None
+            'user', name, 'there is no such user on this host') from None
+
+
+def _ids(user: str, group: str | None) -> tuple[int, int]:
+    entry = _user(user)
     if group is None:
         return entry.pw_uid, entry.pw_gid
     try:

@@ -113,3 +113,29 @@ class MakeTest(testtools.TestCase):
         self.assertEqual('iqn.2016-06.io.spdk:me',
                          root.find('source/initiator/iqn').get('name'))
         self.assertEqual(_PROVIDER, root.findtext('serial'))
+
+
+class CapabilitiesTest(testtools.TestCase):
+
+    TEXT = """
+<capabilities><host>
+  <secmodel><model>apparmor</model><doi>0</doi></secmodel>
+  <secmodel><model>dac</model><doi>0</doi>
+    <baselabel type='kvm'>+64055:+108</baselabel>
+    <baselabel type='qemu'>+64055:+108</baselabel>
+  </secmodel>
+</host></capabilities>"""
+
+    def test_qemus_user(self):
+        self.assertEqual(64055, domain_xml.qemu_uid(self.TEXT))
+
+    def test_one_who_is_not_told(self):
+        for text in ('<capabilities/>',
+                     self.TEXT.replace('dac', 'selinux'),
+                     self.TEXT.replace('+64055:+108', 'system_u')):
+            self.assertIsNone(domain_xml.qemu_uid(text))
+
+    def test_models(self):
+        self.assertEqual(('apparmor', 'dac'),
+                         domain_xml.security_models(self.TEXT))
+        self.assertEqual((), domain_xml.security_models('<capabilities/>'))
