@@ -29,13 +29,16 @@ _CLASS = 'CUSTOM_SPDK_VHOST'
 
 
 class PlugCase(testtools.TestCase):
-    """A host with a vhost target, libvirtd, and Placement."""
+    """A host with a target, libvirtd, and Placement."""
+
+    #: Kind of the target, and its name.
+    KIND = 'vhost'
 
     def setUp(self):
         super().setUp()
         self.cloud = clouds.get()
         self.libvirtd = self.useFixture(libvirtd.Libvirtd())
-        self.host = self.useFixture(host.Host({'vhost': ['vhost']}))
+        self.host = self.useFixture(host.Host({self.KIND: [self.KIND]}))
         self.conf = self.host.conf
         # QEMU's user has to come as far as the sockets.
         os.chmod(self.host.directory, 0o755)
@@ -44,9 +47,10 @@ class PlugCase(testtools.TestCase):
         # Each question is asked: the domains here come and go at once.
         self.useFixture(fixtures.MonkeyPatch(
             'cyborg_spdk.service.plug.wishes.GOOD_FOR', 0.0))
-        starting.ensure(self.conf, self.host.target('vhost'))
-        self.client = self.host.client('vhost')
+        starting.ensure(self.conf, self.host.target(self.KIND))
+        self.client = self.host.client(self.KIND)
         self.units, self.servers = {}, {}
+        self.cores = None
         self.woken = []
         self.duty = self.another_duty()
 
@@ -64,11 +68,11 @@ class PlugCase(testtools.TestCase):
         self.host.set(placement.GROUP, auth_type='admin_token', token='admin',
                       endpoint=url, endpoint_override=url)
 
-    def ask(self, verb, path, body=None):
+    def ask(self, verb, path, body=None, also=()):
         reply = requests.request(
             verb, self.cloud.placement_url + path, json=body,
             headers=_HEADERS, timeout=60)
-        self.assertLess(reply.status_code, 300, reply.text)
+        self.assertTrue(reply.ok or reply.status_code in also, reply.text)
         return reply
 
     def unit(self, name, served=True):
@@ -97,7 +101,8 @@ class PlugCase(testtools.TestCase):
             'name': unit, 'resource_class': _CLASS, 'traits': [],
             'handle': json.dumps(handle, sort_keys=True,
                                  separators=(',', ':'))}
-        with open(self.host.path('state', 'report-vhost.json'), 'w') as out:
+        with open(self.host.path('state', f'report-{self.KIND}.json'),
+                  'w') as out:
             json.dump({'version': 1,
                        'reported': list(self.units.values())}, out)
         return provider
@@ -120,15 +125,15 @@ class PlugCase(testtools.TestCase):
             'consumer_generation': None, 'consumer_type': 'INSTANCE'})
 
     def take(self, instance):
-        self.ask('DELETE', f'/allocations/{instance}')
+        self.ask('DELETE', f'/allocations/{instance}', also=(404,))
 
-    def give_away(self, instance):
-        """Nova takes its units from an instance, and nothing else.
+    def give_away(self, instance, *providers):
+        """Nova takes its units from an instance, but for some.
 
         Placement keeps its cores: of an instance that has nothing at all
         nothing is believed.
         """
-        if not hasattr(self, 'cores'):
+        if self.cores is None:
             self.cores = str(uuid.uuid4())
             self.ask('POST', '/resource_providers',
                      {'name': f'cores-{self.cores}', 'uuid': self.cores})
@@ -136,10 +141,18 @@ class PlugCase(testtools.TestCase):
                 'resource_provider_generation': 0,
                 'inventories': {'VCPU': {'total': 64}}})
         self.take(instance)
+        # What is reserved can be kept, and not be given anew.
+        before = {one: self.reserved(one) for one in providers}
+        for one in providers:
+            self.inventory(one)
         self.ask('PUT', f'/allocations/{instance}', {
-            'allocations': {self.cores: {'resources': {'VCPU': 1}}},
+            'allocations': {
+                self.cores: {'resources': {'VCPU': 1}},
+                **{one: {'resources': {_CLASS: 1}} for one in providers}},
             'project_id': str(uuid.uuid4()), 'user_id': str(uuid.uuid4()),
             'consumer_generation': None, 'consumer_type': 'INSTANCE'})
+        for one in providers:
+            self.inventory(one, reserved=before[one])
 
     def disks(self, domain):
         """Names of our disks in a domain, by provider."""
@@ -147,16 +160,16 @@ class PlugCase(testtools.TestCase):
             domain.XMLDesc(0)).ours().items()}
 
     def mark(self, provider):
-        return marks.load(self.conf, 'vhost', self.units[provider]['handle'])
+        return marks.load(self.conf, self.KIND, self.units[provider]['handle'])
 
     def used_by(self, provider, consumer):
-        state.begin_use(self.conf, self.host.target('vhost'),
+        state.begin_use(self.conf, self.host.target(self.KIND),
                         self.units[provider]['handle'], consumer)
 
     def cleaned(self, provider):
         """The unit is wiped, or as good as that."""
         handle = self.units[provider]['handle']
-        with marks.locked(self.conf, 'vhost', handle, 'a test'):
+        with marks.locked(self.conf, self.KIND, handle, 'a test'):
             marks.save(self.conf, self.mark(provider).changed(
                 state=marks.CLEAN, consumer=None))
         self.inventory(provider)
@@ -173,5 +186,6 @@ class PlugCase(testtools.TestCase):
         return path
 
     def reserved(self, provider):
-        return placement.Placement(self.conf).inventories(provider)[
-            _CLASS].reserved
+        return self.ask(
+            'GET', f'/resource_providers/{provider}/inventories').json()[
+                'inventories'][_CLASS]['reserved']

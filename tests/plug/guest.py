@@ -53,6 +53,9 @@ _CODE = bytes.fromhex(
     '66ef'        # out dx, eax
     'ebe5')       # jmp again
 
+# Where it begins to let go.
+_AGAIN = 0x36
+
 _DEVICES = '''
 <disk type='file' device='disk'><source file='{disk}'/>
   <driver name='qemu' type='raw'/>
@@ -64,18 +67,20 @@ class Guest(fixtures.Fixture):
     """The files of one guest.
 
     :param directory: where to make them; QEMU's user can come there.
+    :param reads: whether it reads the disk, and says something.
     :ivar devices: the XML of its devices.
     """
 
-    def __init__(self, directory):
+    def __init__(self, directory, reads=True):
         super().__init__()
+        self._code = _CODE if reads else _CODE[_AGAIN:]
         self._disk = os.path.join(directory, 'guest.img')
         self._serial = os.path.join(directory, 'guest.out')
         self.devices = _DEVICES.format(disk=self._disk, serial=self._serial)
 
     def _setUp(self):
         with open(self._disk, 'wb') as stream:
-            stream.write(_CODE.ljust(510, b'\0') + b'\x55\xaa')
+            stream.write(self._code.ljust(510, b'\0') + b'\x55\xaa')
             stream.truncate(1 << 20)
         os.chmod(self._disk, 0o666)
 
