@@ -6,10 +6,15 @@ The Cyborg agent does so after each report; here it is done for who works
 without one, or whose target ends before the next report.
 """
 
+from collections.abc import Collection
+from collections.abc import Iterable
 import os
+
+from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import keep
+from cyborg_spdk.desired import objects
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
 from cyborg_spdk import loggers
@@ -19,7 +24,8 @@ from cyborg_spdk import tasks
 LOG = loggers.get(__name__)
 
 
-def save(conf, addresses, expected=()):
+def save(conf: cfg.ConfigOpts, addresses: Iterable[str],
+         expected: Collection[str] = ()) -> dict[str, list[objects.Object]]:
     """Keep what configured targets have, if it has changed. Blocks.
 
     What they lack is made, as far as their options allow it.
@@ -52,17 +58,18 @@ def save(conf, addresses, expected=()):
         targets, tasks.wait(*names), strict=True)}
 
 
-def _may_write(directory):
+def _may_write(directory: str) -> bool:
     """Whether this user may make files there, or make the directory."""
     if not os.path.lexists(directory):
         directory = os.path.dirname(directory)
     return os.access(directory, os.W_OK | os.X_OK, effective_ids=True)
 
 
-def _targets(conf, addresses):
+def _targets(conf: cfg.ConfigOpts,
+             addresses: Iterable[str]) -> list[spdk_conf.Target]:
     """One target for each process whose configuration is to be kept."""
     wanted = {rpc.parse_address(address) for address in addresses}
-    found = {}
+    found: dict[rpc.Address, spdk_conf.Target] = {}
     for target in spdk_conf.targets(conf):
         address = rpc.parse_address(target.rpc_address)
         if address in wanted and target.save_config \
@@ -71,7 +78,8 @@ def _targets(conf, addresses):
     return list(found.values())
 
 
-def _save(conf, target, expected):
+def _save(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+          expected: Collection[str]) -> list[objects.Object]:
     try:
         client = rpc.connect(target.rpc_address,
                              timeout=conf.spdk.connect_timeout)

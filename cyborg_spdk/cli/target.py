@@ -2,15 +2,21 @@
 
 """``cyborg-spdk target``: start, stop and restart targets."""
 
+import argparse
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 from cliff import columns
 from cliff import lister
+from oslo_config import cfg
 
 from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import progress
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import judge
 from cyborg_spdk.desired import keep
+from cyborg_spdk.desired import objects
 from cyborg_spdk.desired import starting
 from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
@@ -21,7 +27,8 @@ from cyborg_spdk import tasks
 LOG = loggers.get(__name__)
 
 
-def chosen(conf, names):
+def chosen(conf: cfg.ConfigOpts,
+           names: Iterable[str]) -> list[spdk_conf.Target]:
     """Targets by their names; for none those whose driver is enabled.
 
     :param conf: the configuration.
@@ -39,10 +46,10 @@ def chosen(conf, names):
         enabled.targets(conf)
 
 
-class Known(columns.FormattableColumn):
+class Known(columns.FormattableColumn):  # type: ignore[type-arg]
     """A value that may be None; in a table that is nothing."""
 
-    def human_readable(self):
+    def human_readable(self) -> str:
         return '' if self._value is None else str(self._value)
 
 
@@ -50,7 +57,8 @@ class Known(columns.FormattableColumn):
 TOLD = 10
 
 
-def tell_missing(target, missing):
+def tell_missing(target: spdk_conf.Target,
+                 missing: Sequence[objects.Object]) -> None:
     """Tell what a target lacks, on the standard error.
 
     :param target: a :class:`cyborg_spdk.conf.Target`.
@@ -64,12 +72,12 @@ def tell_missing(target, missing):
                     target.name, len(missing) - TOLD, target.name)
 
 
-class _Targets(lister.Lister):
+class _Targets(commands.Configured, lister.Lister):
     """Do something with several targets at once; a row for each."""
 
-    columns = ('Target', 'Result', 'PID')
+    columns: tuple[str, ...] = ('Target', 'Result', 'PID')
 
-    def get_parser(self, prog_name):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument(
             'targets', nargs='*', metavar='TARGET',
@@ -77,14 +85,14 @@ class _Targets(lister.Lister):
                  'that are to be started.')
         return parser
 
-    def run(self, parsed_args):
-        self.failures = []
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        self.failures: list[str] = []
         self.missing = False
         return super().run(parsed_args) or (
             1 if self.failures else commands.MISSING if self.missing else 0)
 
-    def take_action(self, parsed_args):
-        conf = self.app.conf
+    def take_action(self, parsed_args: argparse.Namespace) -> commands.Table:
+        conf = self.conf
         tasks.configure(conf)
         targets = chosen(conf, parsed_args.targets)
         if not parsed_args.targets:
@@ -100,7 +108,7 @@ class _Targets(lister.Lister):
         LOG.debug('%s', tasks.summary())
         return self.columns, rows
 
-    def _row(self, target):
+    def _row(self, target: spdk_conf.Target) -> tuple[Any, ...]:
         try:
             result, pid = tasks.wait(target.name)[0]
             return target.name, result, Known(pid)
@@ -110,13 +118,10 @@ class _Targets(lister.Lister):
             self.failures.append(str(exc.__cause__))
             return target.name, 'failed', Known(None)
 
-    def one(self, conf, target, parsed_args):
+    def one(self, conf: cfg.ConfigOpts, target: spdk_conf.Target,
+            parsed_args: argparse.Namespace) -> tuple[Any, ...]:
         """Do it with one target; returns the rest of its row."""
         raise AssertionError('a subclass says what is to be done')
-
-
-def _pid(running):
-    return running.process.pid if running.process else None
 
 
 class _Starting(_Targets):
@@ -124,7 +129,7 @@ class _Starting(_Targets):
 
     columns = ('Target', 'Result', 'PID', 'Missing')
 
-    def _row(self, target):
+    def _row(self, target: spdk_conf.Target) -> tuple[Any, ...]:
         try:
             result, pid, missing = tasks.wait(target.name)[0]
         except exceptions.TaskError as exc:
@@ -137,7 +142,9 @@ class _Starting(_Targets):
         return target.name, result, Known(pid), len(missing)
 
     @staticmethod
-    def ensure(conf, target):
+    def ensure(conf: cfg.ConfigOpts,
+               target: spdk_conf.Target,
+               ) -> tuple[starting.Running, list[objects.Object]]:
         """Start a target, or give one that runs what it lacks.
 
         :returns: (:class:`cyborg_spdk.desired.starting.Running`, list of
@@ -161,7 +168,8 @@ class Start(_Starting):
     and made when its cause is gone.
     """
 
-    def one(self, conf, target, parsed_args):
+    def one(self, conf: cfg.ConfigOpts, target: spdk_conf.Target,
+            parsed_args: argparse.Namespace) -> tuple[Any, ...]:
         running, missing = self.ensure(conf, target)
         if running.process is None:
             return 'not on this host', None, []
@@ -169,7 +177,7 @@ class Start(_Starting):
                 running.process.pid, missing)
 
 
-def _with_kill(parser):
+def _with_kill(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument(
         '--kill', action='store_true',
         help='Send SIGKILL if it has not ended within [spdk] '
@@ -185,7 +193,7 @@ class Stop(_Targets):
     start is false or --hold is given.
     """
 
-    def get_parser(self, prog_name):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = _with_kill(super().get_parser(prog_name))
         parser.add_argument(
             '--hold', action='store_true',
@@ -193,7 +201,8 @@ class Stop(_Targets):
                  '"cyborg-spdk target start".')
         return parser
 
-    def one(self, conf, target, parsed_args):
+    def one(self, conf: cfg.ConfigOpts, target: spdk_conf.Target,
+            parsed_args: argparse.Namespace) -> tuple[Any, ...]:
         stopped = starting.stop(conf, target, kill=parsed_args.kill,
                                 hold=parsed_args.hold)
         return 'stopped' if stopped else 'was not running', None
@@ -205,10 +214,11 @@ class Restart(_Starting):
     The exit status is 3 if a target lacks something then; see target start.
     """
 
-    def get_parser(self, prog_name):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         return _with_kill(super().get_parser(prog_name))
 
-    def one(self, conf, target, parsed_args):
+    def one(self, conf: cfg.ConfigOpts, target: spdk_conf.Target,
+            parsed_args: argparse.Namespace) -> tuple[Any, ...]:
         starting.stop(conf, target, kill=parsed_args.kill)
         running, missing = self.ensure(conf, target)
         return ('restarted', running.process and running.process.pid,

@@ -6,14 +6,15 @@
 ``diff`` and ``forget`` are about the objects that are kept.
 """
 
+import argparse
 import os
 
-from cliff import command
 from cliff import lister
 
 from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import saving
 from cyborg_spdk.cli import target as target_cli
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import changing
 from cyborg_spdk.desired import configuration
 from cyborg_spdk.desired import keep
@@ -28,23 +29,23 @@ from cyborg_spdk import text
 LOG = loggers.get(__name__)
 
 
-class _OneTarget(command.Command):
+class _OneTarget(commands.Configured):
 
-    def get_parser(self, prog_name):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument('target', metavar='TARGET',
                             help='Name of a target.')
         return parser
 
-    def chosen(self, parsed_args):
+    def chosen(self, parsed_args: argparse.Namespace) -> spdk_conf.Target:
         """The target of the command line."""
-        target, = target_cli.chosen(self.app.conf, [parsed_args.target])
+        target, = target_cli.chosen(self.conf, [parsed_args.target])
         return target
 
-    def client(self, target):
+    def client(self, target: spdk_conf.Target) -> rpc.Client:
         """A connection to it."""
         return rpc.connect(target.rpc_address,
-                           timeout=self.app.conf.spdk.connect_timeout)
+                           timeout=self.conf.spdk.connect_timeout)
 
 
 class SaveConfig(_OneTarget):
@@ -55,7 +56,7 @@ class SaveConfig(_OneTarget):
     happens.
     """
 
-    def get_parser(self, prog_name):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument(
             'file', nargs='?', metavar='FILE',
@@ -63,12 +64,12 @@ class SaveConfig(_OneTarget):
                  'output.')
         return parser
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         target = self.chosen(parsed_args)
         client = self.client(target)
         if parsed_args.file is None:
-            changed = changing.adopt(self.app.conf, target, client)
-            name = store.path(self.app.conf, target)
+            changed = changing.adopt(self.conf, target, client)
+            name = store.path(self.conf, target)
             self.app.stdout.write(text.printable(
                 f"{name}: {'saved' if changed else 'unchanged'}") + '\n')
             return
@@ -90,7 +91,7 @@ class LoadConfig(_OneTarget):
     with --restart for those.
     """
 
-    def get_parser(self, prog_name):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument(
             'file', nargs='?', metavar='FILE',
@@ -105,7 +106,7 @@ class LoadConfig(_OneTarget):
             help='Make the other objects although one has failed.')
         return parser
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
         target = self.chosen(parsed_args)
         config = None
         if parsed_args.file is not None:
@@ -122,8 +123,9 @@ class LoadConfig(_OneTarget):
             return self._repair(target)
         return self._apply(target, config, parsed_args.keep_going)
 
-    def _restart(self, target, config):
-        conf = self.app.conf
+    def _restart(self, target: spdk_conf.Target,
+                 config: configuration.Config | None) -> int:
+        conf = self.conf
         starting.stop(conf, target)
         if config is not None:
             changing.replace(conf, target, config)
@@ -134,16 +136,17 @@ class LoadConfig(_OneTarget):
         target_cli.tell_missing(target, running.missing)
         return commands.MISSING if running.missing else 0
 
-    def _repair(self, target):
-        result = keep.look(self.app.conf, target, self.client(target),
+    def _repair(self, target: spdk_conf.Target) -> int:
+        result = keep.look(self.conf, target, self.client(target),
                            at_once=True)
         self.app.stdout.write(f"{target.name}: {len(result.made)} made, "
                               f"{len(result.missing)} missing\n")
         target_cli.tell_missing(target, result.missing)
         return commands.MISSING if result.missing else 0
 
-    def _apply(self, target, config, keep_going):
-        done = changing.load(self.app.conf, self.client(target), config,
+    def _apply(self, target: spdk_conf.Target,
+               config: configuration.Config, keep_going: bool) -> int:
+        done = changing.load(self.conf, self.client(target), config,
                              keep_going=keep_going)
         for method, reason in done.failed:
             LOG.error('%s: %s', method, reason)
@@ -156,7 +159,7 @@ class LoadConfig(_OneTarget):
         self.app.stdout.write(
             f"{target.name}: {done.made} calls made, "
             f"{len(done.left_out)} left out, {len(done.failed)} failed\n")
-        saving.save(self.app.conf, [target.rpc_address])
+        saving.save(self.conf, [target.rpc_address])
         return int(bool(done.failed))
 
 
@@ -168,14 +171,14 @@ class Diff(_OneTarget, lister.Lister):
 
     COLUMNS = ('Object', 'State', 'Since', 'Why')
 
-    def run(self, parsed_args):
+    def run(self, parsed_args: argparse.Namespace) -> int:
         self._missing = False
         return super().run(parsed_args) or (
             commands.MISSING if self._missing else 0)
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> commands.Table:
         target = self.chosen(parsed_args)
-        found = changing.diff(self.app.conf, target, self.client(target))
+        found = changing.diff(self.conf, target, self.client(target))
         self._missing = any(one.state == changing.MISSING for one in found)
         return self.COLUMNS, [
             (one.key, one.state, target_cli.Known(one.since_text()),
@@ -189,7 +192,7 @@ class Forget(_OneTarget):
     with it. What is there is not touched.
     """
 
-    def get_parser(self, prog_name):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument(
             'objects', nargs='*', metavar='OBJECT',
@@ -200,14 +203,14 @@ class Forget(_OneTarget):
             help='Drop all that is missing.')
         return parser
 
-    def take_action(self, parsed_args):
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
         target = self.chosen(parsed_args)
         if bool(parsed_args.objects) == parsed_args.all:
             raise exceptions.InvalidValue(
                 'OBJECT', ' '.join(parsed_args.objects) or None,
                 'name objects, or give --all')
         dropped = changing.forget(
-            self.app.conf, target,
+            self.conf, target,
             None if parsed_args.all else parsed_args.objects)
         for key in dropped:
             self.app.stdout.write(

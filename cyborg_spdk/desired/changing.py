@@ -5,7 +5,8 @@
 import collections.abc
 import dataclasses
 import datetime
-import typing
+
+from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import configuration
@@ -73,7 +74,7 @@ class Loaded:
     failed: list[tuple[str, str]] = dataclasses.field(default_factory=list)
 
 
-def declare(conf: typing.Any, target: spdk_conf.Target, calls: _Calls, *,
+def declare(conf: cfg.ConfigOpts, target: spdk_conf.Target, calls: _Calls, *,
             again: collections.abc.Container[str] = ()) -> tuple[
                 list[str], list[str]]:
     """Say which objects a target is to have, whatever was seen in it.
@@ -135,7 +136,7 @@ def _declared(state: store.State, wanted: desired_objects.Objects,
     return new
 
 
-def forget(conf: typing.Any, target: spdk_conf.Target,
+def forget(conf: cfg.ConfigOpts, target: spdk_conf.Target,
            names: collections.abc.Iterable[str] | None) -> list[str]:
     """Drop objects that are missing from what a target is to have.
 
@@ -182,7 +183,7 @@ def _with_dependents(dropped: desired_objects.Objects,
         dropped |= more
 
 
-def adopt(conf: typing.Any, target: spdk_conf.Target,
+def adopt(conf: cfg.ConfigOpts, target: spdk_conf.Target,
           client: rpc.Client) -> bool:
     """Take what a target has for all that it is to have.
 
@@ -202,7 +203,7 @@ def adopt(conf: typing.Any, target: spdk_conf.Target,
     return written
 
 
-def replace(conf: typing.Any, target: spdk_conf.Target,
+def replace(conf: cfg.ConfigOpts, target: spdk_conf.Target,
             config: configuration.Config) -> None:
     """Put a configuration in the place of what a target is to have.
 
@@ -217,7 +218,7 @@ def replace(conf: typing.Any, target: spdk_conf.Target,
         store.save(state)
 
 
-def load(conf: typing.Any, client: rpc.Client,
+def load(conf: cfg.ConfigOpts, client: rpc.Client,
          config: configuration.Config, *, keep_going: bool) -> Loaded:
     """Give a configuration to a target that runs, in order of dependence.
 
@@ -265,7 +266,7 @@ def _startup_only(client: rpc.Client) -> set[str]:
             for name in client.methods if name not in runtime}
 
 
-def diff(conf: typing.Any, target: spdk_conf.Target,
+def diff(conf: cfg.ConfigOpts, target: spdk_conf.Target,
          client: rpc.Client) -> list[Difference]:
     """How what a target has differs from what it is to have.
 

@@ -6,6 +6,8 @@ import dataclasses
 import time
 import typing
 
+from oslo_config import cfg
+
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import judge
 from cyborg_spdk.desired import make
@@ -75,7 +77,7 @@ def is_repaired(target: spdk_conf.Target) -> bool:
     return target.start or target.repair
 
 
-def look(conf: typing.Any, target: spdk_conf.Target, client: rpc.Client, *,
+def look(conf: cfg.ConfigOpts, target: spdk_conf.Target, client: rpc.Client, *,
          repair: bool = True, at_once: bool = False,
          expected: typing.Iterable[str] = (), confirm: float = CONFIRM,
          timeout: float | None = None) -> Result:
@@ -123,7 +125,7 @@ def look(conf: typing.Any, target: spdk_conf.Target, client: rpc.Client, *,
     return result
 
 
-def begin(conf: typing.Any, target: spdk_conf.Target) -> Seen:
+def begin(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> Seen:
     """Which process is looked at, and what is known of it."""
     found = process.find(target)
     return Seen(found, store.identity(found),
@@ -218,7 +220,7 @@ def repaired(client: rpc.Client, state: store.State,
     return maker.made
 
 
-def finish(conf: typing.Any, target: spdk_conf.Target, state: store.State,
+def finish(conf: cfg.ConfigOpts, target: spdk_conf.Target, state: store.State,
            now: observe.Observation, seen: Seen, result: Result) -> None:
     """Write down what was found, and tell what has changed.
 

@@ -6,7 +6,8 @@ import contextlib
 import dataclasses
 import functools
 import time
-import typing
+
+from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import keep
@@ -48,7 +49,7 @@ class Running:
     missing: tuple[desired_objects.Object, ...] = ()
 
 
-def ensure(conf: typing.Any, target: spdk_conf.Target, *,
+def ensure(conf: cfg.ConfigOpts, target: spdk_conf.Target, *,
            force: bool = False) -> Running:
     """Make sure that a target runs; start it with all it is to have.
 
@@ -78,7 +79,7 @@ def ensure(conf: typing.Any, target: spdk_conf.Target, *,
                    tuple(missing(conf, target)))
 
 
-def missing(conf: typing.Any, target: spdk_conf.Target) -> list[
+def missing(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> list[
         desired_objects.Object]:
     """What a target was seen to lack last; nothing is asked."""
     if process.socket_path(target) is None:
@@ -86,7 +87,7 @@ def missing(conf: typing.Any, target: spdk_conf.Target) -> list[
     return store.load(conf, target).missing()
 
 
-def stop(conf: typing.Any, target: spdk_conf.Target, *, kill: bool = False,
+def stop(conf: cfg.ConfigOpts, target: spdk_conf.Target, *, kill: bool = False,
          hold: bool = False) -> bool:
     """Stop a target; what it has is kept before, if that can be done.
 
@@ -98,7 +99,7 @@ def stop(conf: typing.Any, target: spdk_conf.Target, *, kill: bool = False,
                           before=functools.partial(_keep, conf, target))
 
 
-def _keep(conf: typing.Any, target: spdk_conf.Target) -> None:
+def _keep(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> None:
     try:
         client = rpc.connect(target.rpc_address,
                              timeout=conf.spdk.connect_timeout)
@@ -117,7 +118,7 @@ class _Giver:
     :ivar began: whether it may have ended over its options.
     """
 
-    def __init__(self, conf: typing.Any, target: spdk_conf.Target,
+    def __init__(self, conf: cfg.ConfigOpts, target: spdk_conf.Target,
                  options: str | None = None):
         self._conf = conf
         self._target = target

@@ -30,6 +30,8 @@ import re
 import time
 import typing
 
+from oslo_config import cfg
+
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import objects as desired_objects
 from cyborg_spdk import exceptions
@@ -107,7 +109,7 @@ class State:
                 and one.deleted_since is None]
 
 
-def path(conf: typing.Any, target: spdk_conf.Target) -> str:
+def path(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> str:
     """Path of a target's desired state.
 
     Targets that are one process have one, under the first one's name.
@@ -116,7 +118,7 @@ def path(conf: typing.Any, target: spdk_conf.Target) -> str:
                         f'{process.name(conf, target)}.desired.json')
 
 
-def directory(conf: typing.Any) -> str:
+def directory(conf: cfg.ConfigOpts) -> str:
     """The directory of what is kept, made if it is missing.
 
     :returns: its real path.
@@ -127,7 +129,7 @@ def directory(conf: typing.Any) -> str:
 
 
 @contextlib.contextmanager
-def locked(conf: typing.Any, target: spdk_conf.Target,
+def locked(conf: cfg.ConfigOpts, target: spdk_conf.Target,
            doing: str) -> collections.abc.Iterator[None]:
     """Hold the lock of a target's desired state.
 
@@ -139,7 +141,7 @@ def locked(conf: typing.Any, target: spdk_conf.Target,
         yield
 
 
-def load(conf: typing.Any, target: spdk_conf.Target) -> State:
+def load(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> State:
     """Read the desired state of a target.
 
     A damaged file is set aside, and the one before it is read.
@@ -322,12 +324,12 @@ def identity(found: process.TargetProcess | None) -> str | None:
         return f'{stream.read().strip()}:{found.pid}:{found.ticks}'
 
 
-def _look_path(conf: typing.Any, target: spdk_conf.Target) -> str:
+def _look_path(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> str:
     return os.path.join(launch.starts_path(conf),
                         f'{process.name(conf, target)}.look')
 
 
-def last_look(conf: typing.Any, target: spdk_conf.Target) -> Look:
+def last_look(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> Look:
     """The last look at a target; an empty one if nothing is known."""
     try:
         return Look(**json.loads(
@@ -336,7 +338,7 @@ def last_look(conf: typing.Any, target: spdk_conf.Target) -> Look:
         return Look()
 
 
-def remember(conf: typing.Any, target: spdk_conf.Target,
+def remember(conf: cfg.ConfigOpts, target: spdk_conf.Target,
              look: Look) -> None:
     """Keep a look for the next one, until the next boot."""
     directory(conf)

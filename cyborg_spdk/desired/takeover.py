@@ -9,7 +9,8 @@ refused (``.rejected-TIME``).
 
 import contextlib
 import os
-import typing
+
+from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import configuration
@@ -26,13 +27,13 @@ from cyborg_spdk import loggers
 LOG = loggers.get(__name__)
 
 
-def former_path(conf: typing.Any, target: spdk_conf.Target) -> str:
+def former_path(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> str:
     """Path of the configuration that former releases have kept."""
     return os.path.join(conf.spdk.state_path,
                         f'{process.name(conf, target)}.json')
 
 
-def load(conf: typing.Any, target: spdk_conf.Target) -> store.State:
+def load(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> store.State:
     """The desired state of a target. The lock has to be held.
 
     Where there is none yet, it is made of what a former release has left,
@@ -81,7 +82,7 @@ def _with_first(target: spdk_conf.Target,
     return state
 
 
-def _former(conf: typing.Any,
+def _former(conf: cfg.ConfigOpts,
             target: spdk_conf.Target) -> desired_objects.Objects | None:
     """What a former release has kept; None for nothing."""
     name = former_path(conf, target)

@@ -149,7 +149,9 @@ def namespace(client: rpc.Client, handle: handles.AnyHandle,
         return None
     found = clients.NvmfTgt(client).nvmf_get_subsystems(
         parts['nqn'])[0].namespace(int(parts['nsid']))
-    return found and Namespace(found.nsid, found.uuid, found.nguid)
+    if found is None:
+        return None
+    return Namespace(found.nsid, found.uuid, found.nguid)
 
 
 def again(client: rpc.Client, handle: handles.AnyHandle, bdev: str,

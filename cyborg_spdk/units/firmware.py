@@ -10,15 +10,18 @@ chooses, and resets the controller.
 
 import base64
 import binascii
+from collections.abc import Iterable
 import dataclasses
 import json
 import os
 import stat
 import struct
+from typing import Any
 
 
 from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
+from cyborg_spdk import rpc
 from cyborg_spdk.units import reading
 
 LOG = loggers.get(__name__)
@@ -69,13 +72,13 @@ class Controller:
     """
 
     address: str
-    trid: dict = dataclasses.field(compare=False)
-    bdevs: tuple
-    claimed: tuple
+    trid: dict[str, Any] = dataclasses.field(compare=False)
+    bdevs: tuple[str, ...]
+    claimed: tuple[str, ...]
     revision: str
 
 
-def check_image(path):
+def check_image(path: str) -> None:
     """Refuse what the target would refuse, before any controller is touched.
 
     :param path: of the image; the target reads it itself.
@@ -97,7 +100,7 @@ def check_image(path):
                                     'a multiple of 4 is needed')
 
 
-def target_name(control_path):
+def target_name(control_path: Any) -> str:
     """Name of the target that a control path means.
 
     :param control_path: Cyborg's control path object, its ``cpid_info``, or
@@ -114,7 +117,7 @@ def target_name(control_path):
                                   '{"host": ..., "target": ...}') from None
 
 
-def controllers(bdevs):
+def controllers(bdevs: Iterable[dict[str, Any]]) -> list[Controller]:
     """The NVMe controllers of a target that say that they take firmware.
 
     Of a bdev with several paths SPDK takes the first. Controllers of one
@@ -123,14 +126,15 @@ def controllers(bdevs):
     :param bdevs: reply of ``bdev_get_bdevs``.
     :returns: list of :class:`Controller`, by address.
     """
-    found, paths_of = {}, {}
+    found: dict[str, list[dict[str, Any]]] = {}
+    paths_of: dict[str, dict[str, Any]] = {}
     for bdev in bdevs:
         paths = (bdev.get('driver_specific') or {}).get('nvme')
         # Before v21.10 it was one object.
-        path = next(iter(paths or ()), None) \
-            if not isinstance(paths, dict) else paths
+        path: dict[str, Any] | None = paths if isinstance(paths, dict) \
+            else next(iter(paths or ()), None)
         address = path and _address(path)
-        if address:
+        if path and address:
             found.setdefault(address, []).append(bdev)
             paths_of[address] = path
     return [Controller(address=address, trid=paths_of[address]['trid'],
@@ -142,7 +146,7 @@ def controllers(bdevs):
             for address, members in sorted(found.items())]
 
 
-def _address(path):
+def _address(path: dict[str, Any]) -> str | None:
     """Address of a controller that takes firmware, or None."""
     trid, data = path.get('trid') or {}, path.get('ctrlr_data') or {}
     if not (data.get('oacs') or {}).get('firmware'):
@@ -154,7 +158,7 @@ def _address(path):
         trid.get('subnqn'))))
 
 
-def apply(client, target, image):
+def apply(client: rpc.Client, target: str, image: str) -> bool:
     """Give the NVMe controllers of a target a firmware image. Blocks.
 
     One after the other. A controller that is in use is left alone: SPDK
@@ -191,20 +195,22 @@ def apply(client, target, image):
     return good
 
 
-def _given_away(client):
+def _given_away(client: rpc.Client) -> dict[str, str]:
     """Titles of the units that stand on bdevs, by name of the bdev."""
     return {unit.bdev: unit.title for kind in reading.kinds(client)
-            for unit in reading.read(client, kind, TIMEOUT).units}
+            for unit in reading.read(client, kind, TIMEOUT).units
+            if unit.bdev}
 
 
-def _is_fatal(error):
+def _is_fatal(error: exceptions.SpdkError) -> bool:
     """Whether the next controller should not be tried."""
     if isinstance(error, exceptions.RpcError):
         return error.message == _RESET_FAILED
     return not isinstance(error, exceptions.InvalidValue)
 
 
-def _apply(client, one, given, image):
+def _apply(client: rpc.Client, one: Controller, given: dict[str, str],
+           image: str) -> str:
     """What became of one controller (str)."""
     for name in one.bdevs:
         if name in given or name in one.claimed:
@@ -228,7 +234,7 @@ def _apply(client, one, given, image):
     return f'{said} It had {one.revision}, it runs {revision}'
 
 
-def _stored(client, one):
+def _stored(client: rpc.Client, one: Controller) -> str | None:
     """What a controller says of an image that it does not run yet.
 
     :returns: str, or None if there is none or it cannot be asked.

@@ -132,8 +132,8 @@ def socket_users(client: rpc.Client, path: str) -> tuple[str, ...]:
 def _iscsi(client: rpc.Client, handle: Mapping[str, str]) -> Holders:
     target = clients.IscsiTgt(client)
     node = target.find_target_node(handle['iqn'])
-    lun = node and node.lun(int(handle['lun']))
-    if lun is None:
+    lun = node.lun(int(handle['lun'])) if node else None
+    if node is None or lun is None:
         raise _no_such('iscsi_get_target_nodes',
                        f'{handle["iqn"]} has no LUN {handle["lun"]}')
     groups = {one.tag: one for one in target.iscsi_get_initiator_groups()}

@@ -24,7 +24,7 @@ def _provider(conf: cfg.ConfigOpts, target: spdk_conf.Target,
               handle: str) -> tuple[str, str] | None:
     """UUID and resource class of a unit's provider, if it was reported."""
     found = reported.find(conf, target.name, handle)
-    return found and (found.provider, found.resource_class)
+    return (found.provider, found.resource_class) if found else None
 
 
 def hold(conf: cfg.ConfigOpts, target: spdk_conf.Target,

@@ -6,11 +6,18 @@ Nothing is changed. A check is a generator of findings; an error that it
 raises is a finding too.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
 import os
 import resource
 import shutil
 import struct
 
+from oslo_config import cfg
+
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.doctor import finding
@@ -32,6 +39,9 @@ OK, NOTE, WARNING, FAILURE = (finding.OK, finding.NOTE, finding.WARNING,
                               finding.FAILURE)
 Finding = finding.Finding
 
+#: What one looks like.
+Check = Callable[[doctor_machine.Machine], Iterator[Finding]]
+
 #: MiB of a target's trace file in /dev/shm (3.4 in v26.05), and of its
 #: saved configuration.
 _SHM_MB = 4
@@ -43,7 +53,7 @@ _SHM = '/dev/shm'  # noqa: S108
 _CORE_LOCK = '/var/tmp/spdk_cpu_lock_{:03d}'  # noqa: S108
 
 
-def examine(conf):
+def examine(conf: cfg.ConfigOpts) -> list[Finding]:
     """Make all checks.
 
     :param conf: the configuration.
@@ -51,7 +61,7 @@ def examine(conf):
     :raises ConfigurationError: for a configuration that cannot be used.
     """
     machine = doctor_machine.Machine(conf)
-    found = []
+    found: list[Finding] = []
     for check in CHECKS:
         try:
             found += check(machine)
@@ -60,7 +70,7 @@ def examine(conf):
     return found
 
 
-def could_run(conf, findings):
+def could_run(conf: cfg.ConfigOpts, findings: Iterable[Finding]) -> bool:
     """Whether at least one target could run, or runs.
 
     :param conf: the configuration.
@@ -72,11 +82,11 @@ def could_run(conf, findings):
         target.name not in failed for target in enabled.targets(conf))
 
 
-def _name(check):
+def _name(check: Check) -> str:
     return check.__name__.replace('_', ' ')
 
 
-def cores(machine):
+def cores(machine: doctor_machine.Machine) -> Iterator[Finding]:
     place = launch.place(machine.conf)
     found = cpu.usable(place=place)
     yield Finding('cores', OK, f'online: {cpu.as_list(cpu.online())}' + (
@@ -115,7 +125,7 @@ def cores(machine):
                           'hugepage_nodes, or set core_mask', target.name)
 
 
-def _core_owner(core):
+def _core_owner(core: int) -> int | None:
     """Pid of the SPDK process that has a core, or None."""
     try:
         with open(_CORE_LOCK.format(core), 'rb') as stream:
@@ -128,7 +138,7 @@ def _core_owner(core):
     return pid if found and not found.dead and _is_target(pid) else None
 
 
-def _is_target(pid):
+def _is_target(pid: int) -> bool:
     try:
         with open(f'/proc/{pid}/comm') as stream:
             return stream.read().startswith(('reactor_', 'nvmf', 'vhost',
@@ -137,7 +147,7 @@ def _is_target(pid):
         return False
 
 
-def memory(machine):
+def memory(machine: doctor_machine.Machine) -> Iterator[Finding]:
     if machine.simulated:
         yield Finding('memory', OK, 'the simulator needs no huge pages')
         return
@@ -157,7 +167,8 @@ def memory(machine):
     yield from _pages(machine, needs_mb)
 
 
-def _pages(machine, needs_mb):
+def _pages(machine: doctor_machine.Machine,
+           needs_mb: Sequence[int]) -> Iterator[Finding]:
     """Whether the targets that do not run would get their memory."""
     size_kb = hugepages.chosen_size_kb(machine.conf)
     hugepages.check_limits(size_kb, max(needs_mb),
@@ -182,7 +193,7 @@ def _pages(machine, needs_mb):
     yield from _mount(size_kb, max(needs_mb), managed)
 
 
-def _stopped(machine):
+def _stopped(machine: doctor_machine.Machine) -> Iterator[spdk_conf.Target]:
     """Targets to start that do not run."""
     for target in machine.to_start():
         try:
@@ -192,7 +203,7 @@ def _stopped(machine):
             continue  # Told by the check of the sockets.
 
 
-def _mount(size_kb, need_mb, managed):
+def _mount(size_kb: int, need_mb: int, managed: bool) -> Iterator[Finding]:
     mount = hugetlbfs.mount_for(size_kb, need_mb)
     if mount is not None:
         yield Finding('memory', OK, f'hugetlbfs is mounted at {mount.path}')
@@ -206,7 +217,7 @@ def _mount(size_kb, need_mb, managed):
                       'manage_hugepages, or mount it')
 
 
-def privilege(machine):
+def privilege(machine: doctor_machine.Machine) -> Iterator[Finding]:
     if os.geteuid() == 0:
         yield Finding('privilege', OK, 'root')
         return
@@ -221,7 +232,7 @@ def privilege(machine):
                   'helper')
 
 
-def limits(machine):
+def limits(machine: doctor_machine.Machine) -> Iterator[Finding]:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < 4096:
         yield Finding('limits', WARNING, f'{hard} open files', 'raise '
@@ -238,13 +249,13 @@ def limits(machine):
                       'the target')
 
 
-def _own(machine):
+def _own(machine: doctor_machine.Machine) -> list[spdk_conf.Target]:
     """Targets that run as who starts them, whoever that is."""
     return [target for target in machine.to_start()
             if machine.simulated or target.no_huge]
 
 
-def directories(machine):
+def directories(machine: doctor_machine.Machine) -> Iterator[Finding]:
     for option, need_mb in (('run_path', 1), ('state_path', _STATE_MB)):
         path = machine.conf.spdk[option]
         what = f'[spdk] {option}'
@@ -272,14 +283,14 @@ def directories(machine):
     yield from _shared_memory(len(list(_stopped(machine))))
 
 
-def _shared_memory(count):
+def _shared_memory(count: int) -> Iterator[Finding]:
     free_mb = shutil.disk_usage(_SHM).free >> 20
     if count and free_mb < count * _SHM_MB:
         yield Finding('directories', WARNING, f'{free_mb} MiB are free in '
                       f'{_SHM}', 'make room for the trace files of targets')
 
 
-def sockets(machine):
+def sockets(machine: doctor_machine.Machine) -> Iterator[Finding]:
     target_start.socket_gid(machine.conf)
     for target in machine.targets:
         state = target_status.look(machine.conf, target)
@@ -301,8 +312,10 @@ def sockets(machine):
                           remedy if text else '', target.name)
 
 
-def _can_listen(machine, target):
+def _can_listen(machine: doctor_machine.Machine,
+                target: spdk_conf.Target) -> Finding:
     path = process.socket_path(target)
+    assert path  # Else it could not be found stopped.
     run_path = os.path.realpath(machine.conf.spdk.run_path)
     try:
         # run_path itself is made when it is needed.
@@ -314,7 +327,7 @@ def _can_listen(machine, target):
                    target.name)
 
 
-def manager(machine):
+def manager(machine: doctor_machine.Machine) -> Iterator[Finding]:
     own = ', '.join(target.name for target in _own(machine))
     if not spawn.systemd_runs():
         yield Finding('manager', OK, 'targets are detached by a double fork')
@@ -329,7 +342,7 @@ def manager(machine):
                       'in the unit of the agent')
 
 
-CHECKS = (software.python, software.cyborg,
-          software.drivers, software.installation, software.cpu_flags, cores,
-          memory, privilege, pci.iommu, pci.devices, limits,
-          directories, sockets, manager)
+CHECKS: tuple[Check, ...] = (
+    software.python, software.cyborg, software.drivers,
+    software.installation, software.cpu_flags, cores, memory, privilege,
+    pci.iommu, pci.devices, limits, directories, sockets, manager)

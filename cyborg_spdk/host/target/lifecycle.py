@@ -2,6 +2,7 @@
 
 """Keep the targets of this host: find them, start them, stop them."""
 
+from collections.abc import Callable
 import contextlib
 import dataclasses
 import hashlib
@@ -9,8 +10,10 @@ import os
 import signal
 import time
 
+from oslo_config import cfg
 import psutil
 
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import launch
 from cyborg_spdk.host import locks
@@ -44,7 +47,9 @@ class Running:
     started: bool
 
 
-def ensure(conf, target, *, force=False, bring_up=None):
+def ensure(conf: cfg.ConfigOpts, target: spdk_conf.Target, *,
+           force: bool = False,
+           bring_up: target_start.BringUp | None = None) -> Running:
     """Make sure that a target runs and answers; start it if it does not.
 
     :param conf: the configuration (``oslo_config.cfg.ConfigOpts``).
@@ -90,7 +95,7 @@ def ensure(conf, target, *, force=False, bring_up=None):
             conf, target, installation, directory, deadline, bring_up), True)
 
 
-def _remedy(found):
+def _remedy(found: process.TargetProcess) -> str:
     """What to do about a target that does not answer."""
     taken = sockets.connections(found.rpc_address)
     if taken >= sockets.MOST_CONNECTIONS:
@@ -99,7 +104,7 @@ def _remedy(found):
     return 'look at its log, or stop it'
 
 
-def _directory(conf):
+def _directory(conf: cfg.ConfigOpts) -> str:
     """The directory of what is remembered of starts, and of locks.
 
     It is made if it is missing, and so are those that it is in and that of
@@ -116,7 +121,7 @@ def _directory(conf):
                                           what='[spdk] state_path')
 
 
-def _make_directories(conf):
+def _make_directories(conf: cfg.ConfigOpts) -> None:
     """Make both directories, by the helper if we are not allowed to."""
     paths = [conf.spdk[option] for option in ('state_path', 'run_path')]
     above = [os.path.dirname(path) for path in paths
@@ -132,9 +137,11 @@ def _make_directories(conf):
                                        what=f'[spdk] {option}')
 
 
-def _lock(conf, target, directory, doing):
+def _lock(conf: cfg.ConfigOpts, target: spdk_conf.Target, directory: str,
+          doing: str) -> contextlib.AbstractContextManager[None]:
     # By its socket: two names may share one process.
     path = process.socket_path(target)
+    assert path  # One that is elsewhere is neither started nor stopped.
     digest = hashlib.sha256(path.encode()).hexdigest()[:8]
     return locks.hold(
         directory, f'{os.path.basename(path)}.{digest}',
@@ -142,7 +149,8 @@ def _lock(conf, target, directory, doing):
         doing=f'{target.name}: {doing}')
 
 
-def _check_pause(conf, target, directory):
+def _check_pause(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+                 directory: str) -> None:
     """Refuse a start that is not due, or that nobody wants."""
     history = restarts.read(directory, process.name(conf, target))
     if history.held:
@@ -158,9 +166,11 @@ def _check_pause(conf, target, directory):
             f"{target.name}")
 
 
-def _await(conf, target, found, bring_up, locked=False):
+def _await(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+           found: process.TargetProcess, bring_up: target_start.BringUp | None,
+           locked: bool = False) -> Running:
     """Wait for a target that runs already, or is starting."""
-    def ended(seconds):
+    def ended(seconds: float) -> bool:
         time.sleep(seconds)
         return not found.alive()
 
@@ -191,7 +201,8 @@ def _await(conf, target, found, bring_up, locked=False):
         log_tail=logs.tail(logs.path(conf, target)))
 
 
-def _is_begun_by_us(target, found):
+def _is_begun_by_us(target: spdk_conf.Target,
+                    found: process.TargetProcess) -> bool:
     """Whether a target was started to be initialised by us (bool)."""
     if not found.pid or target_start.waits_for_rpc(target.extra_args):
         return False
@@ -202,7 +213,7 @@ def _is_begun_by_us(target, found):
         return False
 
 
-def _is_initialised(target):
+def _is_initialised(target: spdk_conf.Target) -> bool:
     try:
         # Whatever it says of such a bdev: it is initialised.
         rpc.connect(target.rpc_address).call('bdev_get_bdevs', name='-',
@@ -214,7 +225,9 @@ def _is_initialised(target):
     return True
 
 
-def stop(conf, target, *, kill=False, hold=False, before=None):
+def stop(conf: cfg.ConfigOpts, target: spdk_conf.Target, *, kill: bool = False,
+         hold: bool = False,
+         before: Callable[[], object] | None = None) -> bool:
     """Stop a target: SIGTERM, and wait for its end.
 
     :param conf: the configuration: ``[spdk] stop_timeout``.
@@ -265,7 +278,8 @@ def stop(conf, target, *, kill=False, hold=False, before=None):
         + ('' if kill else '; wait, or end it with --kill'))
 
 
-def status(conf, target):
+def status(conf: cfg.ConfigOpts,
+           target: spdk_conf.Target) -> process.TargetProcess | None:
     """What runs of a target, without changing anything.
 
     :param conf: the configuration.

@@ -2,9 +2,13 @@
 
 """The log of a target: where it is, how long, and what its end says."""
 
+from collections.abc import Iterable
 import os
 import re
 
+from oslo_config import cfg
+
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import launch
 from cyborg_spdk.host.machine import log_file
@@ -64,7 +68,7 @@ _REMEDIES = (
 path = launch.log_path
 
 
-def trim(conf, target):
+def trim(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> None:
     """Keep the log of a target that runs from filling the disk; see
     :func:`cyborg_spdk.host.machine.log_file.trim`.
     """
@@ -84,7 +88,7 @@ def trim(conf, target):
         return  # It is gone, or no file: the target has another one.
 
 
-def remedy(said):
+def remedy(said: Iterable[str]) -> str:
     """What to do about what a target said last; ``""`` if not known.
 
     :param said: list of str, as :func:`tail` returns it.
@@ -97,7 +101,7 @@ def remedy(said):
     return ''
 
 
-def tail(path, lines=LINES):
+def tail(path: str, lines: int = LINES) -> list[str]:
     """The last lines of a log, without SPDK's time stamps.
 
     :param path: the log.

@@ -7,10 +7,16 @@ serves nobody until then. If the initialisation fails, the connection is
 reset.
 """
 
+from collections.abc import Callable
 import time
 
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
+
+#: ``ended(seconds)`` waits that long for the end of a process, and tells
+#: whether it has come.
+Ended = Callable[[float], bool]
 
 # Seconds between two looks at a target that does not listen yet.
 _INTERVAL = 0.01
@@ -19,7 +25,7 @@ _INTERVAL = 0.01
 _SLICE = 1.0
 
 
-def wait(target, deadline, ended):
+def wait(target: spdk_conf.Target, deadline: float, ended: Ended) -> bool:
     """Wait until a target answers and its framework is initialised.
 
     :param target: a :class:`cyborg_spdk.conf.Target`.
@@ -36,7 +42,7 @@ def wait(target, deadline, ended):
     return _wait(target, deadline, ended, methods)
 
 
-def answers(target, deadline, ended):
+def answers(target: spdk_conf.Target, deadline: float, ended: Ended) -> bool:
     """Wait until a target answers, initialised or not.
 
     Parameters, result and exceptions are those of :func:`wait`.
@@ -44,7 +50,8 @@ def answers(target, deadline, ended):
     return _wait(target, deadline, ended, ['spdk_get_version'])
 
 
-def _wait(target, deadline, ended, methods):
+def _wait(target: spdk_conf.Target, deadline: float, ended: Ended,
+          methods: list[str]) -> bool:
     began = time.monotonic()
     while methods:
         left = deadline - time.monotonic()

@@ -42,7 +42,7 @@ class History:
     boot: str = ''
     held: bool = False
 
-    def pause(self, now=None):
+    def pause(self, now: float | None = None) -> float:
         """Seconds until the next start is due; 0 if it is now."""
         now = _now() if now is None else now
         since = now - self.last
@@ -53,20 +53,20 @@ class History:
         return max(0.0, length - since)
 
 
-def _now():
+def _now() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _boot():
+def _boot() -> str:
     with open('/proc/sys/kernel/random/boot_id') as stream:
         return stream.read().strip()
 
 
-def _path(directory, name):
+def _path(directory: str, name: str) -> str:
     return os.path.join(directory, f'{name}.starts')
 
 
-def read(directory, name):
+def read(directory: str, name: str) -> History:
     """The :class:`History` of a target; an empty one if there is none."""
     try:
         history = History(**(
@@ -81,7 +81,7 @@ def read(directory, name):
     return History()
 
 
-def started(directory, name):
+def started(directory: str, name: str) -> History:
     """Remember that a target is started now.
 
     :returns: the new :class:`History`.
@@ -94,17 +94,17 @@ def started(directory, name):
     return history
 
 
-def hold(directory, name):
+def hold(directory: str, name: str) -> None:
     """Remember that the operator wants it to stay down."""
     _write(directory, name, History(held=True))
 
 
-def _write(directory, name, history):
+def _write(directory: str, name: str, history: History) -> None:
     trusted_files.write_atomically(
         _path(directory, name),
         json.dumps(dataclasses.asdict(history)).encode(), durable=False)
 
 
-def forget(directory, name):
+def forget(directory: str, name: str) -> None:
     """Forget it all: the operator has stopped or started the target."""
     trusted_files.remove(_path(directory, name))

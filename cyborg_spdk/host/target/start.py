@@ -3,11 +3,17 @@
 """One start of one target: everything between the options and a process
 that answers."""
 
+from collections.abc import Callable
+from collections.abc import Container
 import contextlib
 import os
 import signal
 import stat
+import types
 
+from oslo_config import cfg
+
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import launch
 from cyborg_spdk.host.machine import hugepage_claims
@@ -15,6 +21,7 @@ from cyborg_spdk.host.machine import hugepages
 from cyborg_spdk.host.machine import installation as spdk
 from cyborg_spdk.host.machine import pci
 from cyborg_spdk.host.machine import proc
+from cyborg_spdk.host.machine import spawn
 from cyborg_spdk.host import process
 from cyborg_spdk.host import steps
 from cyborg_spdk.host.target import logs
@@ -23,6 +30,10 @@ from cyborg_spdk.host.target import restarts
 from cyborg_spdk import loggers
 
 LOG = loggers.get(__name__)
+
+#: ``bring_up(deadline)`` initialises a target that answers, and gives it
+#: what it is to have.
+BringUp = Callable[[float], None]
 
 # Seconds in which a target that has closed its connections ends.
 _ENDING = 5.0
@@ -37,7 +48,9 @@ _WAIT_LETTER = '-w'
 _HAS_LETTER = (18, 7)
 
 
-def start(conf, target, installation, directory, deadline, bring_up=None):
+def start(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+          installation: spdk.Installation, directory: str, deadline: float,
+          bring_up: BringUp | None = None) -> process.TargetProcess:
     """Start a target and wait until it is ready.
 
     :param conf: the configuration.
@@ -54,7 +67,9 @@ def start(conf, target, installation, directory, deadline, bring_up=None):
     :raises HostError: its other subclasses, for what is in the way.
     :raises ConfigurationError: for options that cannot be used.
     """
-    check_socket_path(target, process.socket_path(target))
+    path = process.socket_path(target)
+    assert path  # One that is elsewhere is not started.
+    check_socket_path(target, path)
     if conf.spdk.pci_devices and not installation.simulated:
         steps.tell(target.name, 'binding PCI devices')
         _bind_devices(conf, target)
@@ -96,7 +111,8 @@ def start(conf, target, installation, directory, deadline, bring_up=None):
     return found
 
 
-def _wait_option(installation, application):
+def _wait_option(installation: spdk.Installation,
+                 application: str) -> list[str]:
     """The option of a program that lets it wait for RPCs, as a list."""
     release = installation.release
     if release is None:
@@ -109,12 +125,12 @@ def _wait_option(installation, application):
     return [_WAIT_LETTER] if release >= _HAS_LETTER else []
 
 
-def waits_for_rpc(argv):
+def waits_for_rpc(argv: Container[str]) -> bool:
     """Whether a command line lets the target wait for RPCs (bool)."""
     return WAIT_FOR_RPC in argv or _WAIT_LETTER in argv
 
 
-def check_socket_path(target, path):
+def check_socket_path(target: spdk_conf.Target, path: str) -> None:
     """Nothing but a stale socket may be where the socket is to be.
 
     SPDK removes whatever it finds there.
@@ -133,20 +149,21 @@ def check_socket_path(target, path):
                 "it, or correct rpc_address")
 
 
-def _privileged():
+def _privileged() -> types.ModuleType:
     # Imported when it is needed: oslo.privsep takes half a second.
     from cyborg_spdk.host import privileged
 
     return privileged
 
 
-def _bind_devices(conf, target):
+def _bind_devices(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> None:
     if pci.check(conf.spdk.pci_devices):
         LOG.info('%s: bound %s to a user-space driver', target.name,
                  ', '.join(_privileged().bind_devices(conf)))
 
 
-def _prepare_hugepages(conf, target, needs_mb):
+def _prepare_hugepages(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+                       needs_mb: Callable[[], list[int]]) -> None:
     try:
         for done in hugepages.prepare(
                 conf, needs_mb, _privileged(), place=launch.place(conf),
@@ -156,26 +173,29 @@ def _prepare_hugepages(conf, target, needs_mb):
         raise exceptions.HugepageError(f"{target.name}: {exc}") from None
 
 
-class _ByHelper:
+class _ByHelper(spawn.Program):
     """A program that the privileged helper has started."""
 
-    def __init__(self, conf, target, further):
+    def __init__(self, conf: cfg.ConfigOpts, target: spdk_conf.Target,
+                 further: list[str]) -> None:
         self._conf = conf
         self.pid = _privileged().start_target(
             conf, target.name, target.rpc_address, further)
         if not isinstance(self.pid, int):
             raise exceptions.StartError(target.name, self.pid)
 
-    def poll(self, timeout=0):
+    def poll(self, timeout: float = 0) -> int | None:
         return _privileged().poll_target(self._conf, self.pid, timeout)
 
-    def release(self):
+    def release(self) -> None:
         # A helper that has ended has let go of it.
         with contextlib.suppress(exceptions.PrivilegeError):
             _privileged().release_target(self._conf, self.pid)
 
 
-def _program(conf, target, installation, further):
+def _program(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+             installation: spdk.Installation,
+             further: list[str]) -> spawn.Program:
     """Start the program, as root if it needs to be.
 
     Where systemd runs the machine, the helper makes a target of ours a unit
@@ -192,7 +212,7 @@ helper_makes_units = launch.makes_units
 socket_gid = launch.socket_gid
 
 
-def _share_socket(conf, found):
+def _share_socket(conf: cfg.ConfigOpts, found: process.TargetProcess) -> None:
     """Give the socket of a target that is ours to its group."""
     if found.uid != os.geteuid():
         return  # Started by the helper, with that group.
@@ -207,8 +227,10 @@ def _share_socket(conf, found):
             "make this user a member of it") from None
 
 
-def _until_ready(conf, target, program, log, deadline, bring_up):
-    def ended(seconds):
+def _until_ready(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+                 program: spawn.Program, log: str, deadline: float,
+                 bring_up: BringUp | None) -> None:
+    def ended(seconds: float) -> bool:
         return program.poll(seconds) is not None
 
     try:
@@ -235,7 +257,7 @@ def _until_ready(conf, target, program, log, deadline, bring_up):
         + logs.remedy(tail), exit_code=code, log_tail=tail)
 
 
-def unready(exc):
+def unready(exc: exceptions.RpcTimeout) -> str:
     """What a target did not do in time.
 
     :param exc: the ``RpcTimeout`` of :func:`.readiness.wait`.
@@ -248,7 +270,8 @@ def unready(exc):
     return f'does not answer at {exc.address}'
 
 
-def _stop_again(conf, target, program):
+def _stop_again(conf: cfg.ConfigOpts, target: spdk_conf.Target,
+                program: spawn.Program) -> None:
     """End a target that did not become ready; it serves nobody yet."""
     found = proc.stat_of(program.pid)
     if found is None:
@@ -260,7 +283,8 @@ def _stop_again(conf, target, program):
         program.poll(conf.spdk.stop_timeout)
 
 
-def send_signal(conf, target, pid, ticks, number):
+def send_signal(conf: cfg.ConfigOpts, target: spdk_conf.Target, pid: int,
+                ticks: int, number: int) -> None:
     """Send a signal to a target, through the helper if that is needed."""
     try:
         proc.send_signal(pid, ticks, number)
@@ -269,7 +293,7 @@ def send_signal(conf, target, pid, ticks, number):
                                     int(number))
 
 
-def _signal_name(code):
+def _signal_name(code: int) -> str:
     try:
         return signal.Signals(-code).name
     except ValueError:

@@ -3,9 +3,12 @@
 """What is to be known of each target of this host, read and not changed."""
 
 import dataclasses
+from typing import Any
 
+from oslo_config import cfg
 import psutil
 
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import launch
 from cyborg_spdk.host import process
@@ -55,15 +58,16 @@ class State:
     problem: str | None = None
 
 
-def look(conf, target):
+def look(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> State:
     """Look at one target.
 
     :param conf: the configuration.
     :param target: a :class:`cyborg_spdk.conf.Target`.
     :returns: :class:`State`. It never raises for what it finds.
     """
-    known = {'name': target.name, 'application': target.application,
-             'address': target.rpc_address}
+    known: dict[str, Any] = {
+        'name': target.name, 'application': target.application,
+        'address': target.rpc_address}
     try:
         if process.socket_path(target) is not None:
             found = process.find(target)
@@ -79,7 +83,7 @@ def look(conf, target):
         return State(**known | {'state': UNKNOWN, 'problem': str(exc)})
 
 
-def _why_stopped(conf, target):
+def _why_stopped(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> str | None:
     history = restarts.read(launch.starts_path(conf),
                             process.name(conf, target))
     if history.held:
@@ -91,18 +95,19 @@ def _why_stopped(conf, target):
     return None
 
 
-def _process(found):
-    known = {'application': found.application, 'pid': found.pid or None,
-             'user': found.uid}
+def _process(found: process.TargetProcess) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        'application': found.application, 'pid': found.pid or None,
+        'user': found.uid}
     if found.ticks:
         known['seconds'] = process.age(found)
         known |= _arguments(found.pid)
     return known
 
 
-def _arguments(pid):
+def _arguments(pid: int) -> dict[str, Any]:
     from cyborg_spdk.host.machine import proc
-    known = {'memory_mb': proc.taken_mb(pid)}
+    known: dict[str, Any] = {'memory_mb': proc.taken_mb(pid)}
     try:
         cmdline = psutil.Process(pid).cmdline()
     except psutil.Error:
@@ -113,7 +118,7 @@ def _arguments(pid):
     return known
 
 
-def _answer(conf, target):
+def _answer(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> dict[str, Any]:
     timeout = conf.spdk.connect_timeout
     try:
         client = rpc.connect(target.rpc_address, timeout=timeout)
@@ -132,7 +137,7 @@ def _answer(conf, target):
     return known | {'state': READY}
 
 
-def _version(client, timeout):
+def _version(client: rpc.Client, timeout: float) -> str | None:
     try:
         return client.call('spdk_get_version', _timeout=timeout)['version']
     except exceptions.MethodNotFound:

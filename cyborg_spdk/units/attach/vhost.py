@@ -210,7 +210,7 @@ def _create(target: clients.VhostTgt, handle: Mapping[str, str],
             target.vhost_delete_controller(name)
         raise exceptions.InvalidValue(
             'socket', handle['socket'], 'the target makes its sockets in '
-            f'{os.path.dirname(found.socket)}')
+            f'{os.path.dirname(found.socket or "")}')
 
 
 def _user(name: str) -> pwd.struct_passwd:

@@ -155,6 +155,7 @@ class Pool:
 
     def _raid(self, step: plan.Step) -> None:
         pool = self._pool
+        assert pool.raid
         self._bdevs.bdev_raid_create(
             pool.top, pool.raid, [one.bdev for one in pool.disks],
             strip_size_kb=pool.strip_size_kb, exist_ok=True)
@@ -185,7 +186,7 @@ class Pool:
     def _noted(self) -> stores.Store:
         noted = stores.load(self._conf, self._pool.name)
         store = self._bdevs.find_lvstore(self._pool.name)
-        if noted is None or noted.uuid != store.uuid:
+        if noted is None or store is None or noted.uuid != store.uuid:
             # Not made here: what comes and goes is noted, its space is not
             # clean for that.
             return stores.Store('', noted.volumes if noted else frozenset(),

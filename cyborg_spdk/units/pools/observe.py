@@ -204,7 +204,7 @@ def _vhost(client: rpc.Client, unit: model.Unit) -> Export:
 
 def _iscsi(client: rpc.Client, unit: model.Unit) -> Export:
     node = clients.IscsiTgt(client).find_target_node(unit.address)
-    lun = node and node.lun(0)
+    lun = node.lun(0) if node else None
     if lun is None:
         return Export()
     return Export(unit.handle(), lun.bdev_name, True)

@@ -184,7 +184,7 @@ def _vhost(target: clients.VhostTgt, handle: Mapping[str, str],
         name = f'{internal.WIPE}{uuid.uuid4().hex[:12]}'
         note(('controller', name))
         target.vhost_create_blk_controller(name, bdev.name)
-        path = target.vhost_get_controllers(name)[0].socket
+        path = target.vhost_get_controllers(name)[0].socket or ''
     elif holders.controller(target, handle) is None:
         raise exceptions.WipeError(f'no controller has the socket {path}')
     try:
