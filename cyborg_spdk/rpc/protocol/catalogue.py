@@ -160,6 +160,8 @@ class TargetMethods:
                  version: versions.Version | None) -> None:
         self.methods = methods
         self.version = version
+        # Names of methods that were found right without parameters.
+        self._bare: dict[str, str] = {}
 
     @property
     def has_batches(self) -> bool:
@@ -217,6 +219,8 @@ class TargetMethods:
         :raises InvalidParams: if it has no such parameter, needs another, or
             one is of the wrong type.
         """
+        if params is None and method in self._bare:
+            return self._bare[method], None
         name = self.name_of(method)
         if name is None:
             raise exceptions.rpc_error(-32601, "Method not found", method,
@@ -225,6 +229,8 @@ class TargetMethods:
         if reason is not None:
             raise exceptions.rpc_error(-32602, "Invalid parameters", method,
                                        params, f"{reason}; it was not sent")
+        if params is None:
+            self._bare[method] = name
         return name, self._former_params(method, params)
 
     def _former_params(self, method: str, params: Any) -> Any:
