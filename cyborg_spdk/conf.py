@@ -308,14 +308,16 @@ def target_opts(kind: str) -> list[cfg.Opt]:
     ]
 
 
-# Groups that have options of their own: ours, and those of the agent's file.
+# Groups that have options of their own: ours, and those of the agent's file
+# (of Cyborg 17 and what it stands on; all of oslo's begin alike).
 _NO_TARGETS = frozenset((
-    GROUP, 'agent', 'api', 'conductor', 'cyborg', 'database', 'default',
-    'glance', 'keystone', 'keystone_authtoken', 'nova', 'oslo_concurrency',
-    'oslo_messaging_amqp', 'oslo_messaging_kafka',
-    'oslo_messaging_notifications', 'oslo_messaging_rabbit',
-    'oslo_middleware', 'oslo_policy', 'oslo_reports', 'placement',
-    'privsep', 'cyborg_spdk_privileged', 'service_user', 'spdk_service'))
+    GROUP, 'agent', 'api', 'audit_middleware_notifications', 'cache',
+    'conductor', 'coordination', 'cors', 'cyborg', 'cyborg_spdk_privileged',
+    'cyborg_sys_admin', 'database', 'default', 'glance', 'gpu_devices',
+    'healthcheck', 'keystone', 'keystone_authtoken', 'nic_devices', 'none',
+    'nova', 'nvme', 'pci', 'placement', 'placement_database', 'privsep',
+    'profiler', 'service_user', 'spdk_service', 'ssl', 'workarounds'))
+_OSLO = 'oslo_'
 
 _TARGET_NAME = re.compile(r'[a-z0-9][a-z0-9_-]{0,62}\Z')
 
@@ -423,7 +425,7 @@ def target(conf: cfg.ConfigOpts, kind: str, name: str) -> Target:
         raise exceptions.ConfigurationError(
             f'[spdk] {kind}_targets', name,
             'use 1 to 63 lower-case letters, digits, "_" and "-"')
-    if name in _NO_TARGETS:
+    if name in _NO_TARGETS or name.startswith(_OSLO):
         raise exceptions.ConfigurationError(
             f'[spdk] {kind}_targets', name,
             f'[{name}] is a group of other options; give the target another '

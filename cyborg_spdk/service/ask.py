@@ -37,7 +37,7 @@ def health(conf: cfg.ConfigOpts) -> dict[str, Any] | None:
             found = json.loads(connection.getresponse().read(_LIMIT))
         finally:
             connection.close()
-    except (OSError, http.client.HTTPException, ValueError,
+    except (OSError, http.client.HTTPException, ValueError, RecursionError,
             exceptions.SpdkError):
         return None
     return found if isinstance(found, dict) and isinstance(

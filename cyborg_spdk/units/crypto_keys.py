@@ -39,10 +39,10 @@ def load(directory: str, name: str) -> dict[str, str] | None:
     if data is None:
         return None
     try:
-        value = json.loads(data)
+        value = trusted_files.parse_json(data, path)
         return {one: str(value[one])
                 for one in ('name', 'cipher', 'key', 'key2')}
-    except (ValueError, TypeError, KeyError):
+    except (trusted_files.Damaged, TypeError, KeyError):
         raise exceptions.StateError(
             f'{path}: the key makes no sense; what it was for is lost: wipe '
             'the unit') from None

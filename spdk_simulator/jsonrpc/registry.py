@@ -127,6 +127,17 @@ def _spec(name, release):
     return None
 
 
+def fields(name, release):
+    """Names of the parameters that a method takes.
+
+    :returns: None if the release has no such method.
+    """
+    spec = _spec(name, release)
+    if spec is None:
+        return None
+    return {name for name, _, _ in spec.get("fields") or ()}
+
+
 def _alias_of(name):
     """The method that a name became an alias of in v19.10, or itself."""
     aliases = releases.data("parameters")["aliases"]

@@ -13,11 +13,8 @@ _NOT_YET = {"c2h_success": 2010, "sock_priority": 2010,
 def calls(target):
     """Write them; lists within the list may run together."""
     layer = target.nvmf
-    options = target.options
-    result = [{**call, "method": common.name(target.release, call["method"])}
-              for call in map(options.call, (
-                  "nvmf_set_config", "nvmf_set_max_subsystems",
-                  "nvmf_set_crdt")) if call]
+    result = target.options.saved(
+        "nvmf_set_config", "nvmf_set_max_subsystems", "nvmf_set_crdt")
     # Only of the target that the program made itself.
     for tgt in list(layer.tgts.values())[:1]:
         for trtype, given in tgt.transports.items():

@@ -3,6 +3,7 @@
 """The configuration that makes a target's state again
 (``framework_get_config``, ``save_config``)."""
 
+from spdk_simulator.jsonrpc import registry
 
 # Subsystems that had no configuration to write.
 _SILENT = ("copy", "interface", "net_framework", "vmd")
@@ -31,12 +32,9 @@ def calls(target, name, batches=False):
             flat += item
         else:
             flat.append(item)
-    return flat
-
-
-def _options(target, *methods):
-    return [{**call, "method": _name(target.release, call["method"])}
-            for call in map(target.options.call, methods) if call]
+    # Up to v18.04 there are no methods for options.
+    return [call for call in flat
+            if registry.fields(call["method"], release) is not None]
 
 
 def _scheduler(target):
@@ -44,13 +42,13 @@ def _scheduler(target):
 
 
 def _sock(target):
-    return _options(target, "sock_set_default_impl", *[
+    return target.options.saved("sock_set_default_impl", *[
         method for method in target.options.calls
         if method.startswith("sock_impl_")])
 
 
 def _iobuf(target):
-    return _options(target, "iobuf_set_options")
+    return target.options.saved("iobuf_set_options")
 
 
 def _accel(target):
@@ -64,7 +62,7 @@ def _accel(target):
         for name, module in target.options.ordered_overrides()]
     keys = [{"method": "accel_crypto_key_create", "params": dict(key)}
             for key in target.options.crypto_keys.values()]
-    return _options(target, "accel_set_options") + injected + overrides \
+    return target.options.saved("accel_set_options") + injected + overrides \
         + keys
 
 
@@ -100,7 +98,7 @@ def _bdev(target):
     modules = layer.modules
     for name in ("zone_block", "delay", "split", "error"):
         result += modules[name].config()
-    result += _options(target, "bdev_raid_set_options")
+    result += target.options.saved("bdev_raid_set_options")
     result += modules["passthru"].config()
     own = {"malloc", "kvmalloc", "null", "aio", "raid"}
     if release >= 2605:
@@ -108,10 +106,10 @@ def _bdev(target):
             own.discard(name)
             result.append([bdev.config() for bdev in layer.list
                            if bdev.module == name])
-    result += _options(target, "bdev_nvme_set_options")
+    result += target.options.saved("bdev_nvme_set_options")
     result.append(modules["nvme"].config())
     result += modules["nvme"].policies()
-    result += _options(target, "bdev_nvme_set_hotplug")
+    result += target.options.saved("bdev_nvme_set_hotplug")
     for bdev in layer.list:
         if bdev.module in own and bdev.config and bdev.config():
             result.append(bdev.config())

@@ -9,12 +9,22 @@ them is read from SPDK's sources (``between``).
 
 import copy
 
+from spdk_simulator.bdev import common
+from spdk_simulator.jsonrpc import registry
 from spdk_simulator import release as releases
 from spdk_simulator.target import keyring
 
 # The order of the last subsystems of spdk_tgt.
 _MERGED = ("bdev", "nvmf", "nbd", "vhost_blk", "scsi", "iscsi",
            "vhost_scsi", "vhost")
+
+
+# What options of iSCSI were called up to v18.07; None: there was none.
+_ISCSI_UNTIL_V18_07 = {
+    "disable_chap": "no_discovery_auth",
+    "require_chap": "req_discovery_auth",
+    "mutual_chap": "req_discovery_auth_mutual",
+    "chap_group": "discovery_auth_group", "first_burst_length": None}
 
 
 class Options:
@@ -100,6 +110,14 @@ class Options:
             if not known:
                 self.calls.pop(method, None)
 
+        iscsi = self.calls.get("iscsi_set_options")
+        if iscsi and self.target.release < 1810:
+            names = {name: _ISCSI_UNTIL_V18_07.get(name, name)
+                     for name in iscsi}
+            self.calls["iscsi_set_options"] = {
+                names[name]: value for name, value in iscsi.items()
+                if names[name]}
+
     def _of_program(self):
         """Take what is told otherwise by other programs than nvmf_tgt."""
         own = self.facts.get("programs", {}).get(self.target.app)
@@ -162,3 +180,20 @@ class Options:
             return None
         return {"method": method.partition(":")[0],
                 "params": self.calls[method]}
+
+    def saved(self, *methods):
+        """The calls that set options, as the release writes them.
+
+        What is known of the nearest recorded release may be more than this
+        one has.
+        """
+        release = self.target.release
+        result = []
+        for call in filter(None, map(self.call, methods)):
+            name = common.name(release, call["method"])
+            known = registry.fields(name, release)
+            if known is not None:
+                result.append({"method": name, "params": {
+                    key: value for key, value in call["params"].items()
+                    if key in known}})
+        return result

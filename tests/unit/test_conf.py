@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import importlib.metadata
 import os
+import re
 import tempfile
 
 import fixtures
@@ -75,6 +77,21 @@ class TestTargets(ConfTestCase):
                      'placement', 'spdk_service'):
             error, _ = self.refused(f'[spdk]\nnvmf_targets = {name}\n')
             self.assertEqual(name, error.value)
+
+    def test_no_group_of_cyborg_and_what_it_stands_on_is_a_target(self):
+        """Else one option of a file would mean two things."""
+        groups = {'nvme', 'pci', 'oslo_whatever'}
+        for entry in importlib.metadata.entry_points(
+                group='oslo.config.opts'):
+            if re.match(r'cyborg\b|oslo(?!.config)|keystonemiddleware',
+                        entry.name):
+                groups |= {str(getattr(group, 'name', group)).lower()
+                           for group, _ in entry.load()()}
+        self.assertIn('gpu_devices', groups)
+        for name in groups:
+            if re.fullmatch('[a-z0-9_]+', name):
+                error, _ = self.refused(f'[spdk]\nnvmf_targets = {name}\n')
+                self.assertEqual(name, error.value)
 
     def test_a_value_that_is_not_among_the_choices(self):
         error, path = self.refused('[spdk_vhost]\napplication = vhostt\n')

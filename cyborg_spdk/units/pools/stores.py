@@ -48,10 +48,9 @@ def load(conf: cfg.ConfigOpts, pool: str) -> Store | None:
     :param pool: name of the pool.
     """
     try:
-        data = trusted_files.read(_path(conf, pool), limit=16 << 20)
-        if data is None:
+        value = trusted_files.read_json(_path(conf, pool), limit=16 << 20)
+        if value is None:
             return None
-        value = json.loads(data)
         if value['version'] != _VERSION:
             return None
         return Store(str(value['uuid']), frozenset(value['volumes']), {

@@ -143,8 +143,9 @@ def read_file(path: str) -> Mark | None:
     if data is None:
         return None
     try:
-        return _decode(json.loads(data))
-    except (ValueError, TypeError, KeyError, RecursionError):
+        return _decode(trusted_files.parse_json(data, path))
+    except (trusted_files.Damaged, ValueError, TypeError, KeyError,
+            AttributeError):
         return None
 
 

@@ -53,15 +53,16 @@ def load(conf: cfg.ConfigOpts, target: str, handle: str) -> Progress | None:
     :param handle: its handle.
     """
     try:
-        data = trusted_files.read(_path(conf, target, handle), limit=4096)
-        if data is None:
+        value = trusted_files.read_json(
+            _path(conf, target, handle), limit=4096)
+        if value is None:
             return None
-        value = json.loads(data)
         found = proc.stat_of(int(value.pop('pid')))
         if found is None or found.ticks != value.pop('ticks'):
             return None
         return Progress(**value)
-    except (exceptions.StateError, ValueError, TypeError, KeyError):
+    except (exceptions.StateError, ValueError, TypeError, KeyError,
+            AttributeError):
         return None
 
 
