@@ -50,9 +50,14 @@ _POLL = 0.02
 _CONTROL_TIMEOUT = 5.0
 
 # What a user may have in the configuration and what would change how a
-# master lives, or how a forward of it is made.
-_OVERRIDDEN = ("-o", "ControlPersist=no", "-o", "ClearAllForwardings=no",
-               "-o", "RemoteCommand=none", "-o", "StreamLocalBindMask=0177")
+# master lives and what it says, or have it do more than it is for: forwards
+# of the user's own, a command.
+_OVERRIDDEN = ("-o", "ControlPersist=no", "-o", "ClearAllForwardings=yes",
+               "-o", "RemoteCommand=none", "-o", "PermitLocalCommand=no",
+               "-o", "LogLevel=INFO", "-o", "StreamLocalBindMask=0177")
+# Who speaks to a master needs nothing of the configuration, and would ask
+# for the forwards that are in it.
+_UNCONFIGURED = ("-F", "/dev/null", "-o", "StreamLocalBindMask=0177")
 # Since OpenSSH 8.7; an older one refuses to start for it.
 _FORKS_SINCE = (8, 7)
 _NO_FORK = ("-o", "ForkAfterAuthentication=no")
@@ -162,9 +167,13 @@ def _base_directory() -> str:
     return places[0]
 
 
+def _plain_command() -> list[str]:
+    return shlex.split(os.environ.get(COMMAND_VARIABLE, "")) or ["ssh"]
+
+
 def _command() -> list[str]:
     """The command, with what overrides the user's configuration."""
-    command = shlex.split(os.environ.get(COMMAND_VARIABLE, "")) or ["ssh"]
+    command = _plain_command()
     known = _version(tuple(command)) >= _FORKS_SINCE
     return [*command, *_OVERRIDDEN, *(_NO_FORK if known else ())]
 
@@ -275,9 +284,10 @@ class Master:
             .replace("%", "%%") for part in (local, remote))
         try:
             return subprocess.run(
-                [*_command(), "-S", self._control(), "-O", what, "-L", spec,
-                 "--", self._host], stdin=subprocess.DEVNULL,
-                capture_output=True, timeout=_CONTROL_TIMEOUT, check=False)
+                [*_plain_command(), *_UNCONFIGURED, "-S", self._control(),
+                 "-O", what, "-L", spec, "--", self._host],
+                stdin=subprocess.DEVNULL, capture_output=True,
+                timeout=_CONTROL_TIMEOUT, check=False)
         except (OSError, subprocess.TimeoutExpired):
             return None
 

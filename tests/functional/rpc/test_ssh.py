@@ -90,6 +90,26 @@ class SshTest(fixtures.TestWithFixtures):
         self.await_end(pid)
         self.assertEqual([], self.left())
 
+    def test_what_the_user_forwards_is_left_to_him(self):
+        """His port is taken while he is connected himself."""
+        taken = self.useFixture(sshd.TakenPort()).port
+        with open(self.sshd.path('ssh_config')) as file:
+            before = file.read()
+        ran = self.sshd.path('ran')
+        with open(self.sshd.path('ssh_config'), 'w') as file:
+            file.write('ExitOnForwardFailure yes\nLogLevel QUIET\n'
+                       'RequestTTY force\nSessionType none\n'
+                       f'PermitLocalCommand yes\nLocalCommand touch {ran}\n'
+                       f'LocalForward 127.0.0.1:{taken} 127.0.0.1:1\n'
+                       f'DynamicForward 127.0.0.1:{taken}\n'
+                       f'RemoteForward 127.0.0.1:{taken} 127.0.0.1:1\n'
+                       + before)
+        client = rpc.connect(self.address, timeout=sshd.PATIENCE)
+        self.assertTrue(client.call('spdk_get_version'))
+        self.assertFalse(os.path.exists(ran))
+        rpc.disconnect_all()
+        self.assertEqual([], self.left())
+
     def test_a_temporary_directory_with_a_long_path(self):
         deep = os.path.join(self.runtime, 'x' * (107 - len(self.runtime)))
         os.mkdir(deep)
