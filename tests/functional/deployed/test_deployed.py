@@ -8,6 +8,7 @@ helper. The targets are simulated; that root installed them makes it so.
 import os
 import signal
 import time
+import unittest
 
 import psutil
 import testtools
@@ -27,6 +28,7 @@ _NAMES = ('spdk_nvmf', 'spdk_vhost')
 _UNITS = [{'CUSTOM_SPDK_NVMF': 1}, {'CUSTOM_SPDK_VHOST': 1}]
 
 
+@unittest.skipUnless(os.geteuid() == 0, 'services run as their own users')
 class DeployedTest(testtools.TestCase):
 
     @classmethod
