@@ -42,6 +42,7 @@
     +-- HypervisorError           libvirt, or a domain, would not
     +-- WipeError                 a unit was not wiped, and stays dirty
     +-- DirtyUnit                 a unit still has another consumer's data
+    +-- AnothersUse               who let a consumer in has to take it back
     +-- TaskError                 a named background task failed
 
 One class for each thing that a caller may want to handle. ``str()`` of each
@@ -498,6 +499,21 @@ class DirtyUnit(SpdkError):
             text = (f'{unit} has {data}; wipe it first: '
                     f"cyborg-spdk units wipe '{unit}'")
         super().__init__(text)
+
+
+class AnothersUse(SpdkError):
+    """A consumer was let in by somebody else, who has to take that back.
+
+    :ivar unit: the unit's attach handle.
+    :ivar maker: who let it in.
+    """
+
+    def __init__(self, unit: str, consumer: str | None, maker: str) -> None:
+        self.unit = unit
+        self.maker = maker
+        super().__init__(
+            f'{unit}: {maker} has let {consumer} in, and takes that back; to '
+            f'do it in its place: cyborg-spdk detach --made-by {maker}')
 
 
 class TaskError(SpdkError):

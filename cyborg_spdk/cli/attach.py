@@ -15,6 +15,7 @@ from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
 from cyborg_spdk.units import attach
 from cyborg_spdk.units import handles
+from cyborg_spdk.units.wipe import marks
 
 LOG = loggers.get(__name__)
 
@@ -189,6 +190,12 @@ class Detach(command.Command):
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         _arguments(parser)
         parser.add_argument(
+            '--made-by', default=marks.ATTACH, metavar='NAME',
+            help='Who has let the consumer in, as "units list" shows it. '
+                 'Default: attach. With "plug" a unit is taken from a guest '
+                 'in the place of cyborg-spdk serve: take the disk out of '
+                 'the guest first.')
+        parser.add_argument(
             '--delete', action='store_true', default=None,
             help='vhost: delete the controller too. Cyborg then loses the '
                  'unit, as soon as nobody has it allocated.')
@@ -200,7 +207,7 @@ class Detach(command.Command):
         target = target_of(conf, parsed_args.handle, parsed_args.target)
         done = attach.detach(conf, target, parsed_args.handle,
                              parsed_args.consumer, owner=parsed_args.owner,
-                             **options)
+                             maker=parsed_args.made_by, **options)
         _save(conf, target, parsed_args)
         for warning in done.warnings:
             LOG.warning('%s', warning)

@@ -206,7 +206,8 @@ def _address(handle: str) -> str:
         parts['socket'].rpartition('/')[2]
 
 
-_COLUMNS = ('Unit', 'Pool', 'Size', 'State', 'Consumer', 'Why', 'Target')
+_COLUMNS = ('Unit', 'Pool', 'Size', 'State', 'Consumer', 'Why', 'Target',
+            'Made by')
 _WHY = _COLUMNS.index('Why')
 #: Of those, in a table for people: without reasons, and with some.
 _QUIET = ('Unit', 'Pool', 'Size', 'State', 'Consumer')
@@ -263,16 +264,17 @@ class List(commands.Configured, commands.Fitting):
             self.failed |= bool(why)
             yield (key[1], known.pool if known else row.unit.store or '',
                    commands.Size(row.unit.size), _word(row),
-                   row.state.consumer or '', why, row.target.name)
+                   row.state.consumer or '', why, row.target.name,
+                   row.state.maker)
         missing = _missing(self.conf, {key[0] for key in declared})
         for (target, address), one in declared.items():
             self.failed = True
             if target in silent:
                 yield (address, one.pool, commands.Size(one.size), 'unknown',
-                       '', 'no answer of its target', target)
+                       '', 'no answer of its target', target, '')
             else:
                 yield (address, one.pool, commands.Size(one.size), 'missing',
-                       '', _why(one, missing[target]), target)
+                       '', _why(one, missing[target]), target, '')
 
     @staticmethod
     def _pool_rows(conf: cfg.ConfigOpts,

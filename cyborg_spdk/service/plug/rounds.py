@@ -311,9 +311,9 @@ class Round:
         found = []
         for mark in marks.load_all(self._conf):
             provider = by_handle.get((mark.target, mark.handle))
-            # Placement never knows an NQN, an IQN or a user: whom an
-            # operator has let in stays in until he takes that back.
+            # Whom an operator has let in stays in until he takes that back.
             if not (mark.in_use and provider and
+                    mark.maker in ('', marks.PLUG) and
                     plug_wishes.is_instance(mark.consumer)):
                 continue
             assert mark.consumer is not None

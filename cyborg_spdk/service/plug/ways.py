@@ -32,6 +32,7 @@ from cyborg_spdk.units import handles
 from cyborg_spdk.units import holders
 from cyborg_spdk.units import internal
 from cyborg_spdk.units import listeners
+from cyborg_spdk.units.wipe import marks
 from cyborg_spdk.units.wipe import vhost_user_blk
 
 #: Makes the XML of a disk from its name in the domain.
@@ -190,13 +191,13 @@ def sources(one: Job) -> tuple[str, ...]:
 
 def _allow(one: Job, consumer: str) -> attach.Attachment:
     return attach.attach(one.conf, one.target, one.handle, consumer,
-                         owner=one.instance)
+                         owner=one.instance, maker=marks.PLUG)
 
 
 def _forbid(one: Job, consumer: str) -> None:
     try:
         attach.detach(one.conf, one.target, one.handle, consumer,
-                      owner=one.instance)
+                      owner=one.instance, maker=marks.PLUG)
     except exceptions.NotFound:
         pass  # The unit has gone, and the access with it.
 

@@ -69,7 +69,8 @@ def _unit(conf: cfg.ConfigOpts, target: spdk_conf.Target,
 
 def attach(conf: cfg.ConfigOpts, target: spdk_conf.Target,
            handle: handles.AnyHandle, consumer: str, *,
-           owner: str | None = None, wipe_first: bool = False,
+           owner: str | None = None, maker: str = marks.ATTACH,
+           wipe_first: bool = False,
            make_keys: tuple[str, ...] = (), rotate_keys: bool = False,
            limits: Mapping[str, int] | None = None,
            **options: Any) -> made.Attachment:
@@ -83,6 +84,7 @@ def attach(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     :param owner: whose data it is: the UUID of an instance, for example.
         None means the consumer itself; but a user of this machine is not
         the same consumer again after a detach.
+    :param maker: who lets it in: what :func:`detach` has to say, too.
     :param wipe_first: wipe a unit that has another consumer's data, instead
         of refusing. That takes its time.
     :param make_keys: keys to make for the host (nvmf): ``dhchap``,
@@ -109,7 +111,7 @@ def attach(conf: cfg.ConfigOpts, target: spdk_conf.Target,
         vhost.check(unit.client, unit.parts)
     who = owner or consumer
     lasting = owner is not None or unit.kind != 'vhost'
-    with _noted(unit, who, lasting, wipe_first):
+    with _noted(unit, who, lasting, maker, wipe_first):
         warning = reservation.reserve(conf, target, unit.name)
         if unit.kind == 'vhost':
             options['ours'] = (conf.spdk.run_path,)
@@ -143,20 +145,20 @@ def _check_options(kind: str, options: Mapping[str, Any],
 
 
 @contextlib.contextmanager
-def _noted(unit: _Unit, who: str, lasting: bool,
+def _noted(unit: _Unit, who: str, lasting: bool, maker: str,
            wipe_first: bool) -> Iterator[None]:
     """Whose unit it is stands on the disk while that one is let in."""
     before = marks.load(unit.conf, unit.target.name, unit.name)
     try:
         new = state.begin_use(unit.conf, unit.target, unit.name, who,
-                              lasting=lasting)
+                              lasting=lasting, maker=maker)
     except exceptions.DirtyUnit as exc:
         if exc.in_use or not wipe_first:
             raise
         run.wipe(unit.conf, unit.target, unit.name)
         before = marks.load(unit.conf, unit.target.name, unit.name)
         new = state.begin_use(unit.conf, unit.target, unit.name, who,
-                              lasting=lasting)
+                              lasting=lasting, maker=maker)
     try:
         yield
     except (exceptions.InvalidValue, exceptions.NotFound,
@@ -221,7 +223,8 @@ def _limit(unit: _Unit, limits: Mapping[str, int]) -> bool:
 
 def detach(conf: cfg.ConfigOpts, target: spdk_conf.Target,
            handle: handles.AnyHandle, consumer: str, *,
-           owner: str | None = None, **options: Any) -> made.Detachment:
+           owner: str | None = None, maker: str = marks.ATTACH,
+           **options: Any) -> made.Detachment:
     """Take back what :func:`attach` allowed. Idempotent. Blocks.
 
     :param conf: the configuration.
@@ -229,10 +232,12 @@ def detach(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     :param handle: the unit's attach handle: dict, or JSON.
     :param consumer: who: as it was given to :func:`attach`.
     :param owner: likewise.
+    :param maker: who has let it in.
     :param options: ``delete`` for vhost: see :func:`vhost.forbid`.
     :returns: :class:`~cyborg_spdk.units.attach.made.Detachment`.
     :raises NotFound: if there is no such unit, or that consumer never had
         it.
+    :raises AnothersUse: if another maker has let it in; nothing is changed.
     :raises Busy: if it is still connected; it has no right to it then, and
         has it until that ends.
     :raises InvalidValue: for a value that cannot be used.
@@ -246,6 +251,9 @@ def detach(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     mark = marks.load(conf, target.name, unit.name)
     known = mark is not None and mark.consumer in (owner or consumer,
                                                    consumer)
+    if mark is not None and mark.in_use:
+        # Also of another consumer: vhost lets all in by the same user.
+        state.check_maker(mark, maker)
     try:
         found = KINDS[unit.kind].forbid(unit.client, unit.parts, consumer,
                                         **options)
@@ -261,7 +269,8 @@ def detach(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     if mark is not None and known:
         _unlimit(unit, mark)
     ended = state.end_use(conf, target, unit.name,
-                          mark.consumer if mark and known else consumer)
+                          mark.consumer if mark and known else consumer,
+                          maker=maker)
     if unit.kind == 'nvmf':
         for kind in keys.KINDS:
             for path in keys.made(conf, kind, unit.parts['nqn'], consumer):

@@ -22,6 +22,9 @@ from cyborg_spdk.host import locks
 from cyborg_spdk.host import trusted_files
 from cyborg_spdk.units import handles
 
+#: Who lets consumers in: the command and library, and the service.
+ATTACH, PLUG = 'attach', 'plug'
+
 CLEAN, DIRTY, CLEANING = 'clean', 'dirty', 'cleaning'
 
 _VERSION = 1
@@ -50,6 +53,8 @@ class Mark:
         pairs of its kind and its name.
     :ivar limits: QoS limits that a wipe has lifted, and has to put back.
     :ivar before: QoS limits that there were before the consumer's own.
+    :ivar maker: who let the consumer in, and takes that back: ``attach``,
+        ``plug``, or another name; empty if nobody said.
     :ivar reserved: whether Placement may have it reserved for this, so that
         the reservation is to be taken back once the unit is clean.
     """
@@ -66,6 +71,7 @@ class Mark:
     limits: tuple[tuple[str, int], ...] = ()
     before: tuple[tuple[str, int], ...] = ()
     reserved: bool = False
+    maker: str = ''
 
     def changed(self, **values: object) -> 'Mark':
         """The same with other values, of now."""

@@ -37,6 +37,7 @@ class State:
     :ivar in_use: whether that one was let in and not taken back yet.
     :ivar known: whether it was ever seen: one that was not is dirty, and is
         not to be reported before it is clean.
+    :ivar maker: who let that one in: see :class:`marks.Mark`.
     :ivar cleaning: how far a wipe is that goes on, or None.
     """
 
@@ -45,6 +46,7 @@ class State:
     in_use: bool = False
     known: bool = True
     cleaning: progress.Progress | None = None
+    maker: str = ''
 
     @property
     def word(self) -> str:
@@ -102,7 +104,7 @@ class _What:
 def _state(conf: cfg.ConfigOpts, target: str, handle: str,
            mark: marks.Mark | None, what: _What) -> State:
     if mark and mark.in_use:
-        return State(False, mark.consumer, in_use=True)
+        return State(False, mark.consumer, in_use=True, maker=mark.maker)
     if settings.of(conf, target, handle,
                    what.store).method == settings.NONE:
         return State(True, mark.consumer if mark else None,
@@ -121,7 +123,7 @@ def _state(conf: cfg.ConfigOpts, target: str, handle: str,
 
 def begin_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
               handle: handles.AnyHandle, consumer: str, *,
-              lasting: bool = True,
+              lasting: bool = True, maker: str = '',
               timeout: float = marks.PATIENCE) -> bool:
     """Note that a consumer is about to be let in. Blocks.
 
@@ -136,6 +138,7 @@ def begin_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     :param lasting: whether that name is nobody else's. If not (the user
         that QEMU runs as) then it is another consumer after
         :func:`end_use`, although the name is the same.
+    :param maker: who lets it in; nobody else takes that back.
     :param timeout: seconds to wait for somebody who is busy with the unit.
     :returns: False if it was noted already.
     :raises NotFound: if there is no such unit.
@@ -160,7 +163,7 @@ def begin_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
         mark = mark or marks.Mark(target.name, text)
         marks.save(conf, mark.changed(
             identity=what.identity, state=marks.DIRTY, consumer=consumer,
-            in_use=True, reserved=True,
+            in_use=True, reserved=True, maker=maker,
             generation=mark.generation + (not same)))
         return True
 
@@ -185,7 +188,8 @@ def _look(conf: cfg.ConfigOpts, target: spdk_conf.Target, kind: str,
 
 
 def end_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
-            handle: handles.AnyHandle, consumer: str | None = None) -> bool:
+            handle: handles.AnyHandle, consumer: str | None = None, *,
+            maker: str = '') -> bool:
     """Note that a consumer was taken its access back. Blocks.
 
     To be called after nothing lets it in any more. The unit stays dirty.
@@ -194,7 +198,9 @@ def end_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     :param target: the unit's target.
     :param handle: the unit's handle.
     :param consumer: who; None means whoever it was.
+    :param maker: who has let it in.
     :returns: False if it was not that one's.
+    :raises AnothersUse: if somebody else has.
     :raises StateError: if it cannot be noted, or the unit is being wiped.
     """
     text = handles.text(handle)
@@ -203,8 +209,20 @@ def end_use(conf: cfg.ConfigOpts, target: spdk_conf.Target,
         if mark is None or not mark.in_use or consumer not in (
                 None, mark.consumer):
             return False
-        marks.save(conf, mark.changed(in_use=False))
+        check_maker(mark, maker)
+        marks.save(conf, mark.changed(in_use=False, maker=''))
         return True
+
+
+def check_maker(mark: marks.Mark, maker: str) -> None:
+    """Refuse to take back what somebody else has let in.
+
+    :param mark: the mark of a unit in use.
+    :param maker: who asks.
+    :raises AnothersUse: if it was somebody else; not if nobody said who.
+    """
+    if mark.maker not in ('', maker):
+        raise exceptions.AnothersUse(mark.handle, mark.consumer, mark.maker)
 
 
 def note_clean(conf: cfg.ConfigOpts, target: str, handle: str,

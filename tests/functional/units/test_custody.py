@@ -115,6 +115,29 @@ class CustodyTest(Custody):
                           owner='instance-2')
         self.assertTrue(self.attach(owner='instance-1').changed)
 
+    def test_who_let_a_consumer_in_takes_that_back(self):
+        self.made_clean()
+        self.attach(owner='instance-1', maker=marks.PLUG)
+        self.assertEqual(marks.PLUG, self.state().maker)
+        for refused in (self.detach, lambda: self.detach(
+                owner='instance-1')):
+            error = self.assertRaises(exceptions.AnothersUse, refused)
+            self.assertIn('--made-by plug', str(error))
+        self.assertRaises(exceptions.AnothersUse, state.end_use, self.conf,
+                          self.spdk, self.handle)
+        # Nothing was changed, also not who made it by one who comes later.
+        self.attach(owner='instance-1')
+        self.assertEqual(([HOST], 'in use', marks.PLUG), (
+            self.hosts(), self.state().word, self.state().maker))
+        self.assertTrue(self.detach(owner='instance-1',
+                                    maker=marks.PLUG).changed)
+        self.assertEqual(([], 'dirty'), (self.hosts(), self.state().word))
+        # And the other way round.
+        self.attach(owner='instance-1')
+        self.assertRaises(exceptions.AnothersUse, self.detach,
+                          owner='instance-1', maker=marks.PLUG)
+        self.assertTrue(self.detach(owner='instance-1').changed)
+
     def test_another_disk_behind_the_same_address(self):
         self.made_clean()
         self.target.nvmf_subsystem_remove_ns(NQN, 1)
