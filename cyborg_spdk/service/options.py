@@ -11,10 +11,10 @@ from cyborg_spdk import conf as spdk_conf
 GROUP = 'spdk_service'
 
 #: Duties that can be named in ``duties``.
-DUTIES = ('supervise', 'repair', 'wipe', 'plug')
+DUTIES = ('supervise', 'repair', 'units', 'wipe', 'plug')
 
 #: Those that a plain installation can do.
-DEFAULT_DUTIES = ('supervise', 'repair', 'wipe')
+DEFAULT_DUTIES = ('supervise', 'repair', 'units', 'wipe')
 
 OPTS = [
     cfg.ListOpt(
@@ -22,7 +22,8 @@ OPTS = [
         item_type=types.String(choices=DUTIES),
         help='What cyborg-spdk serve does. supervise: asks each target '
              'every interval and starts one that has ended. repair: makes '
-             'what a target has lost. wipe: wipes '
+             'what a target has lost. units: makes what [spdk] units_file '
+             'declares, and loses nothing by it. wipe: wipes '
              'units that were given back. plug: plugs the units that '
              'instances were given into their domains; it needs libvirt\'s '
              'binding (pip install cyborg-spdk[libvirt]) and [placement]. '

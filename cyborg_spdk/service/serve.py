@@ -18,6 +18,7 @@ from cyborg_spdk.host import locks
 from cyborg_spdk.host import process
 from cyborg_spdk.host import trusted_files
 from cyborg_spdk import loggers
+from cyborg_spdk.service import declared
 from cyborg_spdk.service import duty as duties
 from cyborg_spdk.service import endpoint as endpoints
 from cyborg_spdk.service.metrics import exposition
@@ -110,6 +111,8 @@ class Service:
                     self._conf, target, self._target_started))
             if 'repair' in wanted and (target.start or target.repair):
                 found.append(repair.Repair(self._conf, target))
+        if 'units' in wanted and self._conf.spdk.units_file:
+            found.append(declared.DeclaredUnits(self._conf))
         if 'wipe' in wanted:
             found.append(wipe.WipeUnits(self._conf))
         if 'plug' in wanted:
