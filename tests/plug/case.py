@@ -11,12 +11,14 @@ from keystoneauth1 import loading
 import requests
 import testtools
 
+from cyborg_spdk.desired import keep
 from cyborg_spdk.desired import starting
 from cyborg_spdk.service import options
 from cyborg_spdk.service.plug import domain_xml
 from cyborg_spdk.service.plug import duty
 from cyborg_spdk.units import placement
 from cyborg_spdk.units.wipe import marks
+from cyborg_spdk.units.wipe import run
 from cyborg_spdk.units.wipe import state
 from tests.functional.fixtures import cloud as clouds
 from tests.functional.fixtures import host
@@ -81,17 +83,36 @@ class PlugCase(testtools.TestCase):
         return reply
 
     def unit(self, name, served=True):
-        """A vhost-blk unit that was reported; the UUID of its provider."""
-        self.client.call('bdev_malloc_create', name=f'Malloc{name}',
-                         block_size=512, num_blocks=2048)
+        """A vhost-blk unit that was reported; the UUID of its provider.
+
+        Its data is in the file NAME.img.
+
+        :param name: of its controller.
+        :param served: whether a simulated target has data behind it; a real
+            one always has.
+        """
+        image = self.host.path(f'{name}.img')
+        if host.SPDK_DIR:
+            with open(image, 'wb') as stream:
+                stream.truncate(1 << 20)
+            self.client.call('bdev_aio_create', name=f'Disk{name}',
+                             filename=image, block_size=512)
+        else:
+            self.client.call('bdev_malloc_create', name=f'Disk{name}',
+                             block_size=512, num_blocks=2048)
         self.client.call('vhost_create_blk_controller', ctrlr=name,
-                         dev_name=f'Malloc{name}')
+                         dev_name=f'Disk{name}')
         socket = next(one['socket'] for one in self.client.call(
             'vhost_get_controllers') if one['ctrlr'] == name)
-        if served:
+        if served and not host.SPDK_DIR:
             self.servers[name] = self.useFixture(disk_server.DiskServer(
-                socket, self.host.path(f'{name}.img')))
-        return self.reported(name, {'socket': socket})
+                socket, image))
+        provider = self.reported(name, {'socket': socket})
+        if host.SPDK_DIR:
+            # Nobody knows what a file had in it before.
+            run.wipe(self.conf, self.host.target(self.KIND),
+                     self.units[provider]['handle'])
+        return provider
 
     def reported(self, name, handle):
         unit = f'{name}-{uuid.uuid4()}'
@@ -194,3 +215,24 @@ class PlugCase(testtools.TestCase):
         return self.ask(
             'GET', f'/resource_providers/{provider}/inventories').json()[
                 'inventories'][_CLASS]['reserved']
+
+    def serve_anew(self, unit):
+        """Kill the target of a unit, and start it anew; its socket."""
+        handle = json.loads(self.units[unit]['handle'])
+        socket = handle['socket']
+        if host.SPDK_DIR:
+            target = self.host.target(self.KIND)
+            keep.look(self.conf, target, self.client)
+            for pid in self.host.processes():
+                host.kill(pid)
+            starting.ensure(self.conf, target)
+            host.wait_until(lambda: os.path.exists(socket), 'the socket')
+            return socket
+        name = os.path.basename(socket)
+        self.servers[name].stop()
+        # A target makes it as its own.
+        os.chown(socket, 0, 0)
+        os.chmod(socket, 0o700)
+        self.servers[name] = self.useFixture(disk_server.DiskServer(
+            socket, self.host.path(f'{name}.img')))
+        return socket

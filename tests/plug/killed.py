@@ -4,9 +4,9 @@
 
     python killed.py CONFIGURATION NUMBER
 
-kills itself with SIGKILL as one of the steps below begins or has ended: the
-first such moment is number 0. If there is none of that number, the round
-ends well, and the exit status is 0.
+kills itself with SIGKILL as one of the steps below begins: the first such
+moment is number 0. If there is none of that number, the round ends well, and
+the exit status is 0.
 """
 
 import functools
@@ -45,9 +45,7 @@ def kill_at(number):
         @functools.wraps(step)
         def do(*arguments, **named):
             moment()
-            answer = step(*arguments, **named)
-            moment()
-            return answer
+            return step(*arguments, **named)
         return do
 
     for place, name in STEPS:

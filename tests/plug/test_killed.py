@@ -59,8 +59,8 @@ class KilledTest(case.PlugCase):
             self.take(instance)
             self.duty.run()
             self.cleaned(unit)
-        # Each step has two moments; each was one at least.
-        self.assertGreaterEqual(moments, 8)
+        # let_in, save, _set, _give, attach
+        self.assertGreaterEqual(moments, 5)
         self.assertEqual({unit: 'vdz'}, self.disks(domain))
 
     def test_taking_out(self):
@@ -85,7 +85,7 @@ class KilledTest(case.PlugCase):
             if not going:
                 break
             moments += 1
-        self.assertGreaterEqual(moments, 2)
+        self.assertGreaterEqual(moments, 1)
 
     def test_letting_go_of_one_that_was_deleted(self):
         unit = self.unit('blk.0')
@@ -107,7 +107,8 @@ class KilledTest(case.PlugCase):
             if not going:
                 break
             moments += 1
-        self.assertGreaterEqual(moments, 4)
+        # take_out, _give, save
+        self.assertGreaterEqual(moments, 3)
 
     def test_two_services_at_once(self):
         unit, other = self.unit('blk.0'), self.unit('blk.1')

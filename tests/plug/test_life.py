@@ -16,7 +16,6 @@ from cyborg_spdk.units.attach import vhost
 from cyborg_spdk.units.wipe import marks
 from tests.functional.fixtures import host
 from tests.plug import case
-from tests.plug import disk_server
 from tests.plug import guest
 
 _DATA = b'the tenants data'
@@ -48,7 +47,7 @@ class LifeTest(case.PlugCase):
     def test_unbound_while_it_runs(self):
         instance, domain = self.start()
         self.give(instance, self.unit1)
-        self.duty.run()
+        self.assertEqual((), self.duty.run().problems)
         domain.resume()
         self.guest.wait()
         self.give_away(instance)
@@ -62,7 +61,7 @@ class LifeTest(case.PlugCase):
     def test_asked_before_the_guest_listens(self):
         instance, domain = self.start()
         self.give(instance, self.unit1)
-        self.duty.run()
+        self.assertEqual((), self.duty.run().problems)
         self.give_away(instance)
         # It is paused: libvirt says that all is well, and nothing happens.
         plug, = self.duty.run().facts['plugs']
@@ -77,7 +76,7 @@ class LifeTest(case.PlugCase):
     def test_hard_reboot(self):
         instance, domain = self.start()
         self.give(instance, self.unit1)
-        self.duty.run()
+        self.assertEqual((), self.duty.run().problems)
         self.write()
         domain.destroy()
         # Nova asks for nothing meanwhile; rounds go on.
@@ -92,12 +91,12 @@ class LifeTest(case.PlugCase):
     def test_delete(self):
         instance, domain = self.start()
         self.give(instance, self.unit1)
-        self.duty.run()
+        self.assertEqual((), self.duty.run().problems)
         domain.resume()
         self.guest.wait()
         # Nova waits for nobody: first the domain goes, the allocation then.
         domain.destroy()
-        self.duty.run()
+        self.assertEqual((), self.duty.run().problems)
         self.assertTrue(self.mark(self.unit1).in_use)
         self.take(instance)
         plug, = self.duty.run().facts['plugs']
@@ -107,24 +106,15 @@ class LifeTest(case.PlugCase):
         self.assertEqual((marks.DIRTY, False), (mark.state, mark.in_use))
         self.assertEqual(1, self.reserved(self.unit1))
 
-    def started_anew(self):
-        """The target ends, and another makes the socket, as its own."""
-        self.servers['blk.0'].stop()
-        socket = json.loads(self.units[self.unit1]['handle'])['socket']
-        os.chown(socket, 0, 0)
-        os.chmod(socket, 0o755)
-        self.useFixture(disk_server.DiskServer(socket, self.image))
-        return socket
-
     def test_target_killed_while_the_guest_is_quiet(self):
         self.useFixture(fixtures.MonkeyPatch(
             'cyborg_spdk.service.plug.rounds.LOST', 1.0))
         instance, domain = self.start()
         self.give(instance, self.unit1)
-        self.duty.run()
+        self.assertEqual((), self.duty.run().problems)
         domain.resume()
         self.guest.wait()
-        socket = self.started_anew()
+        socket = self.serve_anew(self.unit1)
         # Where libvirt lets QEMU connect again, it does; else the disk goes
         # and comes.
         host.wait_until(
@@ -140,9 +130,9 @@ class LifeTest(case.PlugCase):
             'cyborg_spdk.service.plug.rounds.LOST', 1.0))
         instance, domain = self.start()
         self.give(instance, self.unit1)
-        self.duty.run()
+        self.assertEqual((), self.duty.run().problems)
         # It has not read the disk yet, and lets go of nothing before.
-        socket = self.started_anew()
+        socket = self.serve_anew(self.unit1)
         host.wait_until(
             lambda: self.duty.run().problems
             or sockets.look(socket).connections, 'a word')
@@ -155,7 +145,7 @@ class LifeTest(case.PlugCase):
     def test_sockets_are_born_for_qemu(self):
         instance, domain = self.start()
         self.give(instance, self.unit1)
-        self.duty.run()
+        self.assertEqual((), self.duty.run().problems)
         domain.destroy()
         target = self.host.target('vhost')
         self.assertTrue(starting.stop(self.conf, target))
