@@ -134,7 +134,10 @@ class DeployedTest(testtools.TestCase):
         self.next_reports(1)
         self.kill_target('spdk_vhost')
         self.right_within(what='killed helper, then a target')
-        self.helper().suspend()
+        hung = self.helper()
+        # It would not see that the agent has ended.
+        self.addCleanup(hung.kill)
+        hung.suspend()
         self.kill_target('spdk_nvmf')
         self.right_within(what='hung helper, then a target')
         complaints = self.agent.complaints()
