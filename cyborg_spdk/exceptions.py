@@ -86,7 +86,7 @@ class InvalidValue(SpdkError, ValueError):
     """A value was refused before anything was done with it.
 
     :ivar name: what the value was meant to be, e.g. ``"block_size"``.
-    :ivar value: the value as given.
+    :ivar value: the value as given; None if there was none.
     """
 
     def __init__(self, name: str, value: Any, reason: str) -> None:
@@ -96,6 +96,8 @@ class InvalidValue(SpdkError, ValueError):
         super().__init__(name, value, reason)
 
     def _text(self) -> str:
+        if self.value is None:
+            return f"{self.name}: {self.reason}"
         shown = masking.mask(self.value, self.name)
         return f"{self.name} {shown!r}: {self.reason}"
 

@@ -4,7 +4,9 @@
 
 import argparse
 from collections.abc import Sequence
+import difflib
 import importlib.metadata
+import itertools
 import logging
 from typing import Any
 
@@ -17,6 +19,7 @@ from cyborg_spdk.cli import conf_files
 from cyborg_spdk.cli import manager
 from cyborg_spdk.cli import programs
 from cyborg_spdk.cli import shown
+from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
 
 LOG = loggers.get(__name__)
@@ -35,6 +38,8 @@ class App(app.App):
 
     conf: cfg.ConfigOpts
     command_manager: manager.Manager
+    # The words of the command line that may name a command.
+    _words: list[str]
 
     def __init__(self) -> None:
         super().__init__(
@@ -103,6 +108,36 @@ class App(app.App):
 
     def prepare_to_run_command(self, cmd: command.Command) -> None:
         shown.make_printable(cmd)
+        run = cmd.run
+
+        def told(parsed_args: argparse.Namespace) -> int:
+            try:
+                return int(run(parsed_args))
+            except OSError as exc:
+                # Python's text has a number and no remedy.
+                if isinstance(exc, BrokenPipeError) or \
+                        not isinstance(exc.filename, str):
+                    raise
+                raise exceptions.StateError(
+                    f"{exc.filename}: {exc.strerror}; correct the path, or "
+                    "the rights to it") from exc
+
+        cmd.run = told  # type: ignore[method-assign]
+
+    def run_subcommand(self, argv: list[str]) -> int:
+        self._words = list(itertools.takewhile(
+            lambda word: not word.startswith('-'), argv))
+        # cliff makes "help COMMAND OPTIONS" of "COMMAND OPTIONS --help".
+        return int(super().run_subcommand(
+            self._words if argv[0] == 'help' else argv))
+
+    def get_fuzzy_matches(self, cmd: str) -> list[str]:
+        # cliff looks at the first word only.
+        typed = ' '.join(self._words)
+        names = sorted(name for name, _ in self.command_manager)
+        return [name for name in names if name.startswith(f'{typed} ')] \
+            or difflib.get_close_matches(typed, names, cutoff=0.7) \
+            or list(super().get_fuzzy_matches(cmd))
 
     def initialize_app(self, argv: list[str]) -> None:
         if not argv:

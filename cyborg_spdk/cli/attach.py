@@ -71,7 +71,7 @@ def target_of(conf: cfg.ConfigOpts, handle: str,
     found = [one for one in every if name in (None, one.name)]
     if len(found) != 1:
         raise exceptions.InvalidValue(
-            '--target', name or 'not given', 'name one of the targets of '
+            '--target', name, 'name one of the targets of '
             f'kind {kind}: ' + (', '.join(one.name for one in every)
                                 or 'there is none'))
     target: spdk_conf.Target = found[0]

@@ -10,7 +10,6 @@ import threading
 from typing import Any
 
 from cliff import columns
-from cliff import lister
 from oslo_config import cfg
 
 from cyborg_spdk.cli import commands
@@ -82,7 +81,7 @@ def in_place(text: str, height: int) -> str:
     return '\x1b[H' + ''.join(f'{line}\x1b[K\n' for line in lines) + '\x1b[J'
 
 
-class Stats(commands.Configured, lister.Lister):
+class Stats(commands.Configured, commands.Fitting):
     """Show I/O, latency, queue depth and load over an interval.
 
     The rates are of the interval that the command waits; --watch goes on
@@ -90,6 +89,8 @@ class Stats(commands.Configured, lister.Lister):
     Nothing is started or switched on. In a table bytes are in the unit that
     suits; in json, yaml, csv and value they are bytes.
     """
+
+    narrow: tuple[str, ...] = ('Unit', 'Read/s', 'Write/s', 'Queue')
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -110,6 +111,8 @@ class Stats(commands.Configured, lister.Lister):
         return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
+        if parsed_args.whole:
+            self.narrow = _TARGET_COLUMNS[:5]
         if not parsed_args.interval > 0:
             raise exceptions.InvalidValue(
                 '--interval', parsed_args.interval,

@@ -154,6 +154,11 @@ class Commands(fixture.ClientTests):
         self.assertEqual('{http://www.w3.org/2000/svg}svg',
                          xml.etree.ElementTree.parse(path).getroot().tag)
 
+    def test_a_file_that_cannot_be_written(self):
+        self.assertIn('/nosuch/drawing: No such file or directory; correct',
+                      self.command('topology', '-o', '/nosuch/drawing',
+                                   status=1))
+
     def test_nobody_there(self):
         done = subprocess.run(
             [sys.executable, '-m', 'cyborg_spdk.cli.main', 'bdev', 'list',

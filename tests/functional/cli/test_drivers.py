@@ -92,6 +92,10 @@ class NvmfCommandTest(CommandCase, attach_tests.NvmfCase):
             self.assertGreaterEqual(row[name], 0)
         self.assertIn('Read us', row)
         self.assertEqual(0, row['Hosts'])
+        for more in ([], ['--whole']):
+            out, _err = self.succeed('stats', 'spdk_nvmf', '--interval',
+                                     '0.2', *more)
+            self.assertLessEqual(max(map(len, out.splitlines())), 80)
         out, _err = self.succeed('stats', 'spdk_nvmf', '--whole',
                                  '--interval', '0.2', '-f', 'json')
         row, = json.loads(out)
@@ -103,7 +107,7 @@ class NvmfCommandTest(CommandCase, attach_tests.NvmfCase):
         message = self.refused('stats', 'spdk_vhost', '--interval', '0.1')
         self.assertIn('spdk_vhost.sock', message)
         code, out, err = self.run_program(
-            'stats', 'spdk_nvmf', 'spdk_vhost', '--interval', '0.1')
+            'stats', 'spdk_nvmf', 'spdk_vhost', '--interval', '0.1', '--wide')
         self.assertEqual(1, code)
         self.assertIn('spdk_nvmf', out)
         self.assertIn('spdk_vhost.sock', err)

@@ -56,6 +56,30 @@ class TestCommandLine(testtools.TestCase):
                       out + err)
         self.assertNotIn('Traceback', err)
 
+    def test_what_is_nearest_is_named(self):
+        for typed, first in (('bdev lst', 'bdev list'),
+                             ('nvmf subsytem list', 'nvmf subsystem list'),
+                             ('vhost controler delete x',
+                              'vhost controller delete')):
+            _, out, err = run(*typed.split())
+            self.assertRegex(out + err, f'one of these\\?\n *{first}\n')
+            self.assertNotIn('serve\n', out + err)
+        # A group has all that is in it.
+        _, out, err = run('bdev')
+        self.assertIn('bdev create aio\n', out + err)
+
+    def test_help_behind_options_of_a_command(self):
+        status, out, err = run('bdev', 'list', '-t', 'x', '--help')
+        self.assertEqual((0, ''), (status, err))
+        self.assertIn('usage: cyborg-spdk bdev list', out)
+
+    def test_what_was_not_given_is_no_None(self):
+        for typed, told in (('bdev delete x', '--target: name one of '),
+                            ('units plan', r'\[spdk\] units_file: name a ')):
+            status, _, err = run(*typed.split())
+            self.assertEqual(1, status)
+            self.assertRegex(err, f'^ERROR: {told}')
+
     def test_bad_value_is_one_line(self):
         status, out, err = run('--set', 'spdk.rpc_timeout=soon', 'discover')
         self.assertEqual((1, ''), (status, out))
