@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -262,6 +263,36 @@ class KeepingTest(test_losses.DesiredCase):
         self.assertEqual(['Good'], self.bdevs())
         self.assertEqual({'bdev_malloc_create', 'no_such_method'},
                          {one.method for one in missing})
+
+    def test_an_address_that_is_not_there_costs_one_listener(self):
+        """A network that comes up later than the target."""
+        nqns = ['nqn.2016-06.io.spdk:here', 'nqn.2016-06.io.spdk:there']
+        calls = [{'method': 'nvmf_create_transport',
+                  'params': {'trtype': 'TCP'}}]
+        # 192.0.2.1 is of no machine (RFC 5737).
+        for nqn, address in zip(nqns, ('127.0.0.1', '192.0.2.1')):
+            calls += [
+                {'method': 'nvmf_create_subsystem', 'params': {
+                    'nqn': nqn, 'allow_any_host': True}},
+                {'method': 'nvmf_subsystem_add_listener', 'params': {
+                    'nqn': nqn, 'listen_address': {
+                        'trtype': 'TCP', 'adrfam': 'IPv4',
+                        'traddr': address, 'trsvcid': self.port()}}}]
+        self.first(json.dumps({'subsystems': [
+            {'subsystem': 'nvmf', 'config': calls}]}))
+        found = self.ensure().missing
+        self.assertEqual(['nvmf_subsystem_add_listener'],
+                         [one.method for one in found])
+        self.assertIn('192.0.2.1', found[0].why)
+        listeners = {one['nqn']: one['listen_addresses']
+                     for one in self.call('nvmf_get_subsystems')}
+        self.assertEqual([1, 0], [len(listeners[nqn]) for nqn in nqns])
+
+    def port(self):
+        """A port that is free just now."""
+        with socket.socket() as sock:
+            sock.bind(('127.0.0.1', 0))
+            return str(sock.getsockname()[1])
 
     def test_not_kept_if_it_must_not_be(self):
         self.first(self.FIRST)
