@@ -23,7 +23,8 @@ import time
 from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
-from cyborg_spdk.host.machine import hugepages
+from cyborg_spdk.host.machine import hugepage_pools
+from cyborg_spdk.host.machine import meminfo
 from cyborg_spdk.host.target import lifecycle
 from cyborg_spdk import tasks
 
@@ -72,8 +73,8 @@ def main():
     parser.add_argument('--spdk-dir')
     parser.add_argument('--tries', type=int, default=5)
     options = parser.parse_args()
-    pages = hugepages.pool_path(hugepages.default_size_kb() or 2048) \
-        + '/nr_hugepages'
+    pages = os.path.join(hugepage_pools.pool_path(
+        meminfo.default_size_kb() or 2048), 'nr_hugepages')
     before = None
     if options.spdk_dir:
         with open(pages) as stream:

@@ -176,7 +176,7 @@ def _huge_dir(conf: cfg.ConfigOpts, target: spdk_conf.Target,
     size_kb = hugepages.chosen_size_kb(conf)
     mount = hugetlbfs.mount_for(size_kb, target.memory_mb)
     # DPDK takes the first of a size, whether it can be used or not.
-    first = next((one for one in hugepages.mounts()
+    first = next((one for one in hugetlbfs.mounts()
                   if one.size_kb == size_kb), None)
     return mount.path if mount and (
         conf.spdk.hugepage_size_kb or mount != first) else None

@@ -43,9 +43,12 @@ from cyborg_spdk import exceptions
 from cyborg_spdk.host import directories
 from cyborg_spdk.host import helper
 from cyborg_spdk.host import launch
+from cyborg_spdk.host.machine import hugepage_pools
 from cyborg_spdk.host.machine import hugepages
+from cyborg_spdk.host.machine import hugetlbfs
 from cyborg_spdk.host.machine import installation as spdk
 from cyborg_spdk.host.machine import log_file
+from cyborg_spdk.host.machine import meminfo
 from cyborg_spdk.host.machine import pci
 from cyborg_spdk.host.machine import proc
 from cyborg_spdk.host.machine import spawn
@@ -216,7 +219,7 @@ def _group(conf: cfg.ConfigOpts) -> int:
 @_as_root(60.0)
 def add_hugepages(conf: cfg.ConfigOpts, size_kb: int,
                   wanted: list[tuple[int | None, int]]) -> list[int]:
-    """Add huge pages; see :func:`cyborg_spdk.host.machine.hugepages.add`.
+    """Add huge pages; see :func:`cyborg_spdk.host.machine.hugepage_pools.add`.
 
     Not more than all targets of the configuration can take.
     """
@@ -233,18 +236,18 @@ def add_hugepages(conf: cfg.ConfigOpts, size_kb: int,
                 f"{node!r:.60} is no NUMA node of [spdk] hugepage_nodes")
         found.append((node, count))
     if sum(count for _, count in found) * size_kb > \
-            hugepages.available_kb():
+            meminfo.available_kb():
         return [0 for _ in found]
     most = hugepages.pages_for(
         [target.memory_mb for target in spdk_conf.targets(conf)
          if not target.no_huge], size_kb, len(found) or 1)
     for node, count in found:
-        free = hugepages.pool(size_kb, node).available
+        free = hugepage_pools.pool(size_kb, node).available
         if count and count + free > most:
             raise exceptions.HugepageError(
                 f"{count} huge pages beside {free} that are free are more "
                 f"than all targets need ({most})")
-    return hugepages.add(size_kb, found)
+    return hugepage_pools.add(size_kb, found)
 
 
 @_as_root(40.0)
@@ -252,12 +255,12 @@ def mount_hugetlbfs(conf: cfg.ConfigOpts) -> str:
     """Mount hugetlbfs for the size of page of the configuration.
 
     :returns: where: as
-        :func:`cyborg_spdk.host.machine.hugepages.mount_point` says.
+        :func:`cyborg_spdk.host.machine.hugetlbfs.mount_point` says.
     """
     size_kb = hugepages.chosen_size_kb(conf)
-    path = hugepages.mount_point(size_kb)
+    path = hugetlbfs.mount_point(size_kb)
     if any(mount.size_kb == size_kb and mount.writable
-           for mount in hugepages.mounts()):
+           for mount in hugetlbfs.mounts()):
         return path
     try:
         directories.make(path, (0, 0), 0o755)

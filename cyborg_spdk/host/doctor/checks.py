@@ -26,8 +26,10 @@ from cyborg_spdk.host.doctor import pci
 from cyborg_spdk.host.doctor import software
 from cyborg_spdk.host import launch
 from cyborg_spdk.host.machine import cores as cpu
+from cyborg_spdk.host.machine import hugepage_pools
 from cyborg_spdk.host.machine import hugepages
 from cyborg_spdk.host.machine import hugetlbfs
+from cyborg_spdk.host.machine import meminfo
 from cyborg_spdk.host.machine import proc
 from cyborg_spdk.host.machine import spawn
 from cyborg_spdk.host import process
@@ -151,7 +153,7 @@ def memory(machine: doctor_machine.Machine) -> Iterator[Finding]:
     if machine.simulated:
         yield Finding('memory', OK, 'the simulator needs no huge pages')
         return
-    for pool in hugepages.pools():
+    for pool in hugepage_pools.pools():
         if pool.total:
             where = '' if pool.node is None else f' on node {pool.node}'
             promised = f', {pool.reserved} of them promised to others' \
@@ -174,7 +176,7 @@ def _pages(machine: doctor_machine.Machine,
     hugepages.check_limits(size_kb, max(needs_mb),
                            place=launch.place(machine.conf))
     short = sum(hugepages.missing(machine.conf, needs_mb).values())
-    left_mb = hugepages.available_kb() // 1024
+    left_mb = meminfo.available_kb() // 1024
     managed = machine.conf.spdk.manage_hugepages
     if short * size_kb // 1024 > left_mb:
         yield Finding('memory', FAILURE, f'{short} huge pages of {size_kb} '
@@ -210,7 +212,7 @@ def _mount(size_kb: int, need_mb: int, managed: bool) -> Iterator[Finding]:
         return
     if managed:
         yield Finding('memory', OK, 'hugetlbfs will be mounted at '
-                      f'{hugepages.mount_point(size_kb)}')
+                      f'{hugetlbfs.mount_point(size_kb)}')
     else:
         yield Finding('memory', FAILURE, 'hugetlbfs is not mounted for '
                       f'pages of {size_kb} KiB', 'set [spdk] '

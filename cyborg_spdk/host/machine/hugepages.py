@@ -15,8 +15,6 @@ back, so that a failed start does not leave the host without memory.
 from collections.abc import Callable
 from collections.abc import Iterable
 import dataclasses
-import os
-import re
 import time
 from typing import Protocol
 
@@ -24,18 +22,9 @@ from oslo_config import cfg
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import cgroups
+from cyborg_spdk.host.machine import hugepage_pools
 from cyborg_spdk.host.machine import hugetlbfs
 from cyborg_spdk.host.machine import meminfo
-
-_SYSFS = 'sys/kernel/mm/hugepages'
-_NODES = 'sys/devices/system/node'
-
-# What others look for here, since it is about huge pages.
-Mount = hugetlbfs.Mount
-mounts = hugetlbfs.mounts
-mount_point = hugetlbfs.mount_point
-default_size_kb = meminfo.default_size_kb
-available_kb = meminfo.available_kb
 
 # Looks at what is free until no target takes any meanwhile.
 _LOOKS = 200
@@ -44,123 +33,15 @@ _LOOKS = 200
 _SETTLE = 2.0
 
 
-@dataclasses.dataclass(frozen=True)
-class Pool:
-    """Huge pages of one size, of the machine or of one NUMA node.
-
-    :ivar size_kb: size of one page in KiB.
-    :ivar node: the NUMA node, or None for the whole machine.
-    :ivar total: pages that there are, those lent by overcommitment too.
-    :ivar free: pages that nobody has taken.
-    :ivar reserved: free pages that are promised to who has not touched them
-        yet (the memory of a guest, say); of the machine only.
-    :ivar surplus: pages that go back to the kernel when they are let go.
-    """
-
-    size_kb: int
-    node: int | None
-    total: int
-    free: int
-    reserved: int = 0
-    surplus: int = 0
-
-    @property
-    def available(self) -> int:
-        """Pages that a program that starts now can have."""
-        return max(0, self.free - self.reserved)
-
-    @property
-    def free_mb(self) -> int:
-        """What is available, in MiB."""
-        return self.available * self.size_kb // 1024
-
-
 class Privileged(Protocol):
     """What adds pages and mounts: :mod:`cyborg_spdk.host.privileged`."""
 
     def add_hugepages(self, conf: cfg.ConfigOpts, size_kb: int,
                       wanted: list[tuple[int | None, int]]) -> list[int]:
-        """Add pages; as :func:`add`."""
+        """Add pages; as :func:`.hugepage_pools.add`."""
 
     def mount_hugetlbfs(self, conf: cfg.ConfigOpts) -> str:
         """Mount a hugetlbfs, and tell where."""
-
-
-def pool_path(size_kb: int, node: int | None = None,
-              root: str = '/') -> str:
-    """Directory of the kernel's counters of one pool."""
-    base = _SYSFS if node is None else f'{_NODES}/node{node}/hugepages'
-    return os.path.join(root, base, f'hugepages-{size_kb}kB')
-
-
-def _number(path: str) -> int:
-    with open(path) as stream:
-        return int(stream.read())
-
-
-def _number_or_0(path: str) -> int:
-    try:
-        return _number(path)
-    except FileNotFoundError:
-        return 0
-
-
-def sizes_kb(root: str = '/') -> list[int]:
-    """Sizes that the kernel has, in KiB, in rising order."""
-    try:
-        names = os.listdir(os.path.join(root, _SYSFS))
-    except OSError:
-        return []
-    return sorted(int(match[1]) for match in
-                  (re.fullmatch(r'hugepages-(\d+)kB', n) for n in names)
-                  if match)
-
-
-def nodes(root: str = '/') -> list[int]:
-    """NUMA nodes of the machine, in rising order (list of int)."""
-    try:
-        names = os.listdir(os.path.join(root, _NODES))
-    except OSError:
-        return []
-    return sorted(int(match[1]) for match in
-                  (re.fullmatch(r'node(\d+)', name) for name in names)
-                  if match)
-
-
-def pool(size_kb: int, node: int | None = None, root: str = '/') -> Pool:
-    """Read one pool.
-
-    :raises HugepageError: if the kernel has no such size or node.
-    """
-    path = pool_path(size_kb, node, root)
-    try:
-        return Pool(size_kb, node,
-                    _number(os.path.join(path, 'nr_hugepages')),
-                    _number(os.path.join(path, 'free_hugepages')),
-                    # Nodes do not tell.
-                    _number_or_0(os.path.join(path, 'resv_hugepages')),
-                    _number_or_0(os.path.join(path, 'surplus_hugepages')))
-    except FileNotFoundError:
-        pass
-    known = sizes_kb(root)
-    if size_kb not in known:
-        raise exceptions.HugepageError(
-            f"[spdk] hugepage_size_kb {size_kb}: this kernel has "
-            f"{' and '.join(map(str, known)) or 'no huge pages'}; choose "
-            "one of them")
-    raise exceptions.HugepageError(
-        f"[spdk] hugepage_nodes {node}: this machine has the nodes "
-        f"{', '.join(map(str, nodes(root))) or 'none'}; choose one of them")
-
-
-def pools(root: str = '/') -> list[Pool]:
-    """All pools: for each size the machine's, then those of the nodes."""
-    found = []
-    for size_kb in sizes_kb(root):
-        found.append(pool(size_kb, None, root))
-        found += [pool(size_kb, node, root) for node in nodes(root)
-                  if os.path.isdir(pool_path(size_kb, node, root))]
-    return found
 
 
 def chosen_size_kb(conf: cfg.ConfigOpts, root: str = '/') -> int:
@@ -169,11 +50,11 @@ def chosen_size_kb(conf: cfg.ConfigOpts, root: str = '/') -> int:
     :raises HugepageError: if the kernel does not have it.
     """
     size_kb: int | None = conf.spdk.hugepage_size_kb or \
-        default_size_kb(root)
+        meminfo.default_size_kb(root)
     if size_kb is None:
         raise exceptions.HugepageError(
             'this kernel has no huge pages; set no_huge for the targets')
-    pool(size_kb, None, root)
+    hugepage_pools.pool(size_kb, None, root)
     return size_kb
 
 
@@ -225,13 +106,13 @@ def _free(conf: cfg.ConfigOpts, size_kb: int, root: str) -> _Free:
     wanted = conf.spdk.hugepage_nodes
     allowed = cgroups.allowed_nodes(root)
     _check_nodes(wanted, allowed)
-    machine = pool(size_kb, None, root)
+    machine = hugepage_pools.pool(size_kb, None, root)
     if not wanted and allowed is not None and \
-            not allowed.issuperset(nodes(root)):
+            not allowed.issuperset(hugepage_pools.nodes(root)):
         # The kernel would put new pages on other nodes, too.
-        wanted = sorted(allowed & frozenset(nodes(root)))
+        wanted = sorted(allowed & frozenset(hugepage_pools.nodes(root)))
     found: dict[int | None, int] = {
-        node: pool(size_kb, node, root).available
+        node: hugepage_pools.pool(size_kb, node, root).available
         for node in wanted or [None]}
     return _Free(found, machine.available if machine.reserved else None)
 
@@ -298,39 +179,6 @@ def _settled(conf: cfg.ConfigOpts, needs_mb: Callable[[], int | list[int]],
         time.sleep(_SETTLE / 100)
 
 
-def add(size_kb: int, wanted: Iterable[tuple[int | None, int]],
-        root: str = '/') -> list[int]:
-    """Add pages to pools; all of them, or none. Needs root.
-
-    The kernel makes pages that it has lent (surplus) a part of the pool
-    first; giving back makes them lent again.
-
-    :param size_kb: size of one page in KiB.
-    :param wanted: list of (NUMA node, or None for the whole machine; how
-        many to add).
-    :returns: list of how many of each could be had. If any is less than
-        what was wanted, all were given back.
-    """
-    wanted = list(wanted)
-    before, got = [], []
-    for node, count in wanted:
-        path = os.path.join(pool_path(size_kb, node, root), 'nr_hugepages')
-        found = pool(size_kb, node, root)
-        before.append((path, found.total - found.surplus))
-        if count:
-            _write(path, found.total + count)
-        got.append(max(0, _number(path) - found.total))
-    if got != [count for _, count in wanted]:
-        for path, number in before:
-            _write(path, number)
-    return got
-
-
-def _write(path: str, number: int) -> None:
-    with open(path, 'w') as stream:
-        stream.write(f'{number}\n')
-
-
 def prepare(conf: cfg.ConfigOpts, needs_mb: Callable[[], int | list[int]],
             privileged: Privileged, root: str = '/',
             place: str | None = None, need_mb: int = 0) -> list[str]:
@@ -353,11 +201,11 @@ def prepare(conf: cfg.ConfigOpts, needs_mb: Callable[[], int | list[int]],
     mounted = hugetlbfs.mount_for(size_kb, need_mb, root) is not None
     if (short or not mounted) and not conf.spdk.manage_hugepages:
         raise exceptions.HugepageError(_refusal(short, size_kb))
-    if sum(short.values()) * size_kb > available_kb(root):
+    if sum(short.values()) * size_kb > meminfo.available_kb(root):
         raise exceptions.HugepageError(
             _shortage(short, size_kb) + f"the machine has only "
-            f"{available_kb(root) // 1024} MiB left: free memory, or lower "
-            "memory_mb of the targets")
+            f"{meminfo.available_kb(root) // 1024} MiB left: free memory, or "
+            "lower memory_mb of the targets")
     if short:
         got = privileged.add_hugepages(conf, size_kb, list(short.items()))
         _check_got(short, got, size_kb)
@@ -421,10 +269,10 @@ def _on(node: int | None) -> str:
 
 def _refusal(short: dict[int | None, int], size_kb: int) -> str:
     if short:
-        path = pool_path(size_kb, next(iter(short))) + '/nr_hugepages'
+        path = hugepage_pools.pool_path(size_kb, next(iter(short)))
         return _shortage(short, size_kb) + (
             'set [spdk] manage_hugepages, or add them to what is in '
-            f'{path}')
+            f'{path}/nr_hugepages')
     return (f"no hugetlbfs for pages of {size_kb} KiB is mounted; set "
             "[spdk] manage_hugepages, or: mount -t hugetlbfs -o "
-            f"pagesize={size_kb}K nodev {mount_point(size_kb)}")
+            f"pagesize={size_kb}K nodev {hugetlbfs.mount_point(size_kb)}")

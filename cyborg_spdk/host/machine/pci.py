@@ -13,7 +13,8 @@ import subprocess
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import disks
-from cyborg_spdk.host.machine import hugepages
+from cyborg_spdk.host.machine import hugepage_pools
+from cyborg_spdk.host.machine import meminfo
 
 #: Drivers by which SPDK uses a device.
 USER_DRIVERS = ('vfio-pci', 'uio_pci_generic', 'igb_uio')
@@ -177,8 +178,8 @@ def _environment(wanted: Iterable[str]) -> dict[str, str]:
     of pages of the default size, up to v22.09 a lower one too: to what there
     is. ``PCI_ALLOWED`` is known since v21.01, ``PCI_WHITELIST`` before.
     """
-    size_kb = hugepages.default_size_kb()
-    total = hugepages.pool(size_kb).total if size_kb else 0
+    size_kb = meminfo.default_size_kb()
+    total = hugepage_pools.pool(size_kb).total if size_kb else 0
     return {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C',
             'SKIP_HUGE': 'yes', 'NRHUGE': str(total),
             'PCI_ALLOWED': ' '.join(wanted),

@@ -16,7 +16,8 @@ import sys
 
 import fixtures
 
-from cyborg_spdk.host.machine import hugepages
+from cyborg_spdk.host.machine import hugepage_pools
+from cyborg_spdk.host.machine import hugetlbfs
 from tests.functional.deployed import processes
 
 CALLS = int(os.environ.get('CYBORG_SPDK_TEST_HOSTILE_CALLS', 400))
@@ -122,16 +123,16 @@ if os.geteuid() == 0 and shutil.which('sudo') and \
 
         def keep_memory(self):
             """Pages and mounts of this machine, as they were before."""
-            if not hugepages.sizes_kb():
+            if not hugepage_pools.sizes_kb():
                 return
-            before = {mount.path for mount in hugepages.mounts()}
-            pages = hugepages.pool(2048)
+            before = {mount.path for mount in hugetlbfs.mounts()}
+            pages = hugepage_pools.pool(2048)
 
             def restore():
-                with open(hugepages.pool_path(2048) + '/nr_hugepages',
+                with open(hugepage_pools.pool_path(2048) + '/nr_hugepages',
                           'w') as stream:
                     stream.write(str(pages.total))
-                for mount in hugepages.mounts():
+                for mount in hugetlbfs.mounts():
                     if mount.path not in before:
                         subprocess.run(['umount', mount.path], check=False)
 

@@ -64,7 +64,7 @@ class ValidationTest(unittest.TestCase):
                          'spdk_nvmf', address, further)
 
     def test_numbers_of_pages(self):
-        sizes = privileged.hugepages.sizes_kb()
+        sizes = privileged.hugepage_pools.sizes_kb()
         if not sizes:
             self.skipTest('this kernel has no huge pages')
         size_kb = privileged.hugepages.chosen_size_kb(self.conf)
@@ -78,7 +78,7 @@ class ValidationTest(unittest.TestCase):
                      [(0, 1)], error=exceptions.HugepageError)
         self.assertEqual([0], privileged.perform(
             'add_hugepages', (size_kb, [(None, 1 << 32)])))
-        free_mb = privileged.hugepages.available_kb() // 1024
+        free_mb = privileged.meminfo.available_kb() // 1024
         if free_mb > 8192:
             self.refused('more than all targets need', 'add_hugepages',
                          size_kb, [(None, 8192 * 1024 // size_kb)],

@@ -10,6 +10,7 @@ from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.machine import cgroups
 from cyborg_spdk.host.machine import cores
+from cyborg_spdk.host.machine import hugepage_pools
 from cyborg_spdk.host.machine import hugepages
 
 _V1 = ('35 24 0:31 / /sys/fs/cgroup/cpuset rw,relatime - cgroup cgroup '
@@ -138,8 +139,8 @@ class HugepagesTest(MachineTest):
         self.pool(size_kb=1048576)
 
     def pool(self, size_kb=2048, node=None, **numbers):
-        path = os.path.relpath(hugepages.pool_path(size_kb, node, self.root),
-                               self.root)
+        path = os.path.relpath(
+            hugepage_pools.pool_path(size_kb, node, self.root), self.root)
         for name in ('nr', 'free', 'resv', 'surplus'):
             if node is None or name != 'resv':
                 self.write(f'{path}/{name}_hugepages',
@@ -150,7 +151,8 @@ class HugepagesTest(MachineTest):
 
     def test_what_is_promised_is_not_free(self):
         self.pool(nr=256, free=256, resv=200)
-        self.assertEqual(56, hugepages.pool(2048, None, self.root).available)
+        self.assertEqual(
+            56, hugepage_pools.pool(2048, None, self.root).available)
         self.assertEqual({None: 200}, self.missing(512))
 
     def test_what_is_promised_may_be_on_any_node(self):
@@ -169,18 +171,19 @@ class HugepagesTest(MachineTest):
 
     def test_surplus_pages_are_lent_again(self):
         self.pool(nr=10, free=2, surplus=4)
-        path = hugepages.pool_path(2048, None, self.root) + '/nr_hugepages'
-        self.assertEqual([3], hugepages.add(2048, [(None, 3)], self.root))
+        path = os.path.join(
+            hugepage_pools.pool_path(2048, None, self.root), 'nr_hugepages')
+        self.assertEqual([3], hugepage_pools.add(2048, [(None, 3)], self.root))
         with open(path) as stream:
             self.assertEqual('13\n', stream.read())
         self.pool(nr=10, free=2, surplus=4)
-        write = hugepages._write
+        write = hugepage_pools._write
 
         def two_less(name, number):
             write(name, number - 2 if number > 10 else number)
-        self.addCleanup(setattr, hugepages, '_write', write)
-        hugepages._write = two_less
-        self.assertEqual([1], hugepages.add(2048, [(None, 3)], self.root))
+        self.addCleanup(setattr, hugepage_pools, '_write', write)
+        hugepage_pools._write = two_less
+        self.assertEqual([1], hugepage_pools.add(2048, [(None, 3)], self.root))
         with open(path) as stream:
             self.assertEqual('6\n', stream.read())
 

@@ -8,7 +8,9 @@ from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk.host.machine import hugepage_pools
 from cyborg_spdk.host.machine import hugepages
+from cyborg_spdk.host.machine import hugetlbfs
 
 
 class Machine:
@@ -39,13 +41,13 @@ class Machine:
                 stream.write(f'{number}\n')
 
     def set(self, number, size_kb=2048, node=None):
-        path = hugepages.pool_path(size_kb, node, self.root)
+        path = hugepage_pools.pool_path(size_kb, node, self.root)
         self._write(os.path.relpath(path, self.root), number)
 
     def mount_hugetlbfs(self, conf):
         """As the privileged function, on this tree."""
         size_kb = hugepages.chosen_size_kb(conf, self.root)
-        path = hugepages.mount_point(size_kb, self.root)
+        path = hugetlbfs.mount_point(size_kb, self.root)
         with open(os.path.join(self.root, 'proc/mounts'), 'a') as out:
             out.write(f'hugetlbfs {path} hugetlbfs '
                       f'rw,pagesize={size_kb}K 0 0\n')
@@ -57,7 +59,7 @@ class Machine:
                for _, count in wanted]
         if got == [count for _, count in wanted]:
             for node, count in wanted:
-                before = hugepages.pool(size_kb, node, self.root).total
+                before = hugepage_pools.pool(size_kb, node, self.root).total
                 self.set(before + count, size_kb, node)
         return got
 
@@ -87,13 +89,13 @@ class HugepagesTest(unittest.TestCase):
         self.assertEqual(['reserved 156 huge pages of 2048 KiB'],
                          self.prepare(machine, 512))
         self.assertEqual(
-            256, hugepages.pool(2048, None, self.root).total)
+            256, hugepage_pools.pool(2048, None, self.root).total)
         self.assertEqual([], self.prepare(machine, 512))
 
     def test_another_target_takes_its_pages_meanwhile(self):
         machine = self.machine(mounted=[('/dev/hugepages', 'rw')])
         machine.set(256)
-        free = os.path.join(hugepages.pool_path(2048, None, self.root),
+        free = os.path.join(hugepage_pools.pool_path(2048, None, self.root),
                             'free_hugepages')
         taken = []
 
@@ -140,7 +142,7 @@ class HugepagesTest(unittest.TestCase):
         machine.set(5000)
         self.assertEqual([], self.prepare(machine, 512))
         self.assertEqual(
-            5000, hugepages.pool(2048, None, self.root).total)
+            5000, hugepage_pools.pool(2048, None, self.root).total)
 
     def test_sizes_are_rounded_up(self):
         self.machine()
@@ -169,7 +171,7 @@ class HugepagesTest(unittest.TestCase):
     def test_a_size_of_its_own_has_a_mount_of_its_own(self):
         self.machine()
         self.assertEqual('/dev/hugepages-1048576kB',
-                         hugepages.mount_point(1048576, self.root))
+                         hugetlbfs.mount_point(1048576, self.root))
 
     def refused(self, machine, need_mb, pattern):
         with self.assertRaisesRegex(exceptions.HugepageError, pattern):
@@ -179,13 +181,13 @@ class HugepagesTest(unittest.TestCase):
         machine = self.machine(available_mb=300)
         self.refused(machine, 512, '256 huge pages of 2048 KiB are missing;'
                      ' the machine has only 300 MiB left')
-        self.assertEqual(0, hugepages.pool(2048, None, self.root).total)
+        self.assertEqual(0, hugepage_pools.pool(2048, None, self.root).total)
 
     def test_fragmented(self):
         machine = self.machine(mounted=[('/h', 'rw')])
         machine.limit = 10
         self.refused(machine, 512, 'only 10 of 256 could be had .*given back')
-        self.assertEqual(0, hugepages.pool(2048, None, self.root).total)
+        self.assertEqual(0, hugepage_pools.pool(2048, None, self.root).total)
 
     def test_short_of_memory_on_one_node(self):
         machine = self.machine(nodes=2, mounted=[('/h', 'rw')])
@@ -218,16 +220,16 @@ class HugepagesTest(unittest.TestCase):
         self.assertEqual(
             [(2048, None), (2048, 0), (2048, 1), (1048576, None),
              (1048576, 0), (1048576, 1)],
-            [(p.size_kb, p.node) for p in hugepages.pools(self.root)])
-        self.assertEqual([hugepages.Mount('/dev/huge pages', 1048576)],
-                         hugepages.mounts(self.root))
+            [(p.size_kb, p.node) for p in hugepage_pools.pools(self.root)])
+        self.assertEqual([hugetlbfs.Mount('/dev/huge pages', 1048576)],
+                         hugetlbfs.mounts(self.root))
 
     def test_add_writes_the_sum(self):
         machine = self.machine()
         machine.set(7)
-        self.assertEqual([5], hugepages.add(2048, [(None, 5)],
+        self.assertEqual([5], hugepage_pools.add(2048, [(None, 5)],
                                              self.root))
-        self.assertEqual(12, hugepages.pool(2048, None, self.root).total)
+        self.assertEqual(12, hugepage_pools.pool(2048, None, self.root).total)
 
     def test_a_kernel_without_huge_pages(self):
         os.makedirs(os.path.join(self.root, 'proc'))

@@ -1,26 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Every option, in one place, and the targets that they describe.
-
-The group ``[spdk]`` is for the host; each target has a group of its own:
-``[spdk_nvmf]``, ``[spdk_vhost]``, ``[spdk_iscsi]`` and those that the
-operator adds by naming them in ``[spdk] nvmf_targets`` and its like.
-"""
+"""Every option: what it is called, its default and its help."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from collections.abc import Sequence
-import dataclasses
-import difflib
-import os
-import re
 from typing import Any
 
 from oslo_config import cfg
 from oslo_config import types
-
-from cyborg_spdk import exceptions
 
 #: MiB of a target, by its program: what it needs to start (measured, v22.01
 #: to v26.05: up to 413 for nvmf_tgt and vhost, 836 for the others) and some.
@@ -40,9 +27,6 @@ APPLICATIONS = {
 
 #: Name of the group of the host's options.
 GROUP = 'spdk'
-
-#: Groups of ours that are none of a target: that of the host service.
-_OTHER_GROUPS = ('spdk_service',)
 
 SPDK_OPTS = [
     cfg.StrOpt(
@@ -308,50 +292,6 @@ def target_opts(kind: str) -> list[cfg.Opt]:
     ]
 
 
-# Groups that have options of their own: ours, and those of the agent's file
-# (of Cyborg 17 and what it stands on; all of oslo's begin alike).
-_NO_TARGETS = frozenset((
-    GROUP, 'agent', 'api', 'audit_middleware_notifications', 'cache',
-    'conductor', 'coordination', 'cors', 'cyborg', 'cyborg_spdk_privileged',
-    'cyborg_sys_admin', 'database', 'default', 'glance', 'gpu_devices',
-    'healthcheck', 'keystone', 'keystone_authtoken', 'nic_devices', 'none',
-    'nova', 'nvme', 'pci', 'placement', 'placement_database', 'privsep',
-    'profiler', 'service_user', 'spdk_service', 'ssl', 'workarounds'))
-_OSLO = 'oslo_'
-
-_TARGET_NAME = re.compile(r'[a-z0-9][a-z0-9_-]{0,62}\Z')
-
-
-@dataclasses.dataclass(frozen=True)
-class Target:
-    """One target as the configuration describes it.
-
-    :ivar name: its name: that of its group of options.
-    :ivar kind: one of :data:`KINDS`.
-    :ivar application: name of the program that serves it.
-    :ivar rpc_address: where it listens (str; see :mod:`cyborg_spdk.rpc`).
-    :ivar memory_mb: its memory in MiB.
-
-    The other fields are the options of the same name.
-    """
-
-    name: str
-    kind: str
-    application: str
-    rpc_address: str
-    start: bool
-    core_mask: str | None
-    memory_mb: int
-    no_huge: bool
-    interrupt_mode: bool
-    config_file: str | None
-    save_config: bool
-    extra_args: tuple[str, ...]
-    resource_class: str
-    repair: bool = False
-    rpcs_allowed: tuple[str, ...] = ()
-
-
 def register(conf: cfg.ConfigOpts) -> None:
     """Register the options of ``[spdk]``.
 
@@ -372,195 +312,3 @@ def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
         (cfg.OptGroup('spdk_' + kind, title=f'The {kind} target'),
          target_opts(kind))
         for kind in KINDS]
-
-
-def targets(conf: cfg.ConfigOpts, kind: str | None = None) -> list[Target]:
-    """The targets that the configuration describes.
-
-    Every option of ours is read, so that a bad value is told here and not
-    in the middle of the work.
-
-    :param conf: an ``oslo_config.cfg.ConfigOpts``.
-    :param kind: one of :data:`KINDS`; None means all, in that order.
-    :returns: list of :class:`Target`.
-    :raises ConfigurationError: for a name or a value that cannot be used.
-    """
-    check(conf)
-    found = []
-    owner: dict[str, str] = {}
-    for one in KINDS:
-        for name in conf.spdk[f'{one}_targets']:
-            option = f'[spdk] {one}_targets'
-            if name in owner:
-                raise exceptions.ConfigurationError(
-                    option, name, f'{owner[name]} names it already; give '
-                    'each target a name of its own')
-            owner[name] = option
-            if kind in (None, one):
-                found.append(target(conf, one, name))
-    return found
-
-
-def check(conf: cfg.ConfigOpts) -> None:
-    """Read the options of the host, to be told of a bad value here.
-
-    :param conf: an ``oslo_config.cfg.ConfigOpts``.
-    :raises ConfigurationError: for a value that cannot be used.
-    """
-    register(conf)
-    for opt in SPDK_OPTS:
-        value(conf, GROUP, opt)
-
-
-def target(conf: cfg.ConfigOpts, kind: str, name: str) -> Target:
-    """One target, as its group of options describes it.
-
-    :param conf: an ``oslo_config.cfg.ConfigOpts``.
-    :param kind: one of :data:`KINDS`.
-    :param name: its name.
-    :returns: :class:`Target`.
-    :raises ConfigurationError: for a name or a value that cannot be used.
-    """
-    if not _TARGET_NAME.match(name):
-        raise exceptions.ConfigurationError(
-            f'[spdk] {kind}_targets', name,
-            'use 1 to 63 lower-case letters, digits, "_" and "-"')
-    if name in _NO_TARGETS or name.startswith(_OSLO):
-        raise exceptions.ConfigurationError(
-            f'[spdk] {kind}_targets', name,
-            f'[{name}] is a group of other options; give the target another '
-            'name')
-    opts = target_opts(kind)
-    conf.register_opts(opts, group=name)
-    values: dict[str, Any] = {
-        opt.name: _arguments(conf, name, opt)
-        if opt.name == 'extra_args' else value(conf, name, opt)
-        for opt in opts}
-    values['rpcs_allowed'] = tuple(values['rpcs_allowed'])
-    values['rpc_address'] = values['rpc_address'] or os.path.join(
-        conf.spdk.run_path, name + '.sock')
-    if values['memory_mb'] is None:
-        values['memory_mb'] = MEMORY_MB[values['application']]
-    return Target(name=name, kind=kind, **values)
-
-
-def value(conf: cfg.ConfigOpts, group: str, opt: cfg.Opt) -> Any:
-    """The value of one option.
-
-    :param conf: an ``oslo_config.cfg.ConfigOpts`` that has it.
-    :param group: name of its group.
-    :param opt: the ``oslo_config.cfg.Opt``.
-    :raises ConfigurationError: if what is set cannot be used.
-    """
-    try:
-        return conf[group][opt.name]
-    except (cfg.TemplateSubstitutionError, cfg.NoSuchOptError,
-            cfg.NoSuchGroupError) as exc:
-        # "$x" stands for the value of an option x.
-        raise exceptions.ConfigurationError(
-            f'[{group}] {opt.name}', _raw_value(conf, group, opt),
-            f'{exc}; write $$ for a dollar sign') from None
-    except ValueError as exc:
-        # oslo.config: "Value for option X from LocationInfo(...) is not
-        # valid: REASON"; the file and the reason are what an operator needs.
-        reason = str(exc).partition(' is not valid: ')[2] or str(exc)
-        where = re.search(r"detail='([^']*)'", str(exc))
-        raw = _raw_value(conf, group, opt)
-        raise exceptions.ConfigurationError(
-            f'[{group}] {opt.name}', raw,
-            f'{reason}; correct it'
-            + (f' in {where.group(1)}' if where else '')) from None
-
-
-def _arguments(conf: cfg.ConfigOpts, group: str,
-               opt: cfg.Opt) -> tuple[str, ...]:
-    """The extra arguments, as they stand in the file.
-
-    oslo.config takes off the quotes around a whole value, and with them
-    those of a list's first and last elements.
-    """
-    path, text = _line(conf, group, opt.name)
-    if not text or text[0] not in '"\'' or text[0] != text[-1]:
-        return tuple(value(conf, group, opt))
-    try:
-        return tuple(types.List(item_type=Argument())(text))
-    except ValueError as exc:
-        raise exceptions.ConfigurationError(
-            f'[{group}] {opt.name}', text,
-            f'{exc}; correct it in {path}') from None
-
-
-def _line(conf: cfg.ConfigOpts, group: str,
-          name: str) -> tuple[str | None, str | None]:
-    """The file that says the value of an option, and its line there."""
-    try:
-        location = conf.get_location(name, group)
-        if location is None or location.location != cfg.Locations.user:
-            return None, None
-    except ValueError:
-        pass  # It is in a file, and cannot be used.
-    for path in reversed(conf.config_file or []):
-        found, section = None, ''
-        with open(path) as stream:
-            for line in stream:
-                head = re.match(r'\[(.*)\]\s*$', line)
-                section = head[1] if head else section
-                match = re.match(r'(\w+)\s*[=:]\s*(.*?)\s*$', line)
-                if match and (section, match[1]) == (group, name):
-                    found = match[2]
-        if found is not None:
-            return path, found
-    return None, None
-
-
-def _raw_value(conf: cfg.ConfigOpts, group: str, opt: cfg.Opt) -> Any:
-    for _name, sections in _parsed(conf.config_file or []):
-        values = sections.get(group, {}).get(opt.name)
-        if values:
-            return values[-1]
-    return None
-
-
-def _parsed(files: Sequence[str]
-            ) -> Iterator[tuple[str, dict[str, dict[str, list[str]]]]]:
-    for name in reversed(files):
-        sections: dict[str, dict[str, list[str]]] = {}
-        cfg.ConfigParser(name, sections).parse()
-        yield name, sections
-
-
-def _no_target(group: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(group, known, 1, 0.8)
-    return (f'is no target; did you mean [{close[0]}]?' if close else
-            'is no target; name it in [spdk] nvmf_targets, vhost_targets or '
-            'iscsi_targets')
-
-
-def unknown_options(conf: cfg.ConfigOpts) -> list[str]:
-    """Names in our groups of the configuration files that are no options.
-
-    oslo.config passes over them in silence, and a misspelt option then has
-    no effect.
-
-    :param conf: an ``oslo_config.cfg.ConfigOpts`` whose files were parsed.
-    :returns: list of str, each one line for the operator.
-    """
-    known = {GROUP: [opt.name for opt in SPDK_OPTS]}
-    for kind in KINDS:
-        for name in conf.spdk[f'{kind}_targets']:
-            known[name] = [opt.name for opt in target_opts(kind)]
-    messages = []
-    for path, sections in _parsed(conf.config_file or []):
-        for group, options in sections.items():
-            if group.startswith(GROUP) and group not in (
-                    *known, *_OTHER_GROUPS):
-                messages.append(f'{path}: [{group}] '
-                                + _no_target(group, list(known)))
-            for name in options if group in known else ():
-                if name in known[group]:
-                    continue
-                close = difflib.get_close_matches(name, known[group], 1)
-                messages.append(
-                    f'{path}: [{group}] {name} is no option'
-                    + (f'; did you mean {close[0]}?' if close else ''))
-    return messages
