@@ -7,8 +7,6 @@ may hold what moves a cursor, turns the direction of writing, or begins a
 new line that looks like one of ours.
 """
 
-import unicodedata
-
 # Unicode's categories of what is not to be seen as it is: control (C0, C1,
 # DEL), format (directions of writing, zero width), surrogates, private use,
 # unassigned, and separators of lines and paragraphs.
@@ -25,6 +23,8 @@ def printable(text: object) -> str:
     found = str(text)
     if found.isascii() and found.isprintable():
         return found
+    # Costs time to load, and few texts need it.
+    import unicodedata
     return ''.join(
         _escaped(one) if unicodedata.category(one) in _HIDDEN else one
         for one in found)
@@ -43,6 +43,7 @@ def printable_json(text: str) -> str:
     """
     if text.isascii() and '\x7f' not in text:
         return text
+    import unicodedata
     return ''.join(
         _escaped_json(one) if one != '\n'
         and unicodedata.category(one) in _HIDDEN else one for one in text)

@@ -2,10 +2,16 @@
 
 """Commands that are programs of their own: they take all their arguments."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
 import os
 import sys
-from typing import NoReturn
+
+# Importing typing would cost a command line more than anything here.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
 
 
 def rpc(argv: list[str]) -> int:

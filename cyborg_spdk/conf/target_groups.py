@@ -20,8 +20,8 @@ from cyborg_spdk import exceptions
 _NO_TARGETS = frozenset((
     options.GROUP, 'agent', 'api', 'audit_middleware_notifications',
     'cache', 'conductor', 'coordination', 'cors', 'cyborg',
-    'cyborg_spdk_privileged',
-    'cyborg_sys_admin', 'database', 'default', 'glance', 'gpu_devices',
+    'cyborg_spdk_privileged', 'cyborg_sys_admin', 'database', 'default',
+    'glance', 'gpu_devices',
     'healthcheck', 'keystone', 'keystone_authtoken', 'nic_devices', 'none',
     'nova', 'nvme', 'pci', 'placement', 'placement_database', 'privsep',
     'profiler', 'service_user', 'spdk_service', 'ssl', 'workarounds'))

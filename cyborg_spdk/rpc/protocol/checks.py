@@ -155,7 +155,10 @@ def varies_without(method: str) -> bool:
 
     :param method: its name in the newest release.
     """
-    return varies(method, None)
+    # A command that gives nothing to what takes nothing needs no releases.
+    table = tables.takes(method)
+    return table is not None and bool(table["takes"]) \
+        and varies(method, None)
 
 
 def _is_of_unknown(name: str, found: Found) -> bool:

@@ -51,7 +51,8 @@ class Takes(TypedDict):
 
 def _read(name: str) -> str:
     path = os.path.join(os.path.dirname(__file__), name)
-    with open(path, encoding="ascii") as file:
+    # Python has loaded this codec already, and not the one for ASCII.
+    with open(path, encoding="utf-8") as file:
         return file.read()
 
 
