@@ -293,6 +293,9 @@ class VhostCustodyTest(attach_tests.VhostCase):
                                   nobody.pw_name)
         self.assertIn(self.targets.path('vhost'), str(error))
         # One of ours is opened for that user, and for nobody else.
+        # Back again, or the target is not found when it is to be stopped.
+        self.addCleanup(self.conf.set_override, 'run_path',
+                        self.conf.spdk.run_path, 'spdk')
         self.conf.set_override('run_path', self.targets.path('vhost'),
                                'spdk')
         self.assertTrue(self.attach(nobody.pw_name).changed)
