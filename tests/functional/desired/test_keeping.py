@@ -270,7 +270,8 @@ class KeepingTest(test_losses.DesiredCase):
         calls = [{'method': 'nvmf_create_transport',
                   'params': {'trtype': 'TCP'}}]
         # 192.0.2.1 is of no machine (RFC 5737).
-        for nqn, address in zip(nqns, ('127.0.0.1', '192.0.2.1')):
+        for nqn, address in zip(nqns, ('127.0.0.1', '192.0.2.1'),
+                                strict=True):
             calls += [
                 {'method': 'nvmf_create_subsystem', 'params': {
                     'nqn': nqn, 'allow_any_host': True}},

@@ -403,5 +403,5 @@ class WhoMattersTest(rules.NodeCase):
         driver = self.node.tracker.acc_drivers[0]
         driver._placement._adapter = None
         driver.discover()
-        self.assertEqual(1, self.told('spdk_nvmf: Placement'))
+        self.assertEqual(1, self.told('Placement: cannot be asked'))
         self.assertEqual(0, self.told('spdk_vhost'))
