@@ -28,6 +28,7 @@ class List(commands.Listing[clients.BdevClient]):
     client_class = clients.BdevClient
     arguments = ((('name',), {'nargs': '?', 'metavar': 'NAME', 'help':
                               'Only this one: name, alias or UUID.'}),)
+    narrow = ('Name', 'Kind', 'Size', 'On')
 
     def take_action(self,
                     parsed_args: argparse.Namespace) -> commands.Table:

@@ -4,9 +4,11 @@
 
 import argparse
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import Generic
+from typing import TYPE_CHECKING
 from typing import TypeVar
 
 from cliff import columns
@@ -16,13 +18,17 @@ from oslo_config import cfg
 
 from cyborg_spdk.cli import programs
 from cyborg_spdk.cli import saving
-from cyborg_spdk import clients
+from cyborg_spdk.cli import widths
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk import text as texts
+
+if TYPE_CHECKING:
+    # A command that calls no target does without.
+    from cyborg_spdk import clients
 
 LOG = loggers.get(__name__)
 
@@ -32,7 +38,7 @@ Argument = tuple[tuple[str, ...], dict[str, Any]]
 #: What a listing shows: titles of its columns, and rows.
 Table = tuple[Sequence[str], list[tuple[Any, ...]]]
 
-_Client = TypeVar('_Client', bound=clients.BdevClient)
+_Client = TypeVar('_Client', bound='clients.BdevClient')
 
 #: Exit status of a command that succeeded at a target that lacks something
 #: of what it is to have.
@@ -79,13 +85,18 @@ class Maybe(columns.FormattableColumn):  # type: ignore[type-arg]
 
 
 class Fitting(lister.Lister):
-    """A listing whose table fits a terminal of 80 columns.
+    """A listing whose table has the columns that a terminal has room for.
 
-    Only the table for people is narrow, and only without --wide or -c.
+    Only the table for people leaves some out, and only without --wide or
+    -c. Where there is no terminal, it has room for 80.
     """
 
-    #: Titles of the columns that it then has.
+    #: Titles of the columns that it has in any case.
     narrow: tuple[str, ...] = ()
+    #: Titles of others, those first that are worth most.
+    more: tuple[str, ...] = ()
+    #: Title to the width that a column is taken to have at least.
+    least: Mapping[str, int] = {}
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
@@ -99,8 +110,13 @@ class Fitting(lister.Lister):
                        column_names: Sequence[str], data: Any) -> int:
         if parsed_args.formatter == 'table' and not parsed_args.wide \
                 and not parsed_args.columns:
-            parsed_args.columns = [name for name in self.narrow
-                                   if name in column_names]
+            data = list(data)
+            # Of this table alone: another set of rates may follow.
+            parsed_args = argparse.Namespace(**{
+                **vars(parsed_args), 'columns': widths.chosen(
+                    parsed_args.max_width or widths.available(),
+                    column_names, data, self.narrow, self.more,
+                    self.least)})
         code: int = super().produce_output(parsed_args, column_names, data)
         return code
 
@@ -220,7 +236,7 @@ class Reading(Managing[_Client]):
             yield ', '.join(targets), client
 
 
-class Listing(Reading[_Client], lister.Lister):
+class Listing(Reading[_Client], Fitting):
     """A command that shows a table: a row for each object."""
 
 

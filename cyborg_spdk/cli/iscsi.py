@@ -28,6 +28,7 @@ class NodeList(_Iscsi, commands.Listing[clients.IscsiTgt]):
 
     arguments = ((('name',), {'nargs': '?', 'metavar': 'NAME',
                               'help': 'Only this one.'}),)
+    narrow = ('Name', 'LUNs', 'Groups')
 
     def take_action(self,
                     parsed_args: argparse.Namespace) -> commands.Table:
@@ -102,6 +103,8 @@ class NodeDelete(_Iscsi):
 class GroupList(_Iscsi, commands.Listing[clients.IscsiTgt]):
     """List the portal groups and the initiator groups."""
 
+    narrow = ('Kind', 'Tag', 'Members')
+
     def take_action(self,
                     parsed_args: argparse.Namespace) -> commands.Table:
         rows: list[tuple[Any, ...]] = []
@@ -173,6 +176,8 @@ class InitiatorGroupDelete(_Iscsi):
 
 class ConnectionList(_Iscsi, commands.Listing[clients.IscsiTgt]):
     """List the connections of initiators."""
+
+    narrow = ('Initiator', 'Target node')
 
     def take_action(self,
                     parsed_args: argparse.Namespace) -> commands.Table:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import functools
 import importlib.metadata
 import importlib.util
+from typing import Any
 
 from cliff import commandmanager
 
@@ -23,6 +24,19 @@ class Manager(commandmanager.CommandManager):
         for entry in importlib.metadata.entry_points(group=namespace):
             self.commands[entry.name.replace('_', ' ')] = entry
 
+    def find_command(self, argv: list[str]) -> tuple[Any, str, list[str]]:
+        """A command by its words.
+
+        :param argv: of the command line.
+        :returns: (class, name, words that are left).
+        :raises ValueError: if there is none.
+        """
+        factory, name, rest = super().find_command(argv)
+        # cliff's own reads the metadata of every installed package, to tell
+        # below the help text which plugin a command is from.
+        setattr(factory, 'get_epilog', _epilog)  # noqa: B010
+        return factory, name, rest
+
     def summaries(self) -> Iterator[tuple[str, str]]:
         """Names of the commands and what each does, in order.
 
@@ -31,6 +45,11 @@ class Manager(commandmanager.CommandManager):
         for name, entry in sorted(self.commands.items()):
             module, _, attribute = entry.value.partition(':')
             yield name, _docstrings(module).get(attribute, '')
+
+
+def _epilog(self: Any) -> str:
+    """What is below the help text of a command."""
+    return self._epilog or ''
 
 
 @functools.lru_cache

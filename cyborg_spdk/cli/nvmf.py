@@ -28,6 +28,9 @@ class SubsystemList(_Nvmf, commands.Listing[clients.NvmfTgt]):
 
     arguments = ((('nqn',), {'nargs': '?', 'metavar': 'NQN',
                              'help': 'Only this one.'}),)
+    # An NQN is of no use in pieces.
+    narrow = ('NQN',)
+    more = ('Namespaces', 'Listeners', 'Hosts')
 
     def take_action(self,
                     parsed_args: argparse.Namespace) -> commands.Table:

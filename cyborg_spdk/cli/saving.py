@@ -13,7 +13,6 @@ import os
 from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
-from cyborg_spdk.desired import keep
 from cyborg_spdk.desired import objects
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import process
@@ -80,6 +79,8 @@ def _targets(conf: cfg.ConfigOpts,
 
 def _save(conf: cfg.ConfigOpts, target: spdk_conf.Target,
           expected: Collection[str]) -> list[objects.Object]:
+    # Only who has something to save waits for its import.
+    from cyborg_spdk.desired import keep
     try:
         client = rpc.connect(target.rpc_address,
                              timeout=conf.spdk.connect_timeout)

@@ -13,7 +13,7 @@ from cliff import columns
 from oslo_config import cfg
 
 from cyborg_spdk.cli import commands
-from cyborg_spdk.cli import target as target_cli
+from cyborg_spdk.cli import targets as target_cli
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
@@ -91,6 +91,9 @@ class Stats(commands.Configured, commands.Fitting):
     """
 
     narrow: tuple[str, ...] = ('Unit', 'Read/s', 'Write/s', 'Queue')
+    more = ('Read IOPS', 'Write IOPS', 'Read us', 'Write us')
+    # As wide as 1023.9 MiB, and as a latency of 100 ms.
+    least = {'Read/s': 10, 'Write/s': 10, 'Read us': 8, 'Write us': 8}
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

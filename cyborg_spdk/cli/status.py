@@ -9,14 +9,14 @@ from cliff import columns
 from oslo_config import cfg
 
 from cyborg_spdk.cli import commands
-from cyborg_spdk.cli import target as target_cli
+from cyborg_spdk.cli import targets as target_cli
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import store
 from cyborg_spdk import exceptions
 from cyborg_spdk.host.target import status as target_status
 from cyborg_spdk import loggers
 from cyborg_spdk.service import ask
-from cyborg_spdk.service import repair
+from cyborg_spdk.service import duty as duties
 from cyborg_spdk import tasks
 
 LOG = loggers.get(__name__)
@@ -112,7 +112,7 @@ class Status(commands.Configured, commands.Fitting):
             what, _space, target = name.partition(' ')
             if target and target not in shown:
                 continue
-            if what != repair.NAME:
+            if what != duties.REPAIR:
                 self._failed |= bool(duty.get('problems'))
                 for problem in duty.get('problems', ()):
                     LOG.warning('%s: %s', name, problem)

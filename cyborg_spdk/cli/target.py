@@ -3,22 +3,17 @@
 """``cyborg-spdk target``: start, stop and restart targets."""
 
 import argparse
-from collections.abc import Iterable
-from collections.abc import Sequence
 from typing import Any
 
-from cliff import columns
-from cliff import lister
 from oslo_config import cfg
 
 from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import progress
+from cyborg_spdk.cli import targets as chosen_targets
 from cyborg_spdk import conf as spdk_conf
-from cyborg_spdk.desired import judge
 from cyborg_spdk.desired import keep
 from cyborg_spdk.desired import objects
 from cyborg_spdk.desired import starting
-from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
 from cyborg_spdk import rpc
@@ -27,55 +22,11 @@ from cyborg_spdk import tasks
 LOG = loggers.get(__name__)
 
 
-def chosen(conf: cfg.ConfigOpts,
-           names: Iterable[str]) -> list[spdk_conf.Target]:
-    """Targets by their names; for none those whose driver is enabled.
-
-    :param conf: the configuration.
-    :param names: list of str, in any order.
-    :returns: list of :class:`cyborg_spdk.conf.Target`.
-    :raises InvalidValue: for a name that no target has.
-    """
-    known = {target.name: target for target in spdk_conf.targets(conf)}
-    for name in names:
-        if name not in known:
-            raise exceptions.InvalidValue(
-                'target', name, 'the configuration has only '
-                + ', '.join(known))
-    return [known[name] for name in dict.fromkeys(names)] or \
-        enabled.targets(conf)
-
-
-class Known(columns.FormattableColumn):  # type: ignore[type-arg]
-    """A value that may be None; in a table that is nothing."""
-
-    def human_readable(self) -> str:
-        return '' if self._value is None else str(self._value)
-
-
-#: How many missing objects of a target are told one by one.
-TOLD = 10
-
-
-def tell_missing(target: spdk_conf.Target,
-                 missing: Sequence[objects.Object]) -> None:
-    """Tell what a target lacks, on the standard error.
-
-    :param target: a :class:`cyborg_spdk.conf.Target`.
-    :param missing: list of :class:`cyborg_spdk.desired.objects.Object`.
-    """
-    for one in missing[:TOLD]:
-        LOG.warning('%s: %s is missing: %s', target.name,
-                    judge.said(one.key), one.why)
-    if len(missing) > TOLD:
-        LOG.warning('%s: %d more are missing: cyborg-spdk target diff %s',
-                    target.name, len(missing) - TOLD, target.name)
-
-
-class _Targets(commands.Configured, lister.Lister):
+class _Targets(commands.Configured, commands.Fitting):
     """Do something with several targets at once; a row for each."""
 
     columns: tuple[str, ...] = ('Target', 'Result', 'PID')
+    narrow = ('Target', 'Result')
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -94,7 +45,7 @@ class _Targets(commands.Configured, lister.Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> commands.Table:
         conf = self.conf
         tasks.configure(conf)
-        targets = chosen(conf, parsed_args.targets)
+        targets = chosen_targets.chosen(conf, parsed_args.targets)
         if not parsed_args.targets:
             targets = [target for target in targets if target.start]
         with progress.showing():
@@ -111,12 +62,12 @@ class _Targets(commands.Configured, lister.Lister):
     def _row(self, target: spdk_conf.Target) -> tuple[Any, ...]:
         try:
             result, pid = tasks.wait(target.name)[0]
-            return target.name, result, Known(pid)
+            return target.name, result, chosen_targets.Known(pid)
         except exceptions.TaskError as exc:
             if not isinstance(exc.__cause__, exceptions.SpdkError):
                 raise
             self.failures.append(str(exc.__cause__))
-            return target.name, 'failed', Known(None)
+            return target.name, 'failed', chosen_targets.Known(None)
 
     def one(self, conf: cfg.ConfigOpts, target: spdk_conf.Target,
             parsed_args: argparse.Namespace) -> tuple[Any, ...]:
@@ -136,10 +87,11 @@ class _Starting(_Targets):
             if not isinstance(exc.__cause__, exceptions.SpdkError):
                 raise
             self.failures.append(str(exc.__cause__))
-            return target.name, 'failed', Known(None), Known(None)
+            return (target.name, 'failed', chosen_targets.Known(None),
+                    chosen_targets.Known(None))
         self.missing |= bool(missing)
-        tell_missing(target, missing)
-        return target.name, result, Known(pid), len(missing)
+        chosen_targets.tell_missing(target, missing)
+        return target.name, result, chosen_targets.Known(pid), len(missing)
 
     @staticmethod
     def ensure(conf: cfg.ConfigOpts,

@@ -9,11 +9,9 @@
 import argparse
 import os
 
-from cliff import lister
-
 from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import saving
-from cyborg_spdk.cli import target as target_cli
+from cyborg_spdk.cli import targets as target_cli
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import changing
 from cyborg_spdk.desired import configuration
@@ -163,13 +161,14 @@ class LoadConfig(_OneTarget):
         return int(bool(done.failed))
 
 
-class Diff(_OneTarget, lister.Lister):
+class Diff(_OneTarget, commands.Fitting):
     """Show how what a target has differs from what it is to have.
 
     Nothing is changed. The exit status is 3 if something is missing.
     """
 
     COLUMNS = ('Object', 'State', 'Since', 'Why')
+    narrow = ('Object', 'State', 'Why')
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         self._missing = False

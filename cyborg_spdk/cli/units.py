@@ -10,7 +10,6 @@ import sys
 from typing import Any
 
 from cliff import command
-from cliff import lister
 from oslo_config import cfg
 
 from cyborg_spdk.cli import attach as attach_cli
@@ -81,11 +80,13 @@ def _pools(conf: cfg.ConfigOpts,
             yield pool, apply.Pool(conf, pool, found.of_pool(name))
 
 
-class Plan(lister.Lister):
+class Plan(commands.Fitting):
     """Show what would be done to have the declared units, and what is lost.
 
     Nothing is changed. The status is 1 if something stands in the way.
     """
+
+    narrow = ('Action', 'What', 'Detail')
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
@@ -108,8 +109,6 @@ class Plan(lister.Lister):
         for one in blocked:
             LOG.error('%s', one)
         self.blocked = bool(blocked)
-        if parsed_args.formatter == 'table':
-            return ('Action', 'What', 'Detail'), [row[1:4] for row in rows]
         return ('Pool', 'Action', 'What', 'Detail', 'Lost', 'Blocked'), rows
 
     def run(self, parsed_args: argparse.Namespace) -> int:
@@ -225,8 +224,6 @@ class List(commands.Configured, commands.Fitting):
 
     narrow: tuple[str, ...] = _QUIET
 
-    narrow = ('Unit', 'Pool', 'Size', 'Free', 'State')
-
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument('--target', metavar='NAME',
@@ -328,11 +325,13 @@ def _why(unit: model.Unit, missing: list[objects.Object]) -> str:
     return 'not made yet: units apply'
 
 
-class Wipe(lister.Lister):
+class Wipe(commands.Fitting):
     """Wipe units: zeroes over all of them, read back.
 
     A unit that is in use, or allocated, is refused.
     """
+
+    narrow = ('Unit', 'Result')
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)

@@ -27,6 +27,7 @@ class ControllerList(_Vhost, commands.Listing[clients.VhostTgt]):
 
     arguments = ((('ctrlr',), {'nargs': '?', 'metavar': 'CONTROLLER',
                                'help': 'Only this one.'}),)
+    narrow = ('Controller', 'Kind', 'Bdevs')
 
     def take_action(self,
                     parsed_args: argparse.Namespace) -> commands.Table:

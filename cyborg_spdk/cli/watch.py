@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 from cyborg_spdk.cli import commands
-from cyborg_spdk.cli import target as target_cli
+from cyborg_spdk.cli import targets as target_cli
 from cyborg_spdk import exceptions
 from cyborg_spdk.service import ask
 from cyborg_spdk.service.metrics import cache

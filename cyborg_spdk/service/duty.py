@@ -6,6 +6,9 @@ import abc
 import dataclasses
 from typing import Any
 
+#: Name of the duty that gives targets what they lack, before the target's.
+REPAIR = 'repair'
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:

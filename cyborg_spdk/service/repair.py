@@ -12,9 +12,6 @@ from cyborg_spdk.host import process
 from cyborg_spdk import rpc
 from cyborg_spdk.service import duty as duties
 
-#: Name of the duty, before the name of its target.
-NAME = 'repair'
-
 
 class Repair(duties.Duty):
     """Look at one target; keep what it has and make what it lacks.
@@ -28,7 +25,7 @@ class Repair(duties.Duty):
 
     def __init__(self, conf: cfg.ConfigOpts,
                  target: spdk_conf.Target) -> None:
-        self.name = f'{NAME} {target.name}'
+        self.name = f'{duties.REPAIR} {target.name}'
         self._conf = conf
         self._target = target
         self._client: rpc.Client | None = None

@@ -129,7 +129,7 @@ class Service:
             self._conf, lambda name: self._schedule.wake(name))
 
     def _target_started(self, target: spdk_conf.Target) -> None:
-        self._schedule.wake(f'{repair.NAME} {target.name}')
+        self._schedule.wake(f'{duties.REPAIR} {target.name}')
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 
-from cyborg_spdk import clients
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import directories
 from cyborg_spdk.host import trusted_files
@@ -83,5 +82,7 @@ def give(directory: str, name: str, client: rpc.Client) -> None:
     value = load(directory, name)
     if value is None:
         raise exceptions.StateError(f'key {name} is not in {directory}/keys')
+    # Who only reads what a target is to have does without.
+    from cyborg_spdk import clients
     clients.BdevClient(client).accel_crypto_key_create(
         **value, exist_ok=True)

@@ -13,10 +13,12 @@ from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import manager
 from cyborg_spdk.cli import programs
 from cyborg_spdk.cli import status
+from cyborg_spdk.cli import widths
 
 #: Libraries that take long to import, and help needs none of.
 _HEAVY = ('cyborg', 'keystoneauth1', 'futurist', 'jsonschema', 'spdk',
-          'cyborg_spdk.drivers')
+          'cyborg_spdk.drivers', 'cyborg_spdk.clients',
+          'cyborg_spdk.desired.keep')
 
 
 class TestManager(testtools.TestCase):
@@ -28,6 +30,15 @@ class TestManager(testtools.TestCase):
             self.assertNotEqual('.', summary[-1], name)
         for name in ('target save-config', 'units plan', 'status'):
             self.assertTrue(callable(found.find_command(name.split())[0]))
+
+    def test_no_other_package_is_read_to_run_a_command(self):
+        program = ('import importlib.metadata as m; '
+                   'm.packages_distributions = lambda: 1 / 0; '
+                   'from cyborg_spdk.cli import main; '
+                   "main.main(['status', '--help'])")
+        done = subprocess.run([sys.executable, '-c', program], timeout=120,
+                              capture_output=True, text=True)
+        self.assertIn('--wide', done.stdout, done.stderr)
 
     def test_help_and_status_import_nothing_that_they_do_not_need(self):
         for words in (['--help'], ['--set', 'spdk.run_path=/nonexistent',
@@ -44,12 +55,12 @@ class TestManager(testtools.TestCase):
 
 
 class _Listing(commands.Fitting):
-    """A table of three columns."""
+    """A table that is 81 wide with two of its columns, and 86 with all."""
 
     narrow = ('A', 'C')
 
     def take_action(self, parsed_args):
-        return ('A', 'B', 'C'), [('a1', 'b1', 'c1')]
+        return ('A', 'B', 'C'), [('a1' + 70 * '.', 'b1', 'c1')]
 
 
 class TestFitting(testtools.TestCase):
@@ -68,7 +79,40 @@ class TestFitting(testtools.TestCase):
 
     def test_programs_get_all_columns(self):
         self.assertIn('b1', self._run('-f', 'json'))
-        self.assertEqual('a1 b1 c1\n', self._run('-f', 'value'))
+        self.assertEqual(f'a1{70 * "."} b1 c1\n', self._run('-f', 'value'))
+
+    def test_there_is_room_for_more_where_the_terminal_is_wider(self):
+        self.assertNotIn('b1', self._run('--max-width', '85'))
+        self.assertIn('b1', self._run('--max-width', '86'))
+
+
+class TestWidths(testtools.TestCase):
+
+    NAMES = ('Unit', 'Read/s', 'Queue', 'Why')
+    ROW = ('u', 1, 2, 'w')
+
+    def chosen(self, width, row=ROW, more=('Queue',), least=None):
+        return widths.chosen(width, self.NAMES, [row], ('Unit',), more, least)
+
+    def test_those_that_are_worth_most_come_first(self):
+        # 1 for the last line, and 3 beside each of 4, 6, 5 and 3.
+        for width, names in ((0, 'Unit'), (15, 'Unit Why'),
+                             (16, 'Unit Queue'), (22, 'Unit Queue Why'),
+                             (31, 'Unit Read/s Queue Why')):
+            self.assertEqual(names.split(), self.chosen(width))
+
+    def test_one_that_holds_nothing_is_left_out(self):
+        self.assertEqual(['Unit', 'Read/s', 'Queue'],
+                         self.chosen(80, ('u', 1, 2, '')))
+        self.assertEqual(['Unit', 'Read/s', 'Queue'],
+                         self.chosen(80, ('u', 1, 2, commands.Maybe(None))))
+
+    def test_a_column_that_changes_is_taken_as_wide_as_it_gets(self):
+        self.assertIn('Read/s', self.chosen(28))
+        self.assertNotIn('Read/s', self.chosen(28, least={'Read/s': 10}))
+
+    def test_lines_in_a_cell_are_as_wide_as_the_longest(self):
+        self.assertEqual(1 + 3 + 5, widths.whole(['A'], [('one\nthree',)]))
 
 
 class TestVersion(testtools.TestCase):
