@@ -25,6 +25,9 @@ copyright = 'the cyborg-spdk developers'  # noqa: A001
 root_doc = 'index'
 exclude_patterns = []
 html_theme = 'openstackdocs'
+# Written anew by ``tox -e man``, and installed by the package.
+man_pages = [('cli/index', 'cyborg-spdk', 'SPDK as accelerators of OpenStack',
+              ['the cyborg-spdk developers'], 1)]
 pygments_style = 'native'
 autodoc_member_order = 'bysource'
 # Options and commands are to be copied: no typographic dashes and quotes.
