@@ -10,6 +10,7 @@ import stat
 from cyborg_spdk import clients
 from cyborg_spdk.clients import types
 from cyborg_spdk import exceptions
+from cyborg_spdk.host.machine import unix_sockets
 from cyborg_spdk import rpc
 from cyborg_spdk.units import exports
 
@@ -96,10 +97,22 @@ def _vhost(client: rpc.Client, handle: Mapping[str, str]) -> Holders:
         if target is None:
             raise _no_such(method, f'{found.ctrlr} has no target {number}')
         bdev = next((lun.bdev_name for lun in target.luns), None)
-    sessions = [str(one.get('name') or one.get('id') or 'a session')
-                for one in found.raw.get('sessions') or ()]
     return Holders(bdev, socket_users(client, handle['socket']),
-                   tuple(sessions), found.readonly)
+                   sessions(found), found.readonly)
+
+
+def sessions(found: types.VhostController) -> tuple[str, ...]:
+    """Who is connected to a vhost controller, as far as it is known.
+
+    :param found: the controller, of a target on this machine.
+    :returns: names of its sessions. A target tells them from SPDK v23.05
+        on; before, the kernel's connections to its socket are counted.
+    """
+    told = found.raw.get('sessions')
+    if told is None:
+        return ('a connection',) * unix_sockets.accepted(found.socket or '')
+    return tuple(str(one.get('name') or one.get('id') or 'a session')
+                 for one in told)
 
 
 def socket_users(client: rpc.Client, path: str) -> tuple[str, ...]:

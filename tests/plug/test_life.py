@@ -10,8 +10,8 @@ import subprocess
 import fixtures
 
 from cyborg_spdk.desired import starting
+from cyborg_spdk.host.machine import unix_sockets
 from cyborg_spdk.service.plug import rounds
-from cyborg_spdk.service.plug import sockets
 from cyborg_spdk.units.attach import vhost
 from cyborg_spdk.units.wipe import marks
 from tests.functional.fixtures import host
@@ -118,7 +118,7 @@ class LifeTest(case.PlugCase):
         # Where libvirt lets QEMU connect again, it does; else the disk goes
         # and comes.
         host.wait_until(
-            lambda: self.duty.run() and sockets.look(socket).connections,
+            lambda: self.duty.run() and unix_sockets.look(socket).connections,
             'a connection')
         self.assertEqual((), self.duty.run().problems)
         self.assertEqual({self.unit1: 'vdz'}, self.disks(domain))
@@ -135,8 +135,8 @@ class LifeTest(case.PlugCase):
         socket = self.serve_anew(self.unit1)
         host.wait_until(
             lambda: self.duty.run().problems
-            or sockets.look(socket).connections, 'a word')
-        if not sockets.look(socket).connections:
+            or unix_sockets.look(socket).connections, 'a word')
+        if not unix_sockets.look(socket).connections:
             problem, = self.duty.run().problems
             self.assertIn('hard reboot', problem)
         self.assertEqual({self.unit1: 'vdz'}, self.disks(domain))

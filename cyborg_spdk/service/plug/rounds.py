@@ -13,10 +13,10 @@ from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk.host.machine import unix_sockets
 from cyborg_spdk import loggers
 from cyborg_spdk.service.plug import domain_xml
 from cyborg_spdk.service.plug import hypervisor
-from cyborg_spdk.service.plug import sockets
 from cyborg_spdk.service.plug import ways
 from cyborg_spdk.service.plug import wishes as plug_wishes
 from cyborg_spdk.units import reported
@@ -278,7 +278,7 @@ class Round:
                 raise exceptions.HypervisorError(
                     f'{source} is a disk of domain {other.name} already; '
                     'take it out there')
-            if sockets.look(source).connections:
+            if unix_sockets.look(source).connections:
                 raise exceptions.HypervisorError(
                     f'{source}: somebody is connected to it; end that first')
         there = ways.connected(job)

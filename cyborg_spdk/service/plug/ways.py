@@ -22,10 +22,10 @@ from oslo_config import cfg
 from cyborg_spdk import clients
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
+from cyborg_spdk.host.machine import unix_sockets
 from cyborg_spdk.host import process
 from cyborg_spdk import rpc
 from cyborg_spdk.service.plug import domain_xml
-from cyborg_spdk.service.plug import sockets
 from cyborg_spdk.units import attach
 from cyborg_spdk.units.attach import vhost as attach_vhost
 from cyborg_spdk.units import handles
@@ -144,7 +144,7 @@ def lost(one: Job, source: str) -> bool:
     """
     if one.kind == 'iscsi':
         return False
-    seen = sockets.look(source)
+    seen = unix_sockets.look(source)
     return seen.listening and not seen.connections and \
         vhost_user_blk.answers(source, _PATIENCE)
 
@@ -285,7 +285,7 @@ def _bridge_out(one: Job) -> None:
     vhost = clients.VhostTgt(_local_vhost(one))
     found = vhost.find_controller(one.bridge)
     if found is not None:
-        if found.raw.get('sessions'):
+        if holders.sessions(found):
             # Deleting it now would never answer.
             raise exceptions.Busy(
                 -16, 'Device or resource busy', 'vhost_delete_controller',

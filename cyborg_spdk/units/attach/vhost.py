@@ -122,7 +122,7 @@ def _no_controller(path: str, more: str = '') -> exceptions.NotFound:
 
 
 def _warnings(found: types.VhostController) -> list[str]:
-    count = len(found.raw.get('sessions') or ())
+    count = len(holders.sessions(found))
     return [f'{found.ctrlr} has {count} session open already'] \
         if count else []
 
@@ -169,8 +169,8 @@ def forbid(client: rpc.Client, handle: Mapping[str, str], user: str, *,
     peer = client.peer()
     owner = peer[1:3] if peer else (os.geteuid(), os.getegid())
     changed = _give(handle['socket'], owner, DETACHED_MODE)
-    sessions = (holders.controller(target, handle)
-                or controller).raw.get('sessions') or ()
+    sessions = holders.sessions(holders.controller(target, handle)
+                                or controller)
     if sessions:
         # Its deletion would not end before the session, and fill the log.
         raise exceptions.Busy(
