@@ -2,7 +2,6 @@
 
 """What the drivers have in common: start, read, report."""
 
-import dataclasses
 import itertools
 import logging
 import os
@@ -16,13 +15,12 @@ from cyborg.objects.driver_objects import driver_device
 from cyborg_spdk import conditions
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.drivers import background
-from cyborg_spdk.drivers.report import cyborg_limits
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk.drivers.report import hostname
 from cyborg_spdk.drivers.report import inventory
-from cyborg_spdk.drivers.report import memory as report_memory
 from cyborg_spdk.drivers.report import reporter
 from cyborg_spdk.drivers import saving
+from cyborg_spdk.drivers import surveys
 from cyborg_spdk.drivers import upkeep
 from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
@@ -34,10 +32,8 @@ from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 from cyborg_spdk.units import firmware
 from cyborg_spdk.units import placement
-from cyborg_spdk.units import reading
 from cyborg_spdk.units import report_account
 from cyborg_spdk.units import stats
-from cyborg_spdk.units import unit
 
 LOG = loggers.get(__name__)
 
@@ -46,10 +42,6 @@ LOG = loggers.get(__name__)
 #: for ``[spdk] start_timeout``: all targets come up then, and a report
 #: without them would leave the host without its devices for a minute.
 START_WAIT = 15.0
-#: Seconds that one discover() gives a target to answer, beside
-#: ``[spdk] rpc_timeout``. With START_WAIT it keeps three drivers' turns
-#: within the agent's patience.
-READ_WAIT = 10.0
 #: Seconds after which the agent gives up a report, if oslo.messaging does
 #: not tell: its default.
 RPC_TIMEOUT = 60
@@ -70,20 +62,6 @@ def _usable(name: str) -> Any:
         return spdk_conf.value(CONF, spdk_conf.GROUP, _OPTIONS[name])
     except exceptions.ConfigurationError:
         return _OPTIONS[name].default
-
-
-@dataclasses.dataclass(frozen=True)
-class Survey:
-    """What was found at one target.
-
-    :ivar target: :class:`~cyborg_spdk.conf.Target`.
-    :ivar contents: :class:`~cyborg_spdk.units.unit.Contents`, or None.
-    :ivar error: None, or the :exc:`SpdkError` that came instead.
-    """
-
-    target: spdk_conf.Target
-    contents: unit.Contents | None = None
-    error: exceptions.SpdkError | None = None
 
 
 class SpdkDriver(driver.GenericDriver):
@@ -118,7 +96,7 @@ class SpdkDriver(driver.GenericDriver):
         :param kinds: kinds of the targets; none means this driver's own.
         """
         good = [target for kind in kinds or (self.KIND,)
-                for target in self._targets(kind)
+                for target in surveys.targets(kind)
                 if isinstance(target, spdk_conf.Target)]
         if good:
             # Else [spdk] parallel itself may be what is wrong.
@@ -154,8 +132,8 @@ class SpdkDriver(driver.GenericDriver):
         # The agent asks its drivers one after the other; the targets of all
         # of them come up meanwhile.
         self.start(*self._enabled())
-        surveys = self.survey(self._patience())
-        for survey in surveys:
+        found = self.survey(self._patience())
+        for survey in found:
             self._conditions.tell(
                 survey.target.name, 'not readable',
                 survey.error and f'{survey.error}; Cyborg keeps what it has '
@@ -165,24 +143,24 @@ class SpdkDriver(driver.GenericDriver):
         directory = CONF.spdk.state_path
         host = self._hostname.get(filter(None, (
             self._reporter.remembered(directory, survey.target.name)
-            for survey in surveys)))
+            for survey in found)))
         self._reporter.begin(self._settings(directory, host))
         # First: what they give up here may be in a device below next time.
         former = self._former()
         # Two devices of one name would be one to Cyborg.
-        devices = [self._device(host, survey) for survey in surveys
-                   if not self._namesake(self.KIND, survey.target.name)]
+        devices = [self._device(host, survey) for survey in found
+                   if not surveys.namesake(self.KIND, survey.target.name)]
         # What starting and reading at once has saved.
         LOG.debug('%s: %s', self.NAME, tasks.summary())
-        self._account(directory, surveys, time.monotonic() - began)
+        self._account(directory, found, time.monotonic() - began)
         return devices + former
 
-    def _account(self, directory: str, surveys: list[Survey],
+    def _account(self, directory: str, found: list[surveys.Survey],
                  seconds: float) -> None:
         """Leave what became of the report for whoever looks."""
         unread = {survey.target.name: report_account.Device(
             stub=True, frozen=str(survey.error))
-            for survey in surveys if survey.error is not None}
+            for survey in found if survey.error is not None}
         try:
             report_account.save(directory, self.KIND, report_account.Account(
                 time.time(), seconds, {**self._reporter.devices, **unread}))
@@ -202,7 +180,7 @@ class SpdkDriver(driver.GenericDriver):
             return START_WAIT
         return max(START_WAIT, CONF.spdk.start_timeout)
 
-    def survey(self, start_wait: float = START_WAIT) -> list[Survey]:
+    def survey(self, start_wait: float = START_WAIT) -> list[surveys.Survey]:
         """Read all targets, starting those that do not run. Never raises.
 
         :param start_wait: seconds to wait for targets that are being
@@ -211,12 +189,12 @@ class SpdkDriver(driver.GenericDriver):
         """
         end = time.monotonic() + start_wait
         self.start()
-        targets = self._targets(self.KIND)
+        targets = surveys.targets(self.KIND)
         names = []
         for place, target in enumerate(targets):
             # The same names each time: tasks keeps the last result of each.
             names.append(f'read {self.NAME} {self._number} {place}')
-            tasks.run(names[-1], self._survey, target, end)
+            tasks.run(names[-1], surveys.survey, self.KIND, target, end)
         return tasks.wait(*names)
 
     def update(self, control_path: str, image_path: str) -> bool:
@@ -275,8 +253,8 @@ class SpdkDriver(driver.GenericDriver):
         """
         pairs: list[tuple[
             spdk_conf.Target, stats.Look | exceptions.SpdkError]] = []
-        for target in self._targets(self.KIND):
-            if isinstance(target, Survey):
+        for target in surveys.targets(self.KIND):
+            if isinstance(target, surveys.Survey):
                 if target.error:
                     pairs.append((target.target, target.error))
                 continue
@@ -285,88 +263,10 @@ class SpdkDriver(driver.GenericDriver):
                                      timeout=CONF.spdk.connect_timeout)
                 pairs.append((target, stats.look(
                     client, self.KIND, min(CONF.spdk.rpc_timeout,
-                                           READ_WAIT))))
+                                           surveys.READ_WAIT))))
             except exceptions.SpdkError as exc:
                 pairs.append((target, exc))
         return pairs
-
-    def _targets(self, kind: str) -> list[spdk_conf.Target | Survey]:
-        """The targets of a kind: Target, or Survey of what is wrong."""
-        try:
-            spdk_conf.check(CONF)
-            wrong: exceptions.SpdkError | None = None
-        except exceptions.SpdkError as exc:
-            wrong = exc
-        found: list[spdk_conf.Target | Survey] = []
-        addresses: dict[str, str] = {}
-        for name in dict.fromkeys(CONF.spdk[f'{kind}_targets']):
-            try:
-                if wrong:
-                    raise wrong
-                found.append(self._target(kind, name, addresses))
-            except exceptions.SpdkError as exc:
-                found.append(
-                    Survey(reporter.nobody(kind, name), error=exc))
-        return found
-
-    @staticmethod
-    def _namesake(kind: str, name: str) -> str | None:
-        """The option that has a name before that of its kind, or None."""
-        for other in spdk_conf.KINDS[:spdk_conf.KINDS.index(kind)]:
-            if name in CONF.spdk[f'{other}_targets']:
-                return f'[spdk] {other}_targets'
-        return None
-
-    def _target(self, kind: str, name: str,
-                addresses: dict[str, str]) -> spdk_conf.Target:
-        other = self._namesake(kind, name)
-        if other:
-            raise exceptions.ConfigurationError(
-                f'[spdk] {kind}_targets', name,
-                f'{other} names it already; give each target a name of its '
-                'own')
-        target = spdk_conf.target(CONF, kind, name)
-        # Else each unit would be refused, and what is free taken away.
-        cyborg_limits.symbol(f'[{name}] resource_class', target.resource_class)
-        other = addresses.setdefault(report_memory.address(target), name)
-        if other != name:
-            raise exceptions.ConfigurationError(
-                f'[{name}] rpc_address', target.rpc_address,
-                f'[{other}] has it too; what is there would be given away '
-                'twice')
-        return target
-
-    def _survey(self, target: spdk_conf.Target | Survey,
-                end: float) -> Survey:
-        if isinstance(target, Survey):
-            return target
-        try:
-            background.wait(target, end - time.monotonic())
-            return Survey(target, contents=self._read(target, end))
-        except exceptions.SpdkError as exc:
-            return Survey(target, error=exc)
-        except Exception as exc:
-            # A fault of ours, or a reply that no known release sends, must
-            # not keep the other devices of the host out of the report.
-            LOG.exception('%s: reading', target.name)
-            return Survey(target, error=exceptions.ProtocolError(
-                target.rpc_address, f'{type(exc).__name__}: {exc}'))
-
-    def _read(self, target: spdk_conf.Target,
-              end: float) -> unit.Contents:
-        try:
-            return self._ask(target)
-        except (exceptions.ConnectError, exceptions.ConnectionLost):
-            if not background.start(CONF, target):
-                raise
-        background.wait(target, end - time.monotonic())
-        return self._ask(target)
-
-    def _ask(self, target: spdk_conf.Target) -> unit.Contents:
-        client = rpc.connect(target.rpc_address,
-                             timeout=CONF.spdk.connect_timeout)
-        return reading.read(client, self.KIND,
-                            min(CONF.spdk.rpc_timeout, READ_WAIT))
 
     def _enabled(self) -> list[str]:
         """Kinds of our drivers that the agent has; none if not this one."""
@@ -401,7 +301,7 @@ class SpdkDriver(driver.GenericDriver):
             timeout=getattr(CONF, 'rpc_response_timeout', RPC_TIMEOUT))
 
     def _device(self, host: str,
-                survey: Survey) -> driver_device.DriverDevice:
+                survey: surveys.Survey) -> driver_device.DriverDevice:
         if survey.contents is not None:
             try:
                 return self._reporter.device(survey.target, survey.contents)
