@@ -58,6 +58,28 @@ class LastReports:
             message = str(exc)
         self._conditions.tell(target, 'state', message)
 
+    def note(self, directory: str, target: str, kind: str = '',
+             address: str = '') -> None:
+        """Remember that Cyborg has a target of which nothing else is known.
+
+        Else only Placement knows of it, and when that cannot be asked the
+        device would be left out, with what is allocated of it.
+
+        :param directory: ``[spdk] state_path``.
+        :param target: its name.
+        :param kind: its kind, if that is known.
+        :param address: where it is, if that is known.
+        """
+        message = None
+        try:
+            index = reported_targets.load(directory)
+            if target not in index:
+                index[target] = reported_targets.Reported(kind, address)
+                reported_targets.save(directory, index)
+        except exceptions.StateError as exc:
+            message = str(exc)
+        self._conditions.tell(target, 'state', message)
+
     def forget(self, directory: str, target: str) -> None:
         """A target that Cyborg has no more."""
         path = memory.path(directory, target)

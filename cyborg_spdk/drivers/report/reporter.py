@@ -240,6 +240,8 @@ class Reporter:
         self._conditions.tell(target.name, 'frozen',
                               messages.of_frozen(in_use))
         if planned.frozen:
+            self._reports.note(self._settings.directory, target.name,
+                               target.kind, target.rpc_address)
             return inventory.stub(self._settings.host, target)
         if not known and known is not None:
             self._reports.forget(self._settings.directory, target.name)
@@ -254,6 +256,10 @@ class Reporter:
         self._tell(target.name, planned)
         self.devices[target.name] = _account(planned, last)
         if planned.frozen:
+            if last is None and known:
+                self._reports.note(settings.directory, target.name,
+                                   target.kind, target.rpc_address
+                                   and memory.address(target))
             return inventory.stub(settings.host, target)
         now = memory.State(
             host=settings.host, kind=target.kind,

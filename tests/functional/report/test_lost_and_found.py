@@ -145,6 +145,25 @@ class RenamedTest(LostCase):
         """The names of its providers in Placement say that it was there."""
         self.check(self.LOST)
 
+    def test_all_files_are_lost_and_then_placement_is_away(self):
+        """What it said once is remembered: the device stays."""
+        self.units(1, 2)
+        self.reports()
+        self.take(2)
+        held = self.allocations()
+        self.rename()
+        self.units(1)
+        self.lose(self.LOST)
+        self.node.restart()
+        self.reports()
+        self.node.restart()
+        with mock.patch.object(
+                placement.Placement, '_ask',
+                side_effect=exceptions.PlacementError('no answer')):
+            self.reports(2)
+        self.assertEqual(held, self.allocations())
+        self.assertIn('spdk_nvmf', self.targets())
+
     def _again(self):
         """As it was at the start."""
         del self.node.options['nvmf_targets']
