@@ -20,6 +20,7 @@ from cyborg_spdk import exceptions
 from cyborg_spdk.host import trusted_files
 from tests.functional.desired import test_losses
 from tests.functional.fixtures import host
+from tests.functional.fixtures import seeds
 
 _HISTORIES = int(os.environ.get('CYBORG_SPDK_TEST_HISTORIES') or 20)
 _SEED = os.environ.get('CYBORG_SPDK_TEST_SEED')
@@ -64,9 +65,8 @@ class HistoriesTest(test_losses.DesiredCase):
         self.number = 0
 
     def test_histories(self):
-        seeds = [int(_SEED)] if _SEED else [
-            random.randrange(10**9) for _ in range(_HISTORIES)]
-        for seed in seeds:
+        first = seeds.first('CYBORG_SPDK_TEST_HISTORIES')
+        for seed in range(first, first + (1 if _SEED else _HISTORIES)):
             with self.subTest(seed=seed):
                 print(f'CYBORG_SPDK_TEST_SEED={seed}')
                 self.history(random.Random(seed))

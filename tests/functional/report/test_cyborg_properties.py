@@ -15,7 +15,6 @@ histories, ``CYBORG_SPDK_TEST_DATABASE=mariadb`` the database.
 
 import json
 import os
-import random
 import unittest
 
 import hypothesis
@@ -23,9 +22,9 @@ from hypothesis import stateful
 from hypothesis import strategies as st
 
 from tests.functional.fixtures import node as nodes
+from tests.functional.fixtures import seeds
 
-SEED = int(os.environ.get('CYBORG_SPDK_TEST_SEED')
-           or random.SystemRandom().randrange(1 << 32))
+SEED = seeds.first('CYBORG_SPDK_TEST_EXAMPLES')
 EXAMPLES = int(os.environ.get('CYBORG_SPDK_TEST_EXAMPLES') or 3)
 
 #: Reports within which all is as it should be once nothing happens any more:

@@ -29,10 +29,10 @@ from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.units import placement
 from tests.functional.fixtures import node as nodes
+from tests.functional.fixtures import seeds
 
 NUMBER = int(os.environ.get('CYBORG_SPDK_TEST_HISTORIES') or 4)
-SEED = int(os.environ.get('CYBORG_SPDK_TEST_SEED')
-           or random.SystemRandom().randrange(1 << 32))
+SEED = seeds.first('CYBORG_SPDK_TEST_HISTORIES')
 STEPS = 30
 #: Reports within which all is as it should be once nothing fails any more.
 PATIENCE = 25
