@@ -195,10 +195,12 @@ class Supervise(duties.Duty):
         try:
             while not self._stopping.is_set():
                 left = deadline - time.monotonic()
-                if left <= 0:
+                # It may have ended before it could be waited for.
+                if left <= 0 or self._seen is not None \
+                        and not self._seen.process.alive():
                     return
                 if fd is None:
-                    self._stopping.wait(left)
+                    self._stopping.wait(min(left, 0.5))
                 elif select.select([fd], [], [], min(left, 0.5))[0]:
                     return
         finally:
