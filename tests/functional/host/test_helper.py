@@ -172,7 +172,7 @@ if os.geteuid() == 0:
         def test_the_helper_ends_with_the_agent(self):
             """Although a child of the agent lives on."""
             script = (
-                'import os, sys, time\n'
+                'import os, signal, sys\n'
                 'from oslo_config import cfg\n'
                 'from cyborg_spdk import conf as spdk_conf\n'
                 'from cyborg_spdk.host import privileged\n'
@@ -184,7 +184,7 @@ if os.geteuid() == 0:
                 'privileged.context.set_client_mode(True)\n'
                 'privileged.ask(conf)\n'
                 'if not os.fork():\n'
-                '    os.close(1); os.close(2); time.sleep(600)\n'
+                '    os.close(1); os.close(2); signal.pause()\n'
                 'print("asked", flush=True)\n'
                 'os.kill(os.getpid(), 9)\n')
             command = self.host.conf.spdk.privsep_helper_command

@@ -56,7 +56,8 @@ core_mask = 0x1
 extra_args = --disable-cpumask-locks
 """
 
-_TREES = ('/etc', '/root/.ssh', '/usr/local/bin', '/var/spool')
+_TREES = ('/etc', os.path.expanduser('~root/.ssh'), '/usr/local/bin',
+          '/var/spool')
 
 
 def _snapshot(*trees):
