@@ -3,18 +3,21 @@
 """Do what the plan says, in its order; stop at the first failure.
 
 Each step may be done again, so that an apply that was interrupted goes on
-with the next one.
+with the next one. What it has made by then, and nobody knows yet, is taken
+up: see :mod:`cyborg_spdk.units.pools.stores`.
 """
 
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import dataclasses
+import secrets
 from typing import Any
 
 from oslo_config import cfg
 
 from cyborg_spdk import clients
+from cyborg_spdk.clients import types
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk import exceptions
 from cyborg_spdk.host import locks
@@ -31,6 +34,7 @@ from cyborg_spdk.units.pools import disks
 from cyborg_spdk.units.pools import observe
 from cyborg_spdk.units.pools import plan
 from cyborg_spdk.units.pools import stores
+from cyborg_spdk.units import reading
 from cyborg_spdk.units import unit as unit_module
 from cyborg_spdk.units.wipe import marks
 from cyborg_spdk.units.wipe import run
@@ -189,8 +193,7 @@ class Pool:
         if noted is None or store is None or noted.uuid != store.uuid:
             # Not made here: what comes and goes is noted, its space is not
             # clean for that.
-            return stores.Store('', noted.volumes if noted else frozenset(),
-                                noted.going if noted else {})
+            return dataclasses.replace(noted or stores.Store(''), uuid='')
         return noted
 
     def _save(self, noted: stores.Store) -> None:
@@ -204,14 +207,74 @@ class Pool:
     def _volume(self, step: plan.Step) -> None:
         unit = step.unit
         assert unit
+        birth = self._noted().coming.get(unit.name)
+        bdev = self._found(birth)
+        if birth is None or bdev is None:
+            can_rename = self._client.has('bdev_lvol_rename')
+            birth = self._coming(unit, stores.Birth(
+                f'new-{secrets.token_hex(8)}' if can_rename else '',
+                clean=self._fresh and not unit.encryption))
+            slow = self._bdevs.with_timeout(_LONG)
+            name = birth.temporary or unit.name
+            slow.bdev_lvol_create(
+                self._pool.name, name, unit.size,
+                thin_provision=self._pool.thin, clear_method='write_zeroes')
+            bdev = slow.bdev_get_bdevs(f'{self._pool.name}/{name}')[0]
+        elif bdev.size != unit.size:
+            # Declared otherwise since the crash.
+            self._bdevs.bdev_lvol_resize(bdev.name, unit.size)
+        birth = self._coming(unit, dataclasses.replace(birth, uuid=bdev.name))
+        if birth.temporary:
+            self._bdevs.bdev_lvol_rename(bdev.name, unit.name)
+        self._to_check[unit.name] = birth.clean
+
+    def _found(self, birth: stores.Birth | None) -> types.Bdev | None:
+        """A new volume that an apply has left which was interrupted."""
+        return self._bdevs.find_bdev(
+            f'{self._pool.name}/{birth.temporary}') \
+            if birth and birth.temporary else None
+
+    def _coming(self, unit: model.Unit,
+                birth: stores.Birth) -> stores.Birth:
+        """Note what is about to be made, or was."""
         noted = self._noted()
         self._save(dataclasses.replace(
-            noted, volumes=noted.volumes | {unit.name}))
-        self._bdevs.with_timeout(_LONG).bdev_lvol_create(
-            self._pool.name, unit.name, unit.size,
-            thin_provision=self._pool.thin, clear_method='write_zeroes',
-            exist_ok=True)
-        self._to_check[unit.name] = self._fresh and not unit.encryption
+            noted, volumes=noted.volumes | {unit.name},
+            coming={**noted.coming, unit.name: birth}))
+        return birth
+
+    def _take_up(self, step: plan.Step) -> None:
+        """Go on where an apply has ended between a volume and its note."""
+        unit = step.unit
+        assert unit
+        birth = self._noted().coming[unit.name]
+        if self._is_known(unit):
+            self._save(self._noted().without(unit.name))
+            return
+        # Whoever could reach it may have written to it.
+        self._to_check[unit.name] = birth.clean and not any(
+            one.bdev in (birth.uuid, unit.bdev)
+            for kind in reading.kinds(self._client)
+            for one in reading.read(self._client, kind,
+                                    self._conf.spdk.rpc_timeout).units)
+
+    def _is_known(self, unit: model.Unit) -> bool:
+        """Whether somebody has noted since whose data is on a unit."""
+        handle, what = self._identity(unit)
+        mark = marks.load(self._conf, unit.target.name, handle) \
+            if handle else None
+        return mark is not None and mark.identity == what and not (
+            # A first wipe that was interrupted.
+            mark.state == marks.CLEANING and not mark.generation)
+
+    def _identity(self, unit: model.Unit) -> tuple[str | None, str]:
+        """The handle of a unit, if it is exported, and what it is."""
+        seen = observe.look(self._conf, self._pool, [unit])
+        handle, bdev = seen.exports[unit.name].handle, seen.bdev(unit.bdev)
+        if handle is None or bdev is None:
+            return None, ''
+        find = unit_module.index([one.raw for one in seen.bdevs]).get
+        return handles.text(handle), identity.of(bdev.raw, find)
 
     def _grow(self, step: plan.Step) -> None:
         unit = step.unit
@@ -254,10 +317,12 @@ class Pool:
         name = step.what.partition('/')[2]
         export = self.seen.others.get(name)
         if export is None:
-            # Its export was taken away by an apply that was interrupted.
-            target, handle = self._noted().going[name]
+            # An apply that was interrupted has taken its export away, or
+            # not come to it.
+            gone = self._noted().going.get(name)
             self._delete_volume(name)
-            marks.forget(self._conf, target, handle)
+            if gone:
+                marks.forget(self._conf, *gone)
             return
         assert export.handle and export.target
         with self._held(export.target, export.handle) as found:
@@ -278,7 +343,7 @@ class Pool:
             f'{self._pool.name}/{name}')
         noted = self._noted()
         self._save(dataclasses.replace(
-            noted, volumes=noted.volumes - {name},
+            noted.without(name), volumes=noted.volumes - {name},
             going={one: value for one, value in noted.going.items()
                    if one != name}))
 
@@ -304,6 +369,10 @@ class Pool:
             exports.iscsi(self._client, unit.address, unit.bdev, unit.places)
         else:
             exports.vhost_blk(self._client, unit.address, unit.bdev)
+        if self._to_check.get(unit.name):
+            # At once: after a crash it had to be wiped.
+            del self._to_check[unit.name]
+            self._first_note(unit, True)
 
     def _limits(self, step: plan.Step) -> None:
         assert step.unit
@@ -311,26 +380,23 @@ class Pool:
 
     def _first_note(self, unit: model.Unit, clean: bool) -> None:
         """A new unit is clean, or is wiped before anybody hears of it."""
-        seen = observe.look(self._conf, self._pool, [unit])
-        handle = seen.exports[unit.name].handle
-        bdev = seen.bdev(unit.bdev)
-        if handle is None or bdev is None:
+        handle, what = self._identity(unit)
+        if handle is None:
             return
         if clean:
-            find = unit_module.index([one.raw for one in seen.bdevs]).get
-            state.note_clean(self._conf, unit.target.name,
-                             handles.text(handle),
-                             identity.of(bdev.raw, find))
-            return
-        if settings.of_pool(self._conf,
-                            self._pool.wipe).method != settings.NONE:
+            state.note_clean(self._conf, unit.target.name, handle, what)
+        elif settings.of_pool(self._conf,
+                              self._pool.wipe).method != settings.NONE:
             run.wipe(self._conf, unit.target, handle)
+        noted = self._noted()
+        if unit.name in noted.coming:
+            self._save(noted.without(unit.name))
 
 
 _DOERS: dict[str, Callable[[Pool, plan.Step], None]] = {
     plan.LOOK: Pool._nothing, plan.FILE: Pool._file,
     plan.DISK: Pool._disk, plan.RAID: Pool._raid,
     plan.STORE: Pool._store, plan.VOLUME: Pool._volume,
-    plan.GROW: Pool._grow, plan.SHRINK: Pool._shrink,
+    plan.NOTE: Pool._take_up, plan.GROW: Pool._grow, plan.SHRINK: Pool._shrink,
     plan.DELETE: Pool._delete, plan.CRYPTO: Pool._crypto,
     plan.EXPORT: Pool._export, plan.LIMITS: Pool._limits}

@@ -82,6 +82,15 @@ class Observed:
                 if 'lvol' in one.driver_specific
                 and one.alias.startswith(f'{pool}/')}
 
+    def birth(self, name: str) -> stores.Birth | None:
+        """What was noted of a volume that is being made, by its unit."""
+        return self.noted.coming.get(name) if self.noted else None
+
+    def is_new(self, name: str, bdev: types.Bdev) -> bool:
+        """Whether a volume was made here, and its unit is not known yet."""
+        birth = self.birth(name)
+        return birth is not None and birth.uuid == bdev.name
+
     def clean(self, pool: str) -> bool:
         """Whether the free space of a store has nobody's data."""
         store = self.store(pool)

@@ -9,11 +9,11 @@ from cyborg_spdk.units.declared import model
 from cyborg_spdk.units.pools import disks
 from cyborg_spdk.units.pools import observe
 
-LOOK, FILE, DISK, RAID, STORE, VOLUME, GROW, SHRINK, DELETE, CRYPTO, \
+LOOK, FILE, DISK, RAID, STORE, VOLUME, NOTE, GROW, SHRINK, DELETE, CRYPTO, \
     EXPORT, LIMITS = ACTIONS = (
         'find store', 'make file', 'add disk', 'make raid', 'make store',
-        'make volume', 'grow', 'shrink', 'delete', 'encrypt', 'export',
-        'limit')
+        'make volume', 'take up', 'grow', 'shrink', 'delete', 'encrypt',
+        'export', 'limit')
 
 _PAGE = 4096
 
@@ -72,6 +72,11 @@ def make(pool: model.Pool, units: list[model.Unit],
     if any(one.action == LOOK for one in steps):
         return steps
     volumes = seen.volumes(pool.name)
+    for unit in units:
+        # It gets the name of its unit by the step that makes that.
+        birth = seen.birth(unit.name)
+        if birth:
+            volumes.pop(birth.temporary, None)
     size = _room(pool, units, volumes, seen)
     if size:
         steps.append(size)
@@ -214,7 +219,10 @@ def _unit(pool: model.Pool, unit: model.Unit, bdev: types.Bdev | None,
         steps.append(Step(VOLUME, unit.volume,
                           mib + (', thin' if pool.thin else ', thick'),
                           unit=unit))
-    elif bdev.size < unit.size:
+    elif seen.is_new(unit.name, bdev):
+        steps.append(Step(NOTE, unit.volume, 'it was made, and is not known '
+                          'as clean yet', unit=unit))
+    if bdev is not None and bdev.size < unit.size:
         steps.append(_grow(pool, unit, bdev, export, seen))
     shrink = [_shrink(pool, unit, bdev, export, told)] \
         if bdev is not None and bdev.size > unit.size else []
@@ -285,7 +293,7 @@ def _undeclared(pool: model.Pool, name: str, bdev: types.Bdev,
     export = seen.others.get(name)
     # Of one that was interrupted the export is away, and it was wiped.
     going = seen.noted is not None and name in seen.noted.going
-    if export is None and not going:
+    if export is None and not going and not seen.is_new(name, bdev):
         blocked = 'it is not exported, so that it cannot be wiped; delete ' \
             'it by hand'
     elif export and export.user:

@@ -14,6 +14,7 @@ from cyborg_spdk import clients
 from cyborg_spdk import exceptions
 from cyborg_spdk.units import attach
 from cyborg_spdk.units.declared import model
+from cyborg_spdk.units import identity
 from cyborg_spdk.units.pools import apply
 from cyborg_spdk.units.pools import plan
 from cyborg_spdk.units.pools import stores
@@ -303,6 +304,59 @@ class HeldTest(PoolCase):
         self.assertEqual(['delete'], self.apply(delete=True))
         self.assertEqual({'p/u2': 4}, self.volumes())
         self.assertIsNone(marks.load(self.conf, 'spdk_nvmf', self.handle()))
+
+    def test_what_an_apply_has_left_is_taken_up_by_the_next(self):
+        def die():
+            raise OSError('the connection is cut')
+        methods = ['bdev_lvol_create', 'bdev_lvol_rename',
+                   'nvmf_create_subsystem', 'nvmf_subsystem_add_ns']
+        if not self.spdk.simulated:
+            # It may have been reached by then, and is wiped.
+            methods.append('nvmf_subsystem_add_listener')
+        for count, method in enumerate(methods, 1):
+            self.declare(self.unit(count=count), wipe='zeroes')
+            self.watched.calls = {method: die}
+            self.assertRaises(exceptions.SpdkError, self.apply)
+            self.assertIn(f'u{count}', stores.load(self.conf, 'p').coming)
+            self.watched.calls = {}
+            self.assertNotEqual([], self.apply())
+            self.assertEqual({}, stores.load(self.conf, 'p').coming)
+            self.assertTrue(self.state(self.handle(f'u{count}')).clean,
+                            method)
+            self.assertTrue(self.pool().seen.clean('p'))
+        self.assertEqual({f'p/u{number}': 4 for number in range(
+            1, len(methods) + 1)}, self.volumes())
+
+    def test_a_volume_that_others_have_made_is_not_taken_up(self):
+        self.declare(self.unit(count=1), wipe=self.wipe)
+
+        def die():
+            raise OSError('the connection is cut')
+        self.watched.calls = {'bdev_lvol_create': die}
+        self.assertRaises(exceptions.SpdkError, self.apply)
+        self.watched.calls = {}
+        self.nvmf.bdev_lvol_create('p', 'u1', '4MiB')
+        self.assertNotIn('take up', self.apply())
+        self.assertIsNone(marks.load(self.conf, 'spdk_nvmf', self.handle()))
+        self.assertFalse(self.pool().seen.clean('p'))
+
+    def test_one_that_was_used_since_is_not_wiped(self):
+        def die():
+            raise OSError('the connection is cut')
+        self.declare(self.unit(count=1, limits={'rw_mbytes_per_sec': 50}))
+        self.watched.calls = {'nvmf_subsystem_add_listener': die}
+        self.assertRaises(exceptions.SpdkError, self.apply)
+        self.watched.calls = {}
+        # As a wipe by command leaves it, and then a consumer.
+        bdev = self.nvmf.find_bdev('p/u1')
+        state.note_clean(self.conf, 'spdk_nvmf', self.handle(),
+                         identity.of(bdev.raw, lambda name: None))
+        target = self.targets['nvmf']
+        state.begin_use(self.conf, target, self.handle(), _HOST)
+        state.end_use(self.conf, target, self.handle(), _HOST)
+        self.assertIn('take up', self.apply())
+        self.assertEqual('dirty', self.state(self.handle()).word)
+        self.assertEqual({}, stores.load(self.conf, 'p').coming)
 
     def test_the_pools_method_is_that_of_all_its_units(self):
         if self.spdk.simulated:
