@@ -47,6 +47,12 @@ def driver_name(kind: str) -> str:
     return f'spdk_{kind}_driver'
 
 
+def register(conf: cfg.ConfigOpts) -> None:
+    """Register the option where Cyborg, whose it is, is not installed."""
+    conf.register_opt(cfg.ListOpt('enabled_drivers', default=[]),
+                      group='agent')
+
+
 def of_agent(conf: cfg.ConfigOpts) -> list[str]:
     """Kinds of our drivers that ``[agent] enabled_drivers`` names."""
     return [kind for name in _named(conf) for kind in spdk_conf.KINDS
@@ -96,8 +102,7 @@ def _named(conf: cfg.ConfigOpts) -> list[str]:
     # Not registered here: Cyborg does that when it is loaded, and could not
     # any more if somebody else had.
     own = cfg.ConfigOpts()
-    own.register_opt(cfg.ListOpt('enabled_drivers', default=[]),
-                     group='agent')
+    register(own)
     own([], project='cyborg', default_config_files=_some(conf.config_file),
         default_config_dirs=_some(conf.config_dir))
     return list(own.agent.enabled_drivers)

@@ -67,7 +67,10 @@ def _override(conf: cfg.ConfigOpts, setting: str) -> None:
     group, dot, option = name.partition('.')
     if group == 'agent':
         # Its options are Cyborg's.
-        importlib.import_module('cyborg.conf')
+        try:
+            importlib.import_module('cyborg.conf')
+        except ModuleNotFoundError:
+            enabled.register(conf)
     if not (equals and dot):
         raise exceptions.ConfigurationError(
             '--set', setting,

@@ -3,19 +3,17 @@
 """``cyborg-spdk discover``: the accelerators that Cyborg would be told of."""
 
 import argparse
-from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
-import warnings
 
 from cliff import columns
 from oslo_config import cfg
-from stevedore import driver
-from stevedore import extension
 
 from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import saving
+from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.drivers.report import entries
+from cyborg_spdk.drivers import surveys
 from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
@@ -23,8 +21,8 @@ from cyborg_spdk import tasks
 
 LOG = loggers.get(__name__)
 
-NAMESPACE = 'cyborg.accelerator.driver'
-DEFAULT_DRIVERS = tuple(map(enabled.driver_name, enabled.DEFAULT_KINDS))
+_DEFAULT_DRIVERS = tuple(map(enabled.driver_name, enabled.DEFAULT_KINDS))
+_KINDS = {enabled.driver_name(kind): kind for kind in spdk_conf.KINDS}
 
 _COLUMNS = ('Target', 'Unit', 'Resource Class', 'Traits', 'Size', 'Reach')
 _REMEDIES = {
@@ -55,6 +53,7 @@ class Lines(columns.FormattableColumn):  # type: ignore[type-arg]
 class Discover(commands.Configured, commands.Fitting):
     """Show the accelerators of this host, as the Cyborg agent finds them.
 
+    It reads the targets as the drivers do, and needs no Cyborg for it.
     Targets that do not run are started if their options allow it, and what
     they have is saved if this user may. What the agent remembers of its last
     report is neither read nor changed. The exit status is 3 if all could be
@@ -71,9 +70,9 @@ class Discover(commands.Configured, commands.Fitting):
                  'stop them. Needs no SPDK and no root.')
         parser.add_argument(
             '--driver', action='append', metavar='NAME', dest='drivers',
-            help='Driver to load; can be given several times. Default: '
-                 'those of ours in [agent] enabled_drivers, or '
-                 + ' and '.join(DEFAULT_DRIVERS)
+            help='Driver whose targets to read; can be given several times. '
+                 'Default: those of ours in [agent] enabled_drivers, or '
+                 + ' and '.join(_DEFAULT_DRIVERS)
                  + ', and spdk_iscsi_driver if an option of it is set.')
         return parser
 
@@ -91,19 +90,18 @@ class Discover(commands.Configured, commands.Fitting):
     def take_action(self,
                     parsed_args: argparse.Namespace) -> commands.Table:
         if not parsed_args.simulate:
-            drivers = load(_names(self.conf, parsed_args.drivers))
-            return _COLUMNS, self._rows(drivers)
+            return _COLUMNS, self._rows(
+                _kinds(_names(self.conf, parsed_args.drivers)))
         from cyborg_spdk.cli import demo
         with demo.simulation(self.conf):
-            drivers = load(parsed_args.drivers or DEFAULT_DRIVERS)
-            for each in drivers:
-                each.start()
+            kinds = _kinds(parsed_args.drivers or _DEFAULT_DRIVERS)
+            surveys.start(self.conf, *kinds)
             tasks.wait_all()
             demo.populate(self.conf)
-            return _COLUMNS, self._rows(drivers)
+            return _COLUMNS, self._rows(kinds)
 
     @staticmethod
-    def _left_out(survey: Any) -> None:
+    def _left_out(survey: surveys.Survey) -> None:
         """Say which units a report leaves out, and why."""
         if survey.contents is None:
             return
@@ -118,21 +116,21 @@ class Discover(commands.Configured, commands.Fitting):
                 LOG.warning('%s: %s is not reported: its bdev is gone',
                             survey.target.name, unit.title)
 
-    def _rows(self, drivers: Sequence[Any]) -> list[tuple[Any, ...]]:
-        wait = self.conf.spdk.start_timeout
-        for each in drivers:
-            each.start()
-        surveys = [survey for each in drivers for survey in each.survey(wait)]
+    def _rows(self, kinds: Sequence[str]) -> list[tuple[Any, ...]]:
+        # All of them come up at once.
+        surveys.start(self.conf, *kinds)
+        found = [survey for kind in kinds for survey in surveys.of_kind(
+            self.conf, kind, self.conf.spdk.start_timeout, kind)]
         LOG.debug('%s', tasks.summary())
-        errors = [survey.error for survey in surveys if survey.error]
-        if errors and len(errors) == len(surveys):
+        errors = [survey.error for survey in found if survey.error]
+        if errors and len(errors) == len(found):
             raise errors[0]
-        self._read = [survey.target.rpc_address for survey in surveys
+        self._read = [survey.target.rpc_address for survey in found
                       if survey.error is None]
         for error in errors:
             LOG.error('%s', error)
             self._failed = True
-        for survey in surveys:
+        for survey in found:
             self._left_out(survey)
             if survey.contents and not survey.contents.units:
                 LOG.warning('%s: it runs and has nothing to give away; '
@@ -141,7 +139,7 @@ class Discover(commands.Configured, commands.Fitting):
         return [
             (survey.target.name, unit.title, survey.target.resource_class,
              Lines(list(unit.traits)), Size(unit.size), unit.reach)
-            for survey in surveys if survey.contents
+            for survey in found if survey.contents
             for unit in survey.contents.units]
 
 
@@ -154,22 +152,13 @@ def _names(conf: cfg.ConfigOpts,
     return found.drivers
 
 
-def load(names: Iterable[str]) -> list[Any]:
-    """Load drivers as Cyborg's agent does: by entry point, at once.
+def _kinds(names: Sequence[str]) -> list[str]:
+    """The kinds of targets that drivers are for.
 
-    :param names: names in the namespace ``cyborg.accelerator.driver``.
-    :returns: list of drivers.
-    :raises InvalidValue: for a name that is not installed, or that is not
-        one of ours.
+    :raises InvalidValue: for a name that is no driver of ours.
     """
-    # What Cyborg imports; it is no concern of the operator's.
-    warnings.filterwarnings('ignore', message=r'\s*Eventlet is deprecated')
-    known = sorted(name for name in extension.ExtensionManager(
-        namespace=NAMESPACE).names() if name.startswith('spdk_'))
     for name in names:
-        if name not in known:
+        if name not in _KINDS:
             raise exceptions.InvalidValue(
-                'driver', name, 'installed are ' + ', '.join(known))
-    return [driver.DriverManager(namespace=NAMESPACE, name=name,
-                                 invoke_on_load=True).driver
-            for name in names]
+                'driver', name, 'ours are ' + ', '.join(_KINDS))
+    return list(dict.fromkeys(_KINDS[name] for name in names))

@@ -14,7 +14,6 @@ from cyborg.objects.driver_objects import driver_device
 
 from cyborg_spdk import conditions
 from cyborg_spdk import conf as spdk_conf
-from cyborg_spdk.drivers import background
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk.drivers.report import hostname
 from cyborg_spdk.drivers.report import inventory
@@ -95,14 +94,7 @@ class SpdkDriver(driver.GenericDriver):
 
         :param kinds: kinds of the targets; none means this driver's own.
         """
-        good = [target for kind in kinds or (self.KIND,)
-                for target in surveys.targets(kind)
-                if isinstance(target, spdk_conf.Target)]
-        if good:
-            # Else [spdk] parallel itself may be what is wrong.
-            tasks.configure(CONF)
-        for target in good:
-            background.start_first(CONF, target)
+        surveys.start(CONF, *kinds or (self.KIND,))
 
     def init_host(self) -> None:
         """Log what ``doctor`` finds. Never raises.
@@ -149,7 +141,8 @@ class SpdkDriver(driver.GenericDriver):
         former = self._former()
         # Two devices of one name would be one to Cyborg.
         devices = [self._device(host, survey) for survey in found
-                   if not surveys.namesake(self.KIND, survey.target.name)]
+                   if not surveys.namesake(CONF, self.KIND,
+                                           survey.target.name)]
         # What starting and reading at once has saved.
         LOG.debug('%s: %s', self.NAME, tasks.summary())
         self._account(directory, found, time.monotonic() - began)
@@ -187,15 +180,8 @@ class SpdkDriver(driver.GenericDriver):
             started.
         :returns: in the order of the configuration.
         """
-        end = time.monotonic() + start_wait
-        self.start()
-        targets = surveys.targets(self.KIND)
-        names = []
-        for place, target in enumerate(targets):
-            # The same names each time: tasks keeps the last result of each.
-            names.append(f'read {self.NAME} {self._number} {place}')
-            tasks.run(names[-1], surveys.survey, self.KIND, target, end)
-        return tasks.wait(*names)
+        return surveys.of_kind(CONF, self.KIND, start_wait,
+                               f'{self.NAME} {self._number}')
 
     def update(self, control_path: str, image_path: str) -> bool:
         """Give the NVMe controllers behind a target a firmware image.
@@ -253,7 +239,7 @@ class SpdkDriver(driver.GenericDriver):
         """
         pairs: list[tuple[
             spdk_conf.Target, stats.Look | exceptions.SpdkError]] = []
-        for target in surveys.targets(self.KIND):
+        for target in surveys.targets(CONF, self.KIND):
             if isinstance(target, surveys.Survey):
                 if target.error:
                     pairs.append((target.target, target.error))

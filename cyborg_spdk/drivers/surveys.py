@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The targets of a driver, and what is found at each."""
+"""The targets of a driver, and what is found at each.
+
+Nothing of Cyborg is needed here: ``cyborg-spdk discover`` shows what a
+driver would report, also where Cyborg is not installed.
+"""
 
 import dataclasses
 import time
 
-from cyborg.conf import CONF
+from oslo_config import cfg
 
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.drivers import background
 from cyborg_spdk.drivers.report import cyborg_limits
+from cyborg_spdk.drivers.report import former_targets
 from cyborg_spdk.drivers.report import memory as report_memory
-from cyborg_spdk.drivers.report import reporter
 from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
 from cyborg_spdk import rpc
+from cyborg_spdk import tasks
 from cyborg_spdk.units import reading
 from cyborg_spdk.units import unit
 
@@ -40,43 +45,81 @@ class Survey:
     error: exceptions.SpdkError | None = None
 
 
-def targets(kind: str) -> list[spdk_conf.Target | Survey]:
+def start(conf: cfg.ConfigOpts, *kinds: str) -> None:
+    """Begin to start targets that this process has not looked at yet.
+
+    Does not wait, unless ``[spdk] parallel`` is false; never raises.
+
+    :param kinds: kinds of the targets.
+    """
+    good = [target for kind in kinds for target in targets(conf, kind)
+            if isinstance(target, spdk_conf.Target)]
+    if good:
+        # Else [spdk] parallel itself may be what is wrong.
+        tasks.configure(conf)
+    for target in good:
+        background.start_first(conf, target)
+
+
+def of_kind(conf: cfg.ConfigOpts, kind: str, start_wait: float,
+            reader: str) -> list[Survey]:
+    """Read all targets of a kind, starting those that do not run.
+
+    Never raises.
+
+    :param start_wait: seconds to wait for targets that are being started.
+    :param reader: who reads: a name that is this reader's alone, and the
+        same at each time.
+    :returns: in the order of the configuration.
+    """
+    end = time.monotonic() + start_wait
+    start(conf, kind)
+    names = []
+    for place, target in enumerate(targets(conf, kind)):
+        # The same names each time: tasks keeps the last result of each.
+        names.append(f'read {reader} {place}')
+        tasks.run(names[-1], survey, conf, kind, target, end)
+    return tasks.wait(*names)
+
+
+def targets(conf: cfg.ConfigOpts,
+            kind: str) -> list[spdk_conf.Target | Survey]:
     """The targets of a kind: Target, or Survey of what is wrong."""
     try:
-        spdk_conf.check(CONF)
+        spdk_conf.check(conf)
         wrong: exceptions.SpdkError | None = None
     except exceptions.SpdkError as exc:
         wrong = exc
     found: list[spdk_conf.Target | Survey] = []
     addresses: dict[str, str] = {}
-    for name in dict.fromkeys(CONF.spdk[f'{kind}_targets']):
+    for name in dict.fromkeys(conf.spdk[f'{kind}_targets']):
         try:
             if wrong:
                 raise wrong
-            found.append(_target(kind, name, addresses))
+            found.append(_target(conf, kind, name, addresses))
         except exceptions.SpdkError as exc:
             found.append(
-                Survey(reporter.nobody(kind, name), error=exc))
+                Survey(former_targets.nobody(kind, name), error=exc))
     return found
 
 
-def namesake(kind: str, name: str) -> str | None:
+def namesake(conf: cfg.ConfigOpts, kind: str, name: str) -> str | None:
     """The option that has a name before that of its kind, or None."""
     for other in spdk_conf.KINDS[:spdk_conf.KINDS.index(kind)]:
-        if name in CONF.spdk[f'{other}_targets']:
+        if name in conf.spdk[f'{other}_targets']:
             return f'[spdk] {other}_targets'
     return None
 
 
-def _target(kind: str, name: str,
+def _target(conf: cfg.ConfigOpts, kind: str, name: str,
             addresses: dict[str, str]) -> spdk_conf.Target:
-    other = namesake(kind, name)
+    other = namesake(conf, kind, name)
     if other:
         raise exceptions.ConfigurationError(
             f'[spdk] {kind}_targets', name,
             f'{other} names it already; give each target a name of its '
             'own')
-    target = spdk_conf.target(CONF, kind, name)
+    target = spdk_conf.target(conf, kind, name)
     # Else each unit would be refused, and what is free taken away.
     cyborg_limits.symbol(f'[{name}] resource_class', target.resource_class)
     other = addresses.setdefault(report_memory.address(target), name)
@@ -88,8 +131,8 @@ def _target(kind: str, name: str,
     return target
 
 
-def survey(kind: str, target: spdk_conf.Target | Survey,
-           end: float) -> Survey:
+def survey(conf: cfg.ConfigOpts, kind: str,
+           target: spdk_conf.Target | Survey, end: float) -> Survey:
     """Read one target, when it is there. Never raises.
 
     :param kind: its kind.
@@ -101,7 +144,7 @@ def survey(kind: str, target: spdk_conf.Target | Survey,
         return target
     try:
         background.wait(target, end - time.monotonic())
-        return Survey(target, contents=_read(kind, target, end))
+        return Survey(target, contents=_read(conf, kind, target, end))
     except exceptions.SpdkError as exc:
         return Survey(target, error=exc)
     except Exception as exc:
@@ -112,19 +155,20 @@ def survey(kind: str, target: spdk_conf.Target | Survey,
             target.rpc_address, f'{type(exc).__name__}: {exc}'))
 
 
-def _read(kind: str, target: spdk_conf.Target,
+def _read(conf: cfg.ConfigOpts, kind: str, target: spdk_conf.Target,
           end: float) -> unit.Contents:
     try:
-        return _ask(kind, target)
+        return _ask(conf, kind, target)
     except (exceptions.ConnectError, exceptions.ConnectionLost):
-        if not background.start(CONF, target):
+        if not background.start(conf, target):
             raise
     background.wait(target, end - time.monotonic())
-    return _ask(kind, target)
+    return _ask(conf, kind, target)
 
 
-def _ask(kind: str, target: spdk_conf.Target) -> unit.Contents:
+def _ask(conf: cfg.ConfigOpts, kind: str,
+         target: spdk_conf.Target) -> unit.Contents:
     client = rpc.connect(target.rpc_address,
-                         timeout=CONF.spdk.connect_timeout)
+                         timeout=conf.spdk.connect_timeout)
     return reading.read(client, kind,
-                        min(CONF.spdk.rpc_timeout, READ_WAIT))
+                        min(conf.spdk.rpc_timeout, READ_WAIT))

@@ -194,7 +194,7 @@ def _install_python(root):
     _run('chroot', root, 'python3', '-m', 'venv', PYTHON)
     _run('chroot', root, f'{PYTHON}/bin/pip', 'install', '-q', '-r',
          '/tmp/source/requirements.txt',
-         f'/tmp/source/{os.path.basename(wheel)}')
+         f'/tmp/source/{os.path.basename(wheel)}[cyborg]')
     shutil.rmtree(source)
     os.unlink(os.path.join(root, 'etc/resolv.conf'))
 

@@ -37,8 +37,6 @@ _TRAIT_AGAIN = 3600.0
 # What is wrong with Placement is so for all drivers of a process.
 _SHARED = conditions.Conditions()
 
-nobody = former_targets.nobody
-
 
 @dataclasses.dataclass(frozen=True)
 class Settings:

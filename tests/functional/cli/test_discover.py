@@ -94,6 +94,21 @@ class SimulateTest(DiscoverTest):
         with open(os.path.join(_TOP, 'README.rst')) as stream:
             self.assertIn(textwrap.indent(out, '    '), stream.read())
 
+    def test_without_cyborg(self):
+        """As a plain ``pip install .`` leaves it."""
+        done = subprocess.run(
+            [sys.executable, '-c', 'import sys\n'
+             'sys.modules["cyborg"] = None\n'
+             'from cyborg_spdk.cli import main\n'
+             'sys.exit(main.main())',
+             '--set', 'agent.enabled_drivers=spdk_nvmf_driver', 'discover',
+             '--simulate', '-f', 'json'], env=self.environ,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=_DEADLINE)
+        self.assertEqual((0, ''), (done.returncode, done.stderr))
+        self.assertEqual(7, len(json.loads(done.stdout)))
+        self.nothing_left()
+
     def test_the_hosts_own_configuration_is_left_alone(self):
         path = os.path.join(self.directory, 'conf')
         with open(path, 'w') as out:
