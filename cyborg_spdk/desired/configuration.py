@@ -80,7 +80,7 @@ def parse(data: bytes, name: str) -> Config:
         raise _no_configuration(name, '"subsystems" is no list')
     for subsystem in subsystems:
         if not isinstance(subsystem, dict) or not isinstance(
-                subsystem.get('config') or [], list):
+                subsystem.get('config'), list | None):
             raise _no_configuration(name,
                                     f'{subsystem!r:.60} is no subsystem')
     for where, call in calls(config):
