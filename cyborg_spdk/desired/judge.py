@@ -13,6 +13,7 @@ import os
 
 from cyborg_spdk.desired import objects as desired_objects
 from cyborg_spdk.desired import observe
+from cyborg_spdk.desired import probes
 
 #: Lie in files or on devices.
 _ON_FILE = frozenset({'bdev_aio_create', 'bdev_uring_create',
@@ -29,6 +30,8 @@ class Facts:
         been unhealthy, or None if it was not seen to serve.
     :ivar expected: names that the caller has just deleted.
     :ivar loss_timeout: the default of ``ctrlr_loss_timeout_sec``.
+    :ivar devices: by PCI address: which device was there
+        (:func:`cyborg_spdk.desired.probes.device`).
     """
 
     now: observe.Observation
@@ -36,6 +39,7 @@ class Facts:
     healthy: dict[str, float]
     expected: frozenset[str] = frozenset()
     loss_timeout: int = 0
+    devices: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 class Judge:
@@ -127,9 +131,7 @@ class Judge:
     def _lost_controller(self, one: desired_objects.Object) -> str | None:
         params = one.params
         if str(params.get('trtype')).upper() == 'PCIE':
-            there = os.path.exists(
-                f'/sys/bus/pci/devices/{params.get("traddr")}')
-            return None if there else 'the device is not there'
+            return self._lost_device(str(params.get('traddr')))
         limit = params.get('ctrlr_loss_timeout_sec',
                            self._facts.loss_timeout)
         if limit in (0, -1):
@@ -138,6 +140,14 @@ class Judge:
         if since is not None and since < limit:
             return None
         return f'it could not be reached for {limit} s'
+
+    def _lost_device(self, address: str) -> str | None:
+        there = probes.device(address)
+        if there is None:
+            return 'the device is not there'
+        if self._facts.devices.get(address, there) != there:
+            return 'the device was pulled out and plugged in again'
+        return None
 
     def _is_there(self, key: str) -> bool:
         if self._facts.now.has(key):

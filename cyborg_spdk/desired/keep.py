@@ -231,7 +231,8 @@ def finish(conf: cfg.ConfigOpts, target: spdk_conf.Target, state: store.State,
         result.written = store.save(state)
     store.remember(conf, target, store.Look(
         seen.identity, now.cursor,
-        _enabled(now.controllers, seen.last, seen.identity)))
+        _enabled(now.controllers, seen.last, seen.identity),
+        _devices(now)))
     tell(target, result)
 
 
@@ -247,6 +248,16 @@ def _enabled(controllers: dict[str, list[bool]], last: store.Look,
             found[name] = before[name]
     # Of one that is gone it is to be known for how long.
     return {**before, **found}
+
+
+def _devices(now: observe.Observation) -> dict[str, int]:
+    """Which devices the controllers on PCI are."""
+    found = {str(one.params.get('traddr')): probes.device(
+        one.params.get('traddr')) for one in now.objects.values()
+        if one.kind == 'nvme'
+        and str(one.params.get('trtype')).upper() == 'PCIE'}
+    return {address: number for address, number in found.items()
+            if number is not None}
 
 
 def tell(target: spdk_conf.Target, result: Result) -> None:

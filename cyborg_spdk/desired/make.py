@@ -37,7 +37,9 @@ _THERE = ('File exists', 'already exists')
 #: Calls on its way in one go: faster than more, or fewer, at v26.05.
 _WINDOW = 256
 #: First release whose subsystems take several calls at a time.
-_AT_ONCE = (22, 5)
+_AT_ONCE = (24, 5)
+#: First release that serves others while it waits for a connection.
+_CONNECTS_ASIDE = (25, 5)
 
 
 class Maker:
@@ -83,8 +85,9 @@ class Maker:
                 planned.discard(one.key)
             else:
                 sent.append((one, request))
+        silent = self._silent([one for one, _ in sent])
         slow = [(one, self._submit(request)) for one, request in sent
-                if one.method in _SLOW]
+                if one.method in _SLOW and one.key not in silent]
         quick = [pair for pair in sent if pair[0].method not in _SLOW]
         for portion in self._portions(quick):
             replies = self._client.call_many(
@@ -96,6 +99,18 @@ class Maker:
                          self._timeout)
         self._await(slow)
 
+    def _silent(self, planned: list[desired_objects.Object]) -> set[str]:
+        """Keys of controllers for which the whole target would wait."""
+        version = self._client.version
+        if version is None or version >= _CONNECTS_ASIDE:
+            return set()
+        found = probes.unanswered(planned, ATTACH_WAIT)
+        for one in planned:
+            if one.key in found:
+                self._failed(one, 'nobody takes its connections, and this '
+                             'release of SPDK serves nobody while it tries')
+        return found
+
     def _portions(self, sent: list[tuple[
             desired_objects.Object, rpc.Request]]) -> list[list[tuple[
                 desired_objects.Object, rpc.Request]]]:
@@ -103,7 +118,7 @@ class Maker:
         if version is None or version >= _AT_ONCE:
             return [sent[at:at + _WINDOW]
                     for at in range(0, len(sent), _WINDOW)]
-        # Before v22.05 a subsystem that is being changed refuses a change.
+        # Before v24.05 a subsystem that is being changed refuses a change.
         turns: list[list[tuple[desired_objects.Object, rpc.Request]]] = []
         turn_of: dict[str, int] = {}
         for one, request in sent:

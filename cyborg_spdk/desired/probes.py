@@ -26,15 +26,37 @@ def blocked(objects: list[desired_objects.Object]) -> set[str]:
 
     :param objects: those that are missing.
     """
-    found = {one.key for one in objects if _is_blocked(one)}
+    return {one.key for one in objects if _is_blocked(one)} \
+        | unanswered(objects)
+
+
+def unanswered(objects: list[desired_objects.Object],
+               patience: float = _PATIENCE) -> set[str]:
+    """Keys of the controllers whose peers take no connections now.
+
+    :param objects: of any kind.
+    :param patience: seconds for all of them together.
+    """
+    found: set[str] = set()
     places: dict[_Place, list[str]] = {}
     for one in objects:
         place = _peer(one)
         if place is not None:
             places.setdefault(place, []).append(one.key)
-    for place in _silent(list(places)):
+    for place in _silent(list(places), patience):
         found.update(places[place])
     return found
+
+
+def device(address: object) -> int | None:
+    """Which PCI device is at an address; None: none is.
+
+    One that was pulled out and plugged in again is another one.
+    """
+    try:
+        return os.stat(f'/sys/bus/pci/devices/{address}').st_ino
+    except OSError:
+        return None
 
 
 def _is_blocked(one: desired_objects.Object) -> bool:
@@ -49,8 +71,7 @@ def _is_blocked(one: desired_objects.Object) -> bool:
                        if isinstance(portal, dict))
     if one.kind == 'nvme' and str(
             one.params.get('trtype')).upper() == 'PCIE':
-        return not os.path.exists(
-            f'/sys/bus/pci/devices/{one.params.get("traddr")}')
+        return device(one.params.get('traddr')) is None
     return any(not os.path.exists(below.partition(':')[2])
                for below in one.stands_on if below.startswith('file:'))
 
@@ -71,17 +92,17 @@ def _is_free(host: str, port: str) -> bool:
 
 
 def _peer(one: desired_objects.Object) -> _Place | None:
-    """The TCP address that a controller is attached by, or None."""
-    if one.kind != 'nvme' or str(
+    """The TCP address that a controller is reached by, or None."""
+    if one.kind not in ('nvme', 'discovery') or str(
             one.params.get('trtype')).upper() != 'TCP':
         return None
     return str(one.params.get('traddr')), str(
         one.params.get('trsvcid') or '4420')
 
 
-def _silent(places: list[_Place]) -> list[_Place]:
+def _silent(places: list[_Place], patience: float) -> list[_Place]:
     """Those of some addresses where nobody takes connections."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + patience
     with contextlib.ExitStack() as stack:
         waiting = {}
         silent = []

@@ -74,11 +74,13 @@ class Look:
     :ivar cursor: id of its next notification.
     :ivar enabled: by controller: when all its paths were seen to serve, in
         seconds since the boot.
+    :ivar devices: of PCI addresses of controllers: which device was there.
     """
 
     process: str | None = None
     cursor: int | None = None
     enabled: dict[str, float] = dataclasses.field(default_factory=dict)
+    devices: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass

@@ -51,7 +51,8 @@ def apply(state: store.State, now: observe.Observation, process: str | None,
     there = _matched(state, now)
     changes = Changes()
     facts = judge.Facts(now, same, _healthy(last, process), expected,
-                        _loss_timeout(state))
+                        _loss_timeout(state),
+                        last.devices if last.process == process else {})
     verdicts = judge.Judge(state.objects, facts)
     away = {key: verdicts.reason(key) for key in state.objects
             if key not in there and state.objects[key].is_shown
