@@ -6,7 +6,6 @@ import os
 import unittest
 
 from cyborg_spdk.desired import keep
-from cyborg_spdk.desired import starting
 from tests.functional.desired import test_losses
 from tests.functional.fixtures import host
 from tests.functional.fixtures import targets
@@ -102,6 +101,31 @@ class VhostTest(EveryKindCase):
         self.restart()
         self.assertEqual({}, self.controllers())
 
+    def test_a_directory_of_sockets_that_is_not_there_yet(self):
+        sockets = self.host.path('sockets')
+        os.mkdir(sockets)
+        self.kill()
+        for name in self.host.names():
+            self.host.set(name, extra_args=[
+                *self.host.conf[name].extra_args[:-1], sockets])
+        self.ensure()
+        self.aio('D')
+        self.aio('E')
+        self.call('vhost_create_blk_controller', ctrlr='c', dev_name='D')
+        self.export(A, 'E')
+        self.look()
+        self.kill()
+        os.rename(sockets, sockets + '.away')
+        self.assertEqual(['vhost:c'], [
+            one.key for one in self.ensure().missing])
+        self.assertEqual(['vhost:c'], self.lost())
+        self.assertEqual({}, self.controllers())
+        self.assertEqual(['E'], self.subsystems()[A][0])
+        os.rename(sockets + '.away', sockets)
+        self.settled()
+        self.assertEqual(['c'], list(self.controllers()))
+        self.assertTrue(os.path.exists(sockets + '/c'))
+
 
 class IscsiTest(EveryKindCase):
 
@@ -157,6 +181,19 @@ class IscsiTest(EveryKindCase):
             self.put_back(name)
             self.settled()
             self.assertEqual({0: 'D', 1: 'E'}, self.luns())
+
+    def test_a_node_that_is_deleted(self):
+        for name in 'DE':
+            self.aio(name)
+        self.node(targets.free_port(), 'D', 'E')
+        self.look()
+        self.call('iscsi_delete_target_node', name=NODE)
+        self.assertEqual(
+            [f'lun:{NODE}/0', f'lun:{NODE}/1', f'node:{NODE}'],
+            sorted(self.look().changes.deleted))
+        self.assertEqual((), self.restart().missing)
+        self.assertEqual({}, self.luns())
+        self.assertEqual(['D', 'E'], self.bdevs())
 
     def test_a_restart_by_somebody_else(self):
         self.aio('D')
@@ -273,7 +310,34 @@ class BdevTest(EveryKindCase):
         self.call('bdev_lvol_delete', name='lvs/v')
         self.assertIn('bdev:' + name, self.look().changes.deleted)
 
+    @unittest.skipUnless(host.SPDK_DIR, 'no release is simulated with it')
+    def test_a_file_by_uring(self):
+        if not self.client.has('bdev_uring_create'):
+            self.skipTest('this SPDK was built without uring')
+        path = self.disk('U.img')
+        self.call('bdev_uring_create', name='U', filename=path,
+                  block_size=512)
+        self.export(A, 'U')
+        self.look()
+        before = self.call('bdev_get_bdevs'), self.subsystems()
+        os.rename(path, path + '.away')
+        self.call('bdev_uring_delete', name='U')
+        self.assertEqual(['bdev:U', f'namespace:{A}/1'], self.lost())
+        self.assertEqual(2, len(self.restart().missing))
+        os.rename(path + '.away', path)
+        self.settled()
+        self.assertEqual(before, (self.call('bdev_get_bdevs'),
+                                  self.subsystems()))
+        # The file is there: somebody wanted it to go.
+        self.call('nvmf_delete_subsystem', nqn=A)
+        self.call('bdev_uring_delete', name='U')
+        self.assertIn('bdev:U', self.look().changes.deleted)
+        self.assertEqual((), self.restart().missing)
+        self.assertEqual([], self.bdevs())
+
     def test_a_key_file(self):
+        if not self.client.has('keyring_file_add_key'):
+            self.skipTest('this SPDK has no keyring')
         path = self.host.path('key')
         with open(path, 'w') as file:
             # The example key of the NVMe base specification, 8.3.4.5.
@@ -299,80 +363,3 @@ class BdevTest(EveryKindCase):
         self.assertEqual(1, len(
             next(one for one in self.call('nvmf_get_subsystems')
                  if one['nqn'] == A)['hosts']))
-
-
-@unittest.skipUnless(host.SPDK_DIR, 'simulated targets do not connect')
-class ControllerTest(test_losses.DesiredCase):
-    """The disks of another target, over NVMe/TCP."""
-
-    KINDS = {'nvmf': ['nvmf', 'far']}
-
-    def setUp(self):
-        super().setUp()
-        self.port = targets.free_port()
-        self.far()
-        self.ensure()
-        self.call('nvmf_create_transport', trtype='TCP')
-
-    def far(self):
-        """Start the other target, with a disk."""
-        starting.ensure(self.host.conf, self.host.target('far'), force=True)
-        client = self.host.client('far')
-        client.call('nvmf_create_transport', trtype='TCP')
-        client.call('bdev_malloc_create', name='M', num_blocks=32768,
-                    block_size=512, uuid=UUID.format(9))
-        client.call('nvmf_create_subsystem', nqn=B, allow_any_host=True)
-        client.call('nvmf_subsystem_add_ns', nqn=B,
-                    namespace={'bdev_name': 'M', 'nsid': 1,
-                               'uuid': UUID.format(9)})
-        client.call('nvmf_subsystem_add_listener', nqn=B, listen_address={
-            'trtype': 'TCP', 'adrfam': 'ipv4', 'traddr': '127.0.0.1',
-            'trsvcid': str(self.port)})
-
-    def attach(self, **options):
-        self.call('bdev_nvme_attach_controller', name='Nvme0', trtype='TCP',
-                  adrfam='ipv4', traddr='127.0.0.1',
-                  trsvcid=str(self.port), subnqn=B, **options)
-        self.export(A, 'Nvme0n1')
-        self.look()
-
-    def far_pid(self):
-        return starting.lifecycle.status(
-            self.host.conf, self.host.target('far')).pid
-
-    def test_lost_past_its_timeout_and_back(self):
-        self.attach(ctrlr_loss_timeout_sec=2, reconnect_delay_sec=1)
-        host.kill(self.far_pid())
-        if host.SPDK_DIR is None:
-            # The simulator notices nothing; to the target this is the same.
-            self.call('bdev_nvme_detach_controller', name='Nvme0')
-        host.wait_until(lambda: 'Nvme0n1' not in self.bdevs())
-        self.assertEqual(
-            ['bdev:Nvme0n1', f'namespace:{A}/1',
-             f'nvme:Nvme0@TCP:127.0.0.1:{self.port}'],
-            sorted(one.key for one in keep.look(
-                self.host.conf, self.target, self.client).missing))
-        self.far()
-        # A try at once, whatever the pause is.
-        host.wait_until(lambda: not keep.look(
-            self.host.conf, self.target, self.client).missing)
-        self.assertEqual(['Nvme0n1'], self.subsystems()[A][0])
-
-    def test_away_at_the_start(self):
-        self.attach()
-        host.kill(self.far_pid())
-        for pid in self.host.processes():
-            host.kill(pid)
-        self.assertEqual(3, len(self.ensure().missing))
-        self.far()
-        host.wait_until(lambda: not self.look().missing)
-        self.assertEqual(['Nvme0n1'], self.subsystems()[A][0])
-
-    def test_detached_while_it_served_is_detached(self):
-        self.attach(ctrlr_loss_timeout_sec=600, reconnect_delay_sec=1)
-        self.call('bdev_nvme_detach_controller', name='Nvme0')
-        result = self.look()
-        self.assertIn(f'nvme:Nvme0@TCP:127.0.0.1:{self.port}',
-                      result.changes.deleted)
-        self.assertEqual([f'namespace:{A}/1'],
-                         [one.key for one in result.missing])

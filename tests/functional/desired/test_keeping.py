@@ -7,8 +7,6 @@ import os
 import resource
 import signal
 import socket
-import subprocess
-import sys
 import threading
 
 import fixtures
@@ -427,90 +425,3 @@ class OneProcessTest(fixtures.TestWithFixtures):
         self.assertEqual(['Of-nvmf', 'Of-vhost'], sorted(
             bdev['name'] for bdev in
             one.client('nvmf').call('bdev_get_bdevs')))
-
-
-class CommandTest(fixtures.TestWithFixtures):
-
-    def setUp(self):
-        super().setUp()
-        self.host = self.useFixture(host.Host())
-
-    def run_command(self, *arguments, status=0):
-        done = subprocess.run(
-            [sys.executable, '-m', 'cyborg_spdk.cli.main', '--config-file',
-             self.host.config_file(), *arguments],
-            capture_output=True, text=True, timeout=host.PATIENCE,
-            check=False)
-        self.assertEqual(status, done.returncode, done)
-        return done
-
-    def test_from_start_to_stop(self):
-        shown = json.loads(self.run_command(
-            'target', 'start', '-f', 'json').stdout)
-        self.assertEqual([('nvmf', 'started')],
-                         [(row['Target'], row['Result']) for row in shown])
-        shown, = json.loads(self.run_command(
-            'target', 'status', '-f', 'json').stdout)
-        self.assertEqual('ready', shown['State'])
-        self.host.client().call('bdev_malloc_create', name='Malloc0',
-                                num_blocks=2048, block_size=512)
-        path = self.host.path('copy.json')
-        self.run_command('target', 'save-config', 'nvmf', path)
-        self.assertIn('saved', self.run_command(
-            'target', 'save-config', 'nvmf').stdout)
-        shown, = json.loads(self.run_command(
-            'target', 'restart', 'nvmf', '-f', 'json').stdout)
-        self.assertEqual('restarted', shown['Result'])
-        self.assertEqual(1, len(self.host.client().call('bdev_get_bdevs')))
-        self.host.client().call('bdev_malloc_delete', name='Malloc0')
-        done = self.run_command('target', 'load-config', 'nvmf', path)
-        self.assertRegex(done.stdout, r'nvmf: \d+ calls made, \d+ left out,'
-                         ' 0 failed')
-        self.assertEqual(1, len(self.host.client().call('bdev_get_bdevs')))
-        done = self.run_command('target', 'load-config', 'nvmf', path,
-                                status=1)
-        self.assertIn('bdev_malloc_create', done.stderr)
-        self.run_command('target', 'stop')
-        shown, = json.loads(self.run_command(
-            'status', '-f', 'json', status=1).stdout)
-        self.assertEqual(('stopped', 1),
-                         (shown['State'], shown['Saved objects']))
-
-    def test_load_with_a_restart(self):
-        starting.ensure(self.host.conf, self.host.target())
-        path = self.host.path('other.json')
-        with open(path, 'w') as stream:
-            json.dump({'subsystems': [{'subsystem': 'bdev', 'config': [
-                {'method': 'bdev_malloc_create', 'params': {
-                    'name': 'New', 'num_blocks': 2048,
-                    'block_size': 512}}]}]}, stream)
-        self.run_command('target', 'load-config', 'nvmf', path, '--restart')
-        self.assertEqual(['New'], [
-            bdev['name'] for bdev in
-            self.host.client().call('bdev_get_bdevs')])
-
-    def test_one_reason_is_told_once(self):
-        done = self.run_command(
-            '--set', 'spdk.nvmf_targets=nvmf,other',
-            '--set', 'spdk.spdk_dir=/none', 'target', 'start', '-f', 'json',
-            status=1)
-        self.assertEqual(['failed', 'failed'], [
-            row['Result'] for row in json.loads(done.stdout)])
-        self.assertEqual(1, len(done.stderr.splitlines()), done.stderr)
-        self.assertIn('/none', done.stderr)
-
-    def test_mistakes(self):
-        for arguments, text in [
-                (['target', 'start', 'typo'],
-                 "target 'typo': the configuration has only nvmf"),
-                (['target', 'load-config', 'nvmf', '/none/x'],
-                 '/none/x: there is no such file'),
-                (['target', 'load-config', 'nvmf', __file__],
-                 'not JSON'),
-                (['target', 'save-config', 'nvmf'], 'cannot connect')]:
-            with self.subTest(arguments):
-                done = self.run_command(*arguments, status=1)
-                self.assertIn(text, done.stderr)
-                self.assertNotIn('Traceback', done.stderr)
-                self.assertEqual(1, len(done.stderr.splitlines()),
-                                 done.stderr)

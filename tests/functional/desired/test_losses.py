@@ -3,8 +3,11 @@
 """A broken part never costs the rest, and what was there comes back."""
 
 import os
+import shutil
 import signal
 import socket
+import subprocess
+import unittest
 
 import fixtures
 
@@ -181,6 +184,90 @@ class NvmfLossesTest(DesiredCase):
         self.assertEqual({B: ([], []), C: (['D2'], [])}, self.subsystems())
         self.assertEqual(['D0', 'D1', 'D2'], self.bdevs())
 
+    def test_all_parts_of_a_subsystem_are_deleted_at_once(self):
+        self.three_disks()
+        nqns, ports = 'nqn.2014-08.org.nvmexpress:h', {}
+        for nqn in (A, B):
+            self.call('nvmf_subsystem_add_host', nqn=nqn, host=nqns)
+            ports[nqn] = targets.free_port()
+            self.listen(nqn, ports[nqn])
+        self.look()
+        self.call('nvmf_subsystem_remove_ns', nqn=A, nsid=1)
+        self.call('nvmf_subsystem_remove_host', nqn=A, host=nqns)
+        self.call('nvmf_subsystem_remove_listener', nqn=A, listen_address={
+            'trtype': 'TCP', 'adrfam': 'ipv4', 'traddr': '127.0.0.1',
+            'trsvcid': str(ports[A])})
+        result = self.look()
+        self.assertEqual(
+            [f'host:{A}/{nqns}', f'listener:{A}/TCP:127.0.0.1:{ports[A]}',
+             f'namespace:{A}/1'], sorted(result.changes.deleted))
+        self.assertEqual([], result.missing)
+        self.assertEqual((), self.restart().missing)
+        self.assertEqual(
+            {A: ([], []), B: (['D1'], [str(ports[B])]), C: (['D2'], [])},
+            self.subsystems())
+        self.assertEqual({A: [], B: [nqns], C: []}, {
+            one['nqn']: [entry['nqn'] for entry in one['hosts']]
+            for one in self.call('nvmf_get_subsystems')
+            if 'discovery' not in one['nqn']})
+
+    def test_two_losses_and_a_deletion_at_once(self):
+        paths = self.three_disks()
+        self.call('nvmf_delete_subsystem', nqn=A)
+        for name, path in (('D1', paths[1]), ('D2', paths[2])):
+            os.rename(path, path + '.away')
+            self.call('bdev_aio_delete', name=name)
+        result = self.look()
+        self.assertEqual([f'namespace:{A}/1', f'subsystem:{A}'],
+                         sorted(result.changes.deleted))
+        away = ['bdev:D1', 'bdev:D2', f'namespace:{B}/1', f'namespace:{C}/1']
+        self.assertEqual(away, sorted(one.key for one in result.missing))
+        os.rename(paths[2] + '.away', paths[2])
+        self.assertEqual(away[::2], sorted(
+            one.key for one in self.restart().missing))
+        os.rename(paths[1] + '.away', paths[1])
+        self.look()
+        self.assertEqual({B: (['D1'], []), C: (['D2'], [])},
+                         self.subsystems())
+        self.assertEqual([], self.missing())
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which('ip'),
+                         'needs root and ip, to have another address')
+    def test_an_address_that_is_there_later(self):
+        address = '198.51.100.77'  # Of no machine (RFC 5737).
+
+        def ip(verb):
+            subprocess.run(['ip', 'address', verb, f'{address}/32', 'dev',
+                            'lo'], check=verb == 'add',
+                           stderr=subprocess.DEVNULL)
+
+        self.addCleanup(ip, 'del')
+        self.ensure()
+        self.call('nvmf_create_transport', trtype='TCP')
+        ip('add')
+        ports = targets.free_port(), targets.free_port()
+        for nqn, bdev, port, where in (
+                (A, 'N0', ports[0], '127.0.0.1'),
+                (B, 'N1', ports[1], address)):
+            self.call('bdev_null_create', name=bdev, num_blocks=2048,
+                      block_size=512)
+            self.export(nqn, bdev, port, where)
+        self.look()
+        before = self.subsystems()
+        self.kill()
+        ip('del')
+        missing, = self.ensure().missing
+        self.assertEqual(f'listener:{B}/TCP:{address}:{ports[1]}',
+                         missing.key)
+        self.assertIn(f'{address}:{ports[1]} is no address of this host',
+                      missing.why)
+        self.assertEqual({A: before[A], B: (['N1'], [])}, self.subsystems())
+        self.look()
+        ip('add')
+        # Whatever the pause is.
+        keep.look(self.host.conf, self.target, self.client)
+        self.assertEqual(before, self.subsystems())
+
     def test_a_bdev_that_is_deleted_takes_no_wish_with_it(self):
         self.ensure()
         self.call('bdev_malloc_create', name='M0', num_blocks=2048,
@@ -294,9 +381,10 @@ class NvmfLossesTest(DesiredCase):
             for n in range(300)], raise_errors=True)
         self.call('nvmf_create_subsystem', nqn=A, allow_any_host=True,
                   max_namespaces=300)
-        self.client.call_many([Request('nvmf_subsystem_add_ns', {
-            'nqn': A, 'namespace': {'bdev_name': f'N{n}', 'nsid': n + 1}})
-            for n in range(300)], raise_errors=True)
+        for n in range(300):
+            # Before v24.05 one after the other.
+            self.call('nvmf_subsystem_add_ns', nqn=A, namespace={
+                'bdev_name': f'N{n}', 'nsid': n + 1})
         self.look()
         self.assertEqual((), self.restart().missing)
         self.assertEqual(300, len(self.subsystems()[A][0]))

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""SPDK is upgraded and rolled back under what its targets are to have."""
+"""SPDK is upgraded and rolled back under what its targets are to have.
+
+On real ones with ``CYBORG_SPDK_TEST_SPDK_DIR`` and, for the others, their
+directories in ``CYBORG_SPDK_TEST_OTHER_SPDK_DIRS``, with colons between.
+"""
 
 import json
 import os
@@ -42,13 +46,79 @@ _OF_V20_10 = [
             'nsid': 1, 'bdev_name': 'M0', 'uuid': UUID}})])]
 
 
-class ReleasesTest(test_losses.DesiredCase):
+#: Directories of other releases that were built, in the order to try them.
+OTHERS = list(filter(None, os.environ.get(
+    'CYBORG_SPDK_TEST_OTHER_SPDK_DIRS', '').split(':')))
 
-    def setUp(self):
-        super().setUp()
-        if host.SPDK_DIR:
-            # There the same is tried with what was built of each.
-            raise unittest.SkipTest('one installation has one release')
+
+class ReleasesCase(test_losses.DesiredCase):
+
+    def pictured(self):
+        return {one['name']: one['uuid']
+                for one in self.call('bdev_get_bdevs')}, self.subsystems(), [
+            ns.get('uuid') for one in self.call('nvmf_get_subsystems')
+            for ns in one.get('namespaces', ())]
+
+    def make_some(self):
+        self.call('nvmf_create_transport', trtype='TCP')
+        self.call('bdev_malloc_create', name='M0', num_blocks=2048,
+                  block_size=512)
+        self.call('bdev_null_create', name='N0', num_blocks=2048,
+                  block_size=512)
+        self.export(A, 'M0', targets.free_port())
+        self.look()
+
+    def start_as_of_v20_10(self):
+        """With what an old release has saved."""
+        os.makedirs(self.host.path('state'), 0o750, exist_ok=True)
+        with open(self.host.path('state', 'nvmf.json'), 'w') as stream:
+            json.dump({'subsystems': [
+                {'subsystem': name, 'config': [
+                    {'method': method, 'params': params}
+                    for method, params in calls]}
+                for name, calls in _OF_V20_10]}, stream)
+        with self.assertLogs('cyborg_spdk.desired', 'WARNING') as logs:
+            running = starting.ensure(self.host.conf, self.target)
+        self.assertEqual((), running.missing)
+        self.assertIn('enable_zerocopy_send', ' '.join(logs.output))
+        self.assertEqual({'M0': UUID}, self.pictured()[0])
+        self.assertEqual((['M0'], []), self.subsystems()[A])
+
+
+@unittest.skipUnless(host.SPDK_DIR, 'needs real ones')
+class RealReleasesTest(ReleasesCase):
+
+    def rolled(self, directory):
+        starting.stop(self.host.conf, self.target)
+        self.host.set('spdk', spdk_dir=directory)
+        return self.ensure()
+
+    @unittest.skipUnless(OTHERS, 'one installation has one release')
+    def test_to_others_and_back(self):
+        self.ensure()
+        self.make_some()
+        before, versions = self.pictured(), [str(self.client.version)]
+        for directory in (*OTHERS, host.SPDK_DIR):
+            running = self.rolled(directory)
+            self.assertEqual([], [(one.key, one.why)
+                                  for one in running.missing], directory)
+            self.assertEqual(before, self.pictured(), directory)
+            self.look()
+            versions.append(str(self.client.version))
+        # The first one comes again, each other is another one.
+        self.assertEqual(len(versions) - 1, len(set(versions)), versions)
+
+    def test_what_an_old_release_has_saved(self):
+        self.start_as_of_v20_10()
+        self.look()
+        self.assertEqual((), self.restart().missing)
+        # Nothing was reduced: what this one does not know is kept.
+        self.assertIn('enable_zerocopy_send', self.state().objects[
+            'option:sock_impl_set_options/posix'].params)
+
+
+@unittest.skipIf(host.SPDK_DIR, 'one installation has one release')
+class ReleasesTest(ReleasesCase):
 
     def release(self, tag):
         """Another release is installed."""
@@ -66,12 +136,6 @@ class ReleasesTest(test_losses.DesiredCase):
         self.assertEqual(tag, str(self.client.version))
         return running
 
-    def pictured(self):
-        return {one['name']: one['uuid']
-                for one in self.call('bdev_get_bdevs')}, self.subsystems(), [
-            ns.get('uuid') for one in self.call('nvmf_get_subsystems')
-            for ns in one.get('namespaces', ())]
-
     def there_and_back(self, *tags, fabrics=True):
         """To other releases and back.
 
@@ -79,13 +143,7 @@ class ReleasesTest(test_losses.DesiredCase):
         """
         self.release('v26.05')
         self.ensure()
-        self.call('nvmf_create_transport', trtype='TCP')
-        self.call('bdev_malloc_create', name='M0', num_blocks=2048,
-                  block_size=512)
-        self.call('bdev_null_create', name='N0', num_blocks=2048,
-                  block_size=512)
-        self.export(A, 'M0', targets.free_port())
-        self.look()
+        self.make_some()
         before = self.pictured()
         for tag in tags:
             running = self.rolled(tag)
@@ -130,20 +188,8 @@ class ReleasesTest(test_losses.DesiredCase):
         self.assertEqual((['N0'], []), self.subsystems()[A])
 
     def test_what_an_old_release_has_saved(self):
-        os.makedirs(self.host.path('state'), 0o750, exist_ok=True)
-        with open(self.host.path('state', 'nvmf.json'), 'w') as stream:
-            json.dump({'subsystems': [
-                {'subsystem': name, 'config': [
-                    {'method': method, 'params': params}
-                    for method, params in calls]}
-                for name, calls in _OF_V20_10]}, stream)
         self.release('v26.05')
-        with self.assertLogs('cyborg_spdk.desired', 'WARNING') as logs:
-            running = starting.ensure(self.host.conf, self.target)
-        self.assertEqual((), running.missing)
-        self.assertIn('enable_zerocopy_send', ' '.join(logs.output))
-        self.assertEqual({'M0': UUID}, self.pictured()[0])
-        self.assertEqual((['M0'], []), self.subsystems()[A])
+        self.start_as_of_v20_10()
         # And the way back: nothing was reduced.
         keep.look(self.host.conf, self.target, self.client)
         self.assertEqual((), self.rolled('v20.10').missing)
