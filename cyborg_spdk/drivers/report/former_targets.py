@@ -85,7 +85,8 @@ class FormerTargets:
                             last.reported if last else {}).values()})
             elif state.kind == target.kind and state.address == where:
                 had |= {entry.handle for entry in (
-                    *state.reported.values(), *state.dropped.values())}
+                    *state.reported.values(), *state.dropped.values(),
+                    *state.unsure.values())}
         return handles & had
 
     def _by_providers(self, name: str, handles: set[str]) -> set[str]:

@@ -27,6 +27,9 @@ from cyborg_spdk import rpc
 
 _VERSION = 1
 
+#: How many units are remembered that nothing is known of any more.
+MOST_UNSURE = 1000
+
 _FILE = re.compile(
     r'report-([a-z0-9][a-z0-9_-]*)\.json(\.damaged-[0-9T]+)?\Z')
 
@@ -62,6 +65,9 @@ class State:
     :ivar confirmed: what Placement was seen to have as it was reported: by
         name, the provider's generation then and the entry's ``digest``.
     :ivar full: the last report in full; None if that is not known.
+    :ivar unsure: dict of entries by name that were left out while Placement
+        had no provider of them: see
+        :class:`~cyborg_spdk.drivers.report.plan.Plan`.
     """
 
     host: str
@@ -75,6 +81,8 @@ class State:
     confirmed: dict[str, tuple[int, str]] = dataclasses.field(
         default_factory=dict)
     full: Full | None = None
+    unsure: dict[str, entries.Entry] = dataclasses.field(
+        default_factory=dict)
 
 
 def address(target: conf.Target) -> str:
@@ -181,7 +189,7 @@ def _encode(state: State) -> dict[str, Any]:
     value = {'version': _VERSION, **{
         name: getattr(state, name) for name in (
             'host', 'kind', 'application', 'address', 'confirmed')}}
-    for name in ('reported', 'dropped'):
+    for name in ('reported', 'dropped', 'unsure'):
         value[name] = [dataclasses.asdict(entry)
                        for entry in getattr(state, name).values()]
     if state.full:
@@ -201,7 +209,10 @@ def _decode(value: dict[str, Any]) -> State:
     full = value.get('full')
     return State(
         host, kind, application, reported=_entries(value['reported']),
-        dropped=_entries(value['dropped']), address=where,
+        dropped=_entries(value['dropped']),
+        # The newest of very many: each matters if it comes back only.
+        unsure=dict(list(_entries(value.get('unsure', ())).items())[
+            -MOST_UNSURE:]), address=where,
         confirmed={str(name): (int(generation), str(digest))
                    for name, (generation, digest) in value.get(
                        'confirmed', {}).items()},

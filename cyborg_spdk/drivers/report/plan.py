@@ -27,6 +27,9 @@ class Plan:
     :ivar entries: dict of entries by name: the report, in a stable order.
     :ivar dropped: dict of entries by name that the report leaves out and
         Placement has not forgotten yet.
+    :ivar unsure: dict of entries by name that a report has left out while
+        Placement had no provider of them: nothing shows whether Cyborg has
+        them still.
     :ivar held: names of entries that are gone from the target and reported
         on, since they are allocated or nobody can say.
     :ivar new: names of entries that Cyborg is told of for the first time.
@@ -42,6 +45,7 @@ class Plan:
 
     entries: Entries = dataclasses.field(default_factory=dict)
     dropped: Entries = dataclasses.field(default_factory=dict)
+    unsure: Entries = dataclasses.field(default_factory=dict)
     held: list[str] = dataclasses.field(default_factory=list)
     new: list[str] = dataclasses.field(default_factory=list)
     remade: list[str] = dataclasses.field(default_factory=list)
@@ -79,7 +83,8 @@ class Ask(Protocol):
 
 def make(found: Entries, reported: Entries | None, dropped: Entries,
          max_new: int, ask: Ask, *, sure: bool = True,
-         lost: Collection[str] = frozenset()) -> Plan:
+         lost: Collection[str] = frozenset(),
+         unsure: Entries | None = None) -> Plan:
     """Decide what to report for one target that could be read.
 
     :param found: dict by name of the entries that the target has now.
@@ -95,7 +100,10 @@ def make(found: Entries, reported: Entries | None, dropped: Entries,
         than what was reported last.
     :param lost: names of reported units of which Placement has lost the
         provider, its inventory or a trait.
+    :param unsure: dict by name of what earlier reports left out, and of
+        which nothing shows whether Cyborg has it still.
     """
+    unsure = unsure or {}
     known = _known(ask)
     if known is None and not ask.optional and not sure:
         return Plan(frozen='Placement cannot be asked what it has of it')
@@ -105,6 +113,7 @@ def make(found: Entries, reported: Entries | None, dropped: Entries,
     if plan.frozen:
         return plan
     _keep_gone(plan, found, before, dropped, known, ask)
+    later: set[str] = set()
     if known is not None:
         # What the last report told of first, and has not got through yet.
         told = [name for name in found
@@ -112,6 +121,12 @@ def make(found: Entries, reported: Entries | None, dropped: Entries,
                 and name not in lost]
         if sure:
             max_new = max(1, max_new - len(told))
+        elif known:
+            # Or it got through, and Placement has lost the provider since:
+            # then Cyborg may have it otherwise than the disk says, and would
+            # change a provider that is not there. Left out once, it is new.
+            later = set(told) if reported is not None else \
+                {name for name in found if name not in known}
         else:
             # As when the driver was disabled for a while: all of them are
             # new to Cyborg.
@@ -120,18 +135,26 @@ def make(found: Entries, reported: Entries | None, dropped: Entries,
             max_new = max(0, max_new - len(told))
     changes = max(1, max_new)
     for name, entry in found.items():
-        if name in lost and name in before:
+        if name in later:
+            plan.waiting += 1
+        elif name in lost and name in before:
             _make_anew(plan, name, before[name], ask)
         elif name in before:
-            changes -= _add_reported(plan, entry, before[name], ask, changes)
+            may = changes if ask.optional or name in (known or ()) else 0
+            changes -= _add_reported(plan, entry, before[name], ask, may)
         elif known is not None and name in known:
             _add_known(plan, entry, dropped.get(name), ask)
         elif max_new > 0 and (known is not None or ask.optional):
             max_new -= 1
-            plan.entries[name] = entry
+            # Cyborg may have it as it was, and cannot change a provider
+            # that is not there: its whole report would fail.
+            plan.entries[name] = unsure.get(name, entry)
             plan.new.append(name)
         else:
             plan.waiting += 1
+    plan.unsure = {
+        name: entry for name, entry in {**unsure, **(reported or {})}.items()
+        if name not in plan.entries and name not in (known or ())}
     return plan
 
 
@@ -213,9 +236,10 @@ def _add_reported(plan: Plan, entry: report_entries.Entry,
         entry = dataclasses.replace(entry,
                                     resource_class=last.resource_class)
         plan.held.append(name)
-    changed = int(entry.traits != last.traits)
-    # Each costs Cyborg requests to Placement, as a new unit does.
-    plan.entries[name] = entry if changes > 0 or not changed else last
+    changed = int(entry.traits != last.traits and changes > 0)
+    # Each costs Cyborg requests to Placement, as a new unit does, and fails
+    # where there is no provider.
+    plan.entries[name] = entry if changed else last
     return changed
 
 

@@ -264,6 +264,7 @@ class Reporter:
             application=target.application,
             address=target.rpc_address and memory.address(target),
             reported=planned.entries, dropped=planned.dropped,
+            unsure=planned.unsure,
             confirmed={
                 name: one for name, one in confirmed.items()
                 if name in planned.entries
@@ -312,7 +313,8 @@ class Reporter:
             last.dropped if last else {}, quota, ask,
             sure=(settings.host, name) in self._sure,
             lost=lost.found(reported, results,
-                            last.confirmed if last else {}))
+                            last.confirmed if last else {}),
+            unsure=last.unsure if last else {})
         if not planned.frozen:
             lost.made_anew(planned.remade)
             steps.sent(planned.new, quota)

@@ -33,6 +33,8 @@ from tests.functional.fixtures import seeds
 
 NUMBER = int(os.environ.get('CYBORG_SPDK_TEST_HISTORIES') or 4)
 SEED = seeds.first('CYBORG_SPDK_TEST_HISTORIES')
+#: Seeds of histories that broke a rule once.
+BROKEN = (50037,)
 STEPS = 30
 #: Reports within which all is as it should be once nothing fails any more.
 PATIENCE = 25
@@ -135,7 +137,8 @@ class History:
 
     def give_back(self):
         if self.held:
-            self.free(self.random.choice(sorted(self.held)))
+            # In the order in which they came: their names are random.
+            self.free(self.random.choice(list(self.held)))
 
     def free(self, consumer):
         _name, arq, _info = self.held.pop(consumer)
@@ -283,8 +286,10 @@ class History:
         assert len(rows) == len(set(rows)), f'devices twice: {rows}'
         deployables, providers = self.node.deployables(), \
             self.node.providers()
+        # Without a provider nobody gets it: a device that is frozen, since
+        # all that was known of it is lost, may still have such a row.
         infos = [one.attach_handle_list[0].attach_info
-                 for one in deployables.values()]
+                 for name, one in deployables.items() if name in providers]
         twice = {info for info in infos if infos.count(info) > 1}
         assert not twice, f'offered under two names: {twice}'
         for name, one in deployables.items():
@@ -331,9 +336,8 @@ class History:
 
 class HistoriesTest(testtools.TestCase):
 
-    def test_histories(self):
-        for number in range(NUMBER):
-            seed = (SEED + number) % (1 << 32)
+    def run_each(self, seeds_):
+        for number, seed in enumerate(seeds_):
             history = History(seed)
             try:
                 history.run()
@@ -342,3 +346,9 @@ class HistoriesTest(testtools.TestCase):
                     f'number {number}; repeat with CYBORG_SPDK_TEST_SEED='
                     f'{seed} CYBORG_SPDK_TEST_HISTORIES=1: '
                     f'{", ".join(history.log)}: {exc!r}') from exc
+
+    def test_histories(self):
+        self.run_each((SEED + number) % (1 << 32) for number in range(NUMBER))
+
+    def test_those_that_broke_a_rule(self):
+        self.run_each(BROKEN)

@@ -27,7 +27,8 @@ class LastStateTest(testtools.TestCase):
         self.state = report_memory.State(
             'h', 'nvmf', 'nvmf_tgt', {name: good[name] for name in names[:2]},
             {name: good[name] for name in names[2:]}, '/run/x.sock',
-            {names[0]: (3, 'abc')}, report_memory.Full(1.5, 'def', 2))
+            {names[0]: (3, 'abc')}, report_memory.Full(1.5, 'def', 2),
+            {name: good[name] for name in names[1:2]})
 
     def test_comes_back_as_it_was(self):
         report_memory.save(self.path, self.state)
@@ -41,14 +42,15 @@ class LastStateTest(testtools.TestCase):
         report_memory.save(self.path, self.state)
         with open(self.path) as source:
             value = json.load(source)
-        for name in ('address', 'confirmed', 'full'):
+        for name in ('address', 'confirmed', 'full', 'unsure'):
             del value[name]
         with open(self.path, 'w') as out:
             json.dump(value, out)
         state, message = report_memory.load(self.path)
         self.assertIsNone(message)
         self.assertEqual(dataclasses.replace(
-            self.state, address='', confirmed={}, full=None), state)
+            self.state, address='', confirmed={}, full=None, unsure={}),
+            state)
 
     def test_one_spelling_of_an_address(self):
         link = os.path.join(self.directory, 'link')

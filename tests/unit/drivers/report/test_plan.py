@@ -239,5 +239,61 @@ class PlanTest(testtools.TestCase):
         name = self.names[0]
         new = {name: dataclasses.replace(self.all[name],
                                          traits=('CUSTOM_SPDK', 'CUSTOM_X'))}
-        planned = plan.make(new, self.some(1), {}, 50, Ask())
+        planned = plan.make(new, self.some(1), {}, 50,
+                            Ask(known=self.some(1)))
         self.assertEqual(new, planned.entries)
+        planned = plan.make(new, self.some(1), {}, 50, Ask(
+            answers=False, optional=True))
+        self.assertEqual(new, planned.entries)
+
+    def test_traits_do_not_change_where_there_is_no_provider(self):
+        """Cyborg asks Placement to, and its report of the host fails."""
+        new = {name: dataclasses.replace(entry, traits=('CUSTOM_X',))
+               for name, entry in self.some(1).items()}
+        for ask in (Ask(), Ask(answers=False)):
+            planned = plan.make(new, self.some(1), {}, 50, ask)
+            self.assertEqual(self.some(1), planned.entries)
+
+    def test_what_was_left_out_without_a_provider_comes_as_it_was(self):
+        """That report may have failed: Cyborg has it, or has it not."""
+        new = {name: dataclasses.replace(entry, traits=('CUSTOM_X',))
+               for name, entry in self.all.items()}
+        lost, gone = self.some(1), self.some(2)
+        planned = plan.make(self.some(1, 3), self.some(1, 2, 3), {}, 50,
+                            Ask(known=self.some(3)), lost=lost)
+        self.assertEqual({**lost, **gone}, planned.unsure)
+        planned = plan.make(new, planned.entries, planned.dropped, 50,
+                            Ask(known=self.some(3)), unsure=planned.unsure)
+        self.assertEqual({}, planned.unsure)
+        self.assertEqual(
+            {**lost, **gone},
+            {name: planned.entries[name] for name in (*lost, *gone)})
+        # Once there is a provider, they change.
+        planned = plan.make(new, planned.entries, planned.dropped, 50,
+                            Ask(known=self.all))
+        self.assertEqual(new, planned.entries)
+
+    def test_what_placement_lacks_waits_for_a_memory_to_be_compared(self):
+        """The disk may be older than what Cyborg has."""
+        known, new = self.some(1), self.some(1, 2)
+        for reported in (new, known, None):
+            planned = plan.make(self.some(1, 2), reported, {}, 50,
+                                Ask(known=known), sure=False)
+            if reported == known:
+                # Nothing says that it was ever reported.
+                self.assertEqual(new, planned.entries)
+                continue
+            self.assertEqual((known, 1), (planned.entries, planned.waiting))
+            planned = plan.make(self.some(1, 2), planned.entries, {}, 50,
+                                Ask(known=known), unsure=planned.unsure)
+            self.assertEqual(new, planned.entries)
+
+    def test_it_is_unsure_until_it_comes_back_or_placement_has_it(self):
+        planned = plan.make({}, {}, {}, 50, Ask(), unsure=self.some(1))
+        self.assertEqual(self.some(1), planned.unsure)
+        # One that Placement had and has forgotten: Cyborg has let it go.
+        planned = plan.make({}, {}, self.some(2), 50, Ask())
+        self.assertEqual({}, planned.unsure)
+        planned = plan.make({}, {}, {}, 50, Ask(known=self.some(1)),
+                            unsure=self.some(1))
+        self.assertEqual({}, planned.unsure)
