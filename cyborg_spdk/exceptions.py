@@ -37,6 +37,7 @@
     |   +-- HugepageError         not enough huge pages, or not mounted
     |   +-- PrivilegeError        this needs root and there is no way to it
     |   +-- StateError            a state file cannot be read or written
+    |       +-- Locked            another process or thread is at it
     +-- PlacementError            Placement gave no answer, or refused
     |   +-- PlacementNotConfigured  nothing says how to reach it
     +-- HypervisorError           libvirt, or a domain, would not
@@ -438,6 +439,10 @@ class PrivilegeError(HostError):
 
 class StateError(HostError):
     """A state file cannot be read or written."""
+
+
+class Locked(StateError):
+    """Another process or thread is at it, for longer than was waited."""
 
 
 class PlacementError(SpdkError):

@@ -14,8 +14,8 @@ from oslo_config import cfg
 
 from cyborg_spdk.cli import attach as attach_cli
 from cyborg_spdk.cli import commands
-from cyborg_spdk.cli import saving
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk.desired import declared
 from cyborg_spdk.desired import judge
 from cyborg_spdk.desired import objects
 from cyborg_spdk.desired import starting
@@ -130,12 +130,10 @@ class Apply(command.Command):
         for pool, found in _pools(conf, parsed_args.pools):
             self._done = 0
             try:
-                found.apply(told, self._say)
+                declared.apply(conf, found, pool.target, told, self._say)
             except exceptions.SpdkError as exc:
                 LOG.error('%s: %s', pool.name, exc)
                 failed = 1
-            if self._done:
-                saving.save(conf, [pool.target.rpc_address])
             done += self._done
         if not done and not failed:
             self.app.stdout.write('Nothing to do.\n')
@@ -248,23 +246,23 @@ class List(commands.Configured, commands.Fitting):
         return _COLUMNS, rows
 
     def _rows(self, name: str | None) -> Iterator[tuple[Any, ...]]:
-        declared = {(one.target.name, one.address): one
-                    for one in model.load(self.conf).units
-                    if name in (None, one.target.name)}
+        wanted = {(one.target.name, one.address): one
+                  for one in model.load(self.conf).units
+                  if name in (None, one.target.name)}
         found, silent = _each(self.conf, name)
         _tell(silent, 'no unit of it is known')
         self.failed = bool(silent)
         for row in found:
             key = row.target.name, _address(row.unit.handle)
-            known = declared.pop(key, None)
+            known = wanted.pop(key, None)
             why = '' if row.unit.bdev else 'no disk is behind it'
             self.failed |= bool(why)
             yield (key[1], known.pool if known else row.unit.store or '',
                    commands.Size(row.unit.size), _word(row),
                    row.state.consumer or '', why, row.target.name,
                    row.state.maker)
-        missing = _missing(self.conf, {key[0] for key in declared})
-        for (target, address), one in declared.items():
+        missing = _missing(self.conf, {key[0] for key in wanted})
+        for (target, address), one in wanted.items():
             self.failed = True
             if target in silent:
                 yield (address, one.pool, commands.Size(one.size), 'unknown',

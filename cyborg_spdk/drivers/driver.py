@@ -14,6 +14,7 @@ from cyborg.objects.driver_objects import driver_device
 
 from cyborg_spdk import conditions
 from cyborg_spdk import conf as spdk_conf
+from cyborg_spdk.drivers import declared
 from cyborg_spdk.drivers.report import entries
 from cyborg_spdk.drivers.report import hostname
 from cyborg_spdk.drivers.report import inventory
@@ -86,6 +87,8 @@ class SpdkDriver(driver.GenericDriver):
         self._hostname = hostname.HostName(self._placement)
         self._reporter = reporter.Reporter(self._placement, self._conditions)
         self._saver = saving.Saver(CONF, self._conditions)
+        self._declared = declared.DeclaredUnits(CONF, self.KIND,
+                                                self._conditions)
 
     def start(self, *kinds: str) -> None:
         """Begin to start targets that this process has not looked at yet.
@@ -132,6 +135,7 @@ class SpdkDriver(driver.GenericDriver):
                                  'of this target', logging.ERROR)
             if survey.error is None:
                 self._saver.save(survey.target)
+        self._declared.make()
         directory = CONF.spdk.state_path
         host = self._hostname.get(filter(None, (
             self._reporter.remembered(directory, survey.target.name)

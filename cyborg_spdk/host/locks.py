@@ -47,12 +47,13 @@ def hold(directory: str, name: str, timeout: float, *,
     :param name: name of the lock.
     :param timeout: seconds to wait for it.
     :param doing: what it is needed for, for the message.
-    :raises StateError: if it cannot be had in time. It ends with the
-        process that holds it, so that one does not wait for the dead.
+    :raises Locked: if it cannot be had in time. It ends with the process
+        that holds it, so that one does not wait for the dead.
+    :raises StateError: if it cannot be used.
     """
     path = os.path.join(directory, f'{name}.lock-file')
     deadline = time.monotonic() + timeout
-    late = exceptions.StateError(
+    late = exceptions.Locked(
         f"{doing}: another process or thread has been at it for "
         f"{timeout:g} s (lock {path}); wait for it, or end it")
     inner = _THREADS.get(path)

@@ -56,11 +56,15 @@ class Pool:
     :param conf: the configuration.
     :param pool: the pool.
     :param units: its units.
+    :param patience: seconds to wait for another process that is at it; None
+        is as long as for a unit.
     """
 
     def __init__(self, conf: cfg.ConfigOpts, pool: model.Pool,
-                 units: list[model.Unit]) -> None:
+                 units: list[model.Unit],
+                 patience: float | None = None) -> None:
         self._conf, self._pool, self._units = conf, pool, units
+        self._patience = patience
         self.seen = observe.look(conf, pool, units)
 
     def steps(self, told: plan.Told) -> list[plan.Step]:
@@ -74,12 +78,14 @@ class Pool:
         :param listener: told of each step before it is done.
         :returns: how many steps there were.
         :raises InvalidValue: if one is blocked; then nothing is done.
-        :raises StateError: if another process is at it.
+        :raises Locked: if another process is at it.
         :raises SpdkError: at the first that fails.
         """
         directory = trusted_files.ensure_directory(
             self._conf.spdk.run_path, what='[spdk] run_path')
-        with locks.hold(directory, f'pool-{self._pool.name}', marks.PATIENCE,
+        patience = marks.PATIENCE if self._patience is None \
+            else self._patience
+        with locks.hold(directory, f'pool-{self._pool.name}', patience,
                         doing=f'making pool {self._pool.name}'):
             # Whoever was at it before has changed what there is.
             self.seen = observe.look(self._conf, self._pool, self._units)
