@@ -22,6 +22,7 @@ from cyborg_spdk.desired import starting
 from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
 from cyborg_spdk import rpc
+from cyborg_spdk.service import ask
 from cyborg_spdk import text
 from cyborg_spdk.units.declared import model
 from cyborg_spdk.units import handles
@@ -29,6 +30,7 @@ from cyborg_spdk.units.pools import apply
 from cyborg_spdk.units.pools import plan
 from cyborg_spdk.units import reading
 from cyborg_spdk.units import unit as unit_module
+from cyborg_spdk.units.wipe import marks
 from cyborg_spdk.units.wipe import progress
 from cyborg_spdk.units.wipe import run
 from cyborg_spdk.units.wipe import state
@@ -204,10 +206,12 @@ def _address(handle: str) -> str:
 
 
 _COLUMNS = ('Unit', 'Pool', 'Size', 'State', 'Consumer', 'Why', 'Target',
-            'Made by')
-_WHY = _COLUMNS.index('Why')
-#: Of those, in a table for people: without reasons, and with some.
+            'Made by', 'Plugged into')
+_WHY, _PLUGGED_INTO = map(_COLUMNS.index, ('Why', 'Plugged into'))
+#: Of those, in a table for people: without reasons, with some, and where
+#: instances have units.
 _QUIET = ('Unit', 'Pool', 'Size', 'State', 'Consumer')
+_PLUGGED = ('Unit', 'Size', 'State', 'Plugged into')
 _TOLD = ('Unit', 'Size', 'State', 'Why')
 _POOLS = ('Pool', 'Target', 'Size', 'Free', 'Units', 'Thin', 'State')
 
@@ -242,7 +246,8 @@ class List(commands.Configured, commands.Fitting):
             self.failed = any(row[-1] != 'ok' for row in rows)
             return _POOLS, rows
         rows = list(self._rows(parsed_args.target))
-        self.narrow = _TOLD if any(row[_WHY] for row in rows) else _QUIET
+        self.narrow = _TOLD if any(row[_WHY] for row in rows) else \
+            _PLUGGED if any(row[_PLUGGED_INTO] for row in rows) else _QUIET
         return _COLUMNS, rows
 
     def _rows(self, name: str | None) -> Iterator[tuple[Any, ...]]:
@@ -251,6 +256,8 @@ class List(commands.Configured, commands.Fitting):
                   if name in (None, one.target.name)}
         found, silent = _each(self.conf, name)
         _tell(silent, 'no unit of it is known')
+        disks = _disks(self.conf) if any(
+            row.state.maker == marks.PLUG for row in found) else {}
         self.failed = bool(silent)
         for row in found:
             key = row.target.name, _address(row.unit.handle)
@@ -260,16 +267,16 @@ class List(commands.Configured, commands.Fitting):
             yield (key[1], known.pool if known else row.unit.store or '',
                    commands.Size(row.unit.size), _word(row),
                    row.state.consumer or '', why, row.target.name,
-                   row.state.maker)
+                   row.state.maker, _plugged(row, disks))
         missing = _missing(self.conf, {key[0] for key in wanted})
         for (target, address), one in wanted.items():
             self.failed = True
             if target in silent:
                 yield (address, one.pool, commands.Size(one.size), 'unknown',
-                       '', 'no answer of its target', target, '')
+                       '', 'no answer of its target', target, '', '')
             else:
                 yield (address, one.pool, commands.Size(one.size), 'missing',
-                       '', _why(one, missing[target]), target, '')
+                       '', _why(one, missing[target]), target, '', '')
 
     @staticmethod
     def _pool_rows(conf: cfg.ConfigOpts,
@@ -297,6 +304,26 @@ def _word(row: _Row) -> str:
         return f'{row.state.word}: {going.step} ' \
             f'{100 * going.done // max(going.total, 1)}%'
     return row.state.word if row.unit.bdev else f'{row.state.word}, missing'
+
+
+def _disks(conf: cfg.ConfigOpts) -> dict[tuple[str, str], str]:
+    """As which disk of which domain the service has plugged each unit.
+
+    :returns: by the unit's target and handle; empty if no service runs.
+    """
+    duties = (ask.health(conf) or {}).get('duties', {})
+    plugs = duties.get('plug', {}).get('plugs') or ()
+    return {(one['target'], one['unit']):
+            f'{one["name"] or one["instance"]}: {one["device"]}'
+            for one in plugs if one.get('device')}
+
+
+def _plugged(row: _Row, disks: dict[tuple[str, str], str]) -> str:
+    """The instance that a unit is a disk of, or is on its way to."""
+    if row.state.maker != marks.PLUG:
+        return ''
+    return disks.get((row.target.name, row.unit.handle),
+                     row.state.consumer or '')
 
 
 def _missing(conf: cfg.ConfigOpts,

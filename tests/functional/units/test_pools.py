@@ -2,11 +2,13 @@
 
 """Pools and units as a file declares them, at a target."""
 
+import http.server
 import json
 import os
 import subprocess
 import sys
 import textwrap
+import threading
 
 import fixtures
 
@@ -26,6 +28,7 @@ from tests.functional.fixtures import watched
 from tests.functional.units import declared
 
 _HOST = 'nqn.2016-06.io.spdk:host'
+_INSTANCE = 'a5ff2a2e-0d0c-4c3e-9c4a-6f9a6e2d5c11'
 
 
 class PoolCase(declared.DeclaredCase):
@@ -418,8 +421,43 @@ class CommandTest(declared.DeclaredCase):
         self.assertEqual(0, status)
         row, = json.loads(out)
         self.assertEqual(
-            ('nqn.2016-06.io.spdk:unit', 4 << 20, 'clean', ''),
-            (row['Unit'], row['Size'], row['State'], row['Why']))
+            ('nqn.2016-06.io.spdk:unit', 4 << 20, 'clean', '', ''),
+            (row['Unit'], row['Size'], row['State'], row['Why'],
+             row['Plugged into']))
+        # The service has let an instance in, and does not run now.
+        state.begin_use(self.conf, self.targets['nvmf'], {
+            'nqn': row['Unit'], 'nsid': '1'}, _INSTANCE, maker=marks.PLUG)
+        _status, out, _err = self.run_command('units', 'list', '-f', 'json')
+        row, = json.loads(out)
+        self.assertEqual(('in use', _INSTANCE, marks.PLUG, _INSTANCE), (
+            row['State'], row['Consumer'], row['Made by'],
+            row['Plugged into']))
+        # It runs, and knows the disk.
+        self.serve_health({'duties': {'plug': {'plugs': [{
+            'instance': _INSTANCE, 'name': 'instance-00000007',
+            'target': 'spdk_nvmf', 'device': 'vdb', 'unit': json.dumps(
+                {'nqn': row['Unit'], 'nsid': '1'}, sort_keys=True,
+                separators=(',', ':'))}]}}})
+        status, out, _err = self.run_command('units', 'list')
+        self.assertIn('instance-00000007: vdb', out)
+
+    def serve_health(self, answer):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):  # noqa: N802
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(json.dumps(answer).encode())
+
+            def log_message(self, *_arguments):
+                pass
+        server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        with open(self.conf_file, 'a') as out:
+            out.write(f'[spdk_service]\nlisten_port = {server.server_port}\n')
 
     def test_what_is_not_there_has_a_row_with_the_reason(self):
         with open(self.spdk.path('units.yaml'), 'w') as out:
