@@ -9,6 +9,9 @@ from typing import Any
 #: Name of the duty that gives targets what they lack, before the target's.
 REPAIR = 'repair'
 
+#: Name of the duty that plugs units into guests.
+PLUG = 'plug'
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:

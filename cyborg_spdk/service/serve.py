@@ -130,6 +130,8 @@ class Service:
 
     def _target_started(self, target: spdk_conf.Target) -> None:
         self._schedule.wake(f'{duties.REPAIR} {target.name}')
+        # Its sockets are new.
+        self._schedule.wake(duties.PLUG)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

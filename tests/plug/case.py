@@ -35,12 +35,15 @@ class PlugCase(testtools.TestCase):
 
     #: Kind of the target, and its name.
     KIND = 'vhost'
+    #: Kinds of further targets of the host, and their names.
+    ALSO = ()
 
     def setUp(self):
         super().setUp()
         self.cloud = clouds.get()
         self.libvirtd = self.useFixture(libvirtd.Libvirtd())
-        self.host = self.useFixture(host.Host({self.KIND: [self.KIND]}))
+        self.host = self.useFixture(host.Host(
+            {kind: [kind] for kind in (self.KIND, *self.ALSO)}))
         self.conf = self.host.conf
         # QEMU's user has to come as far as the sockets.
         os.chmod(self.host.directory, 0o755)
@@ -49,17 +52,22 @@ class PlugCase(testtools.TestCase):
         # Each question is asked: the domains here come and go at once.
         self.useFixture(fixtures.MonkeyPatch(
             'cyborg_spdk.service.plug.wishes.GOOD_FOR', 0.0))
-        if host.SPDK_DIR:
-            # Other tests may have a target on the same core.
-            self.host.set(self.KIND, extra_args=[
-                *self.host.target(self.KIND).extra_args,
-                '--disable-cpumask-locks'])
-        starting.ensure(self.conf, self.host.target(self.KIND))
+        self.start_targets()
         self.client = self.host.client(self.KIND)
         self.units, self.servers = {}, {}
         self.cores = None
         self.woken = []
         self.duty = self.another_duty()
+
+    def start_targets(self):
+        """Start the targets of the host."""
+        for kind in (self.KIND, *self.ALSO):
+            if host.SPDK_DIR:
+                # Other tests may have a target on the same core.
+                self.host.set(kind, extra_args=[
+                    *self.host.target(kind).extra_args,
+                    '--disable-cpumask-locks'])
+            starting.ensure(self.conf, self.host.target(kind))
 
     def another_duty(self):
         """The duty of one more service, or of one that was started anew."""

@@ -79,6 +79,10 @@ class Guest(fixtures.Fixture):
         self.devices = _DEVICES.format(disk=self._disk, serial=self._serial)
 
     def _setUp(self):
+        self.make()
+
+    def make(self):
+        """Write its disk anew."""
         with open(self._disk, 'wb') as stream:
             stream.write(self._code.ljust(510, b'\0') + b'\x55\xaa')
             stream.truncate(1 << 20)

@@ -2,11 +2,11 @@
 
 """One round in a process that is killed at a moment that a test chooses.
 
-    python killed.py CONFIGURATION NUMBER
+    python killed.py CONFIGURATION NUMBER [SIGNAL]
 
-kills itself with SIGKILL as one of the steps below begins: the first such
-moment is number 0. If there is none of that number, the round ends well, and
-the exit status is 0.
+kills itself with SIGKILL (or sends itself the signal) as one of the steps
+below begins: the first such moment is number 0. If there is none of that
+number, the round ends well, and the exit status is 0.
 """
 
 import functools
@@ -33,13 +33,13 @@ STEPS = ((marks, 'save'), (reservation, '_set'), (vhost, '_give'),
          (hypervisor.Hypervisor, 'attach'), (hypervisor.Hypervisor, 'detach'))
 
 
-def kill_at(number):
-    """Count the moments; kill at one."""
+def kill_at(number, what):
+    """Count the moments; send the signal at one."""
     moments = iter(range(sys.maxsize))
 
     def moment():
         if next(moments) == number:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), what)
 
     def watched(step):
         @functools.wraps(step)
@@ -52,7 +52,7 @@ def kill_at(number):
         setattr(place, name, watched(getattr(place, name)))
 
 
-def main(path, number):
+def main(path, number, what=signal.SIGKILL):
     conf = cfg.ConfigOpts()
     spdk_conf.register(conf)
     placement.register_opts(conf)
@@ -60,7 +60,7 @@ def main(path, number):
                        group=placement.GROUP)
     conf(['--config-file', path])
     options.check(conf)
-    kill_at(int(number))
+    kill_at(int(number), int(what))
     work = duty.PlugUnits(conf, lambda _name: None)
     work.run()
     work.close()

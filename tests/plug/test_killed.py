@@ -3,10 +3,15 @@
 """A service that was killed at any moment goes on; two do no harm."""
 
 import concurrent.futures
+import os
 import signal
 import subprocess
 import sys
 
+import fixtures
+import psutil
+
+from cyborg_spdk import exceptions
 from cyborg_spdk.service.plug import domain_xml
 from cyborg_spdk.service.plug import rounds
 from cyborg_spdk.units.wipe import marks
@@ -124,3 +129,25 @@ class KilledTest(case.PlugCase):
             self.assertEqual({wanted: 'vdz'}, self.disks(domain))
             self.assertEqual(1, len(domain_xml.parse(
                 domain.XMLDesc(0)).disks))
+
+    def test_services_with_other_directories_exclude_each_other(self):
+        unit = self.unit('blk.0')
+        instance, domain = self.libvirtd.create()
+        self.give(instance, unit)
+        first = subprocess.Popen(
+            [sys.executable, '-W', 'ignore', killed.__file__,
+             self.config_file(), '0', str(int(signal.SIGSTOP))],
+            stdin=subprocess.DEVNULL)
+        self.addCleanup(first.wait, host.PATIENCE)
+        self.addCleanup(first.send_signal, signal.SIGCONT)
+        # It is in the middle of a round.
+        host.wait_until(lambda: psutil.Process(first.pid).status()
+                        == psutil.STATUS_STOPPED, 'the first one')
+        self.host.set('spdk', run_path=self.host.path('other'))
+        os.mkdir(self.host.path('other'))
+        self.useFixture(fixtures.MonkeyPatch(
+            'cyborg_spdk.service.plug.duty._LOCK_TIMEOUT', 0.5))
+        error = self.assertRaises(exceptions.StateError,
+                                  self.another_duty().run)
+        self.assertIn('another process', str(error))
+        self.assertEqual({}, self.disks(domain))

@@ -143,6 +143,7 @@ class LifeTest(case.PlugCase):
         self.assertTrue(self.mark(self.unit1).in_use)
 
     def test_sockets_are_born_for_qemu(self):
+        other = self.unit('blk.1', served=False)
         instance, domain = self.start()
         self.give(instance, self.unit1)
         self.assertEqual((), self.duty.run().problems)
@@ -163,3 +164,10 @@ class LifeTest(case.PlugCase):
                 ['/usr/bin/python3', '-c', connect, socket], user=user,
                 group=pwd.getpwnam(user).pw_gid, extra_groups=[],
                 stderr=subprocess.DEVNULL, check=False).returncode, user)
+        # The next round closes those that are nobody's: a guest that has
+        # broken out of its QEMU finds one door less.
+        unused = json.loads(self.units[other]['handle'])['socket']
+        self.assertTrue(vhost.reachable(unused, 'libvirt-qemu'))
+        self.assertEqual((), self.duty.run().problems)
+        self.assertFalse(vhost.reachable(unused, 'libvirt-qemu'))
+        self.assertTrue(vhost.reachable(socket, 'libvirt-qemu'))

@@ -8,6 +8,7 @@ longer. hypothesis prints the sequence that fails.
 
 import contextlib
 import itertools
+import json
 import os
 import uuid
 
@@ -17,6 +18,7 @@ from hypothesis import stateful
 from hypothesis import strategies
 
 from cyborg_spdk import exceptions
+from cyborg_spdk.host.machine import unix_sockets
 from cyborg_spdk.units import placement
 from cyborg_spdk.units.wipe import marks
 from cyborg_spdk.units.wipe import run
@@ -29,6 +31,13 @@ _EXAMPLES = int(os.environ.get('CYBORG_SPDK_TEST_PLUG_EXAMPLES') or 3)
 
 _INSTANCES = _UNITS = 2
 _NOWHERE = 'http://127.0.0.1:9/'
+
+_RESCUED = '''
+<disk type='file' device='disk'><source file='{disk}'/>
+  <driver name='qemu' type='raw'/><target dev='vdb' bus='virtio'/></disk>'''
+
+# Where the instances write.
+_SECTOR = 777
 
 _instances = strategies.integers(0, _INSTANCES - 1)
 _units = strategies.integers(0, _UNITS - 1)
@@ -52,6 +61,8 @@ class Machine(stateful.RuleBasedStateMachine):
         self.there = set()
         # Units whose target was killed: their disks may go and come.
         self.lost = set()
+        # Whose data is on a unit.
+        self.written = {}
 
     def teardown(self):
         try:
@@ -73,12 +84,12 @@ class Machine(stateful.RuleBasedStateMachine):
     # What Nova and Placement do.
 
     @stateful.rule(number=_instances)
-    def start(self, number):
+    def start(self, number, also=''):
         instance = self.instances[number]
         if instance not in self.domains:
             _, self.domains[instance] = self.case.libvirtd.create(
                 instance=instance, paused=False,
-                devices=self.case.guests[number].devices)
+                devices=self.case.guests[number].devices + also)
 
     @stateful.rule(number=_instances)
     def stop(self, number):
@@ -90,6 +101,24 @@ class Machine(stateful.RuleBasedStateMachine):
     def hard_reboot(self, number):
         self.stop(number)
         self.start(number)
+
+    @stateful.rule(number=_instances)
+    def rebuild(self, number):
+        """The same instance and its units, with another image."""
+        self.stop(number)
+        self.case.guests[number].make()
+        self.start(number)
+
+    @stateful.rule(number=_instances)
+    def rescue(self, number):
+        """Another image is booted; the instance's own is one more disk.
+
+        Nova writes the domain without its accelerators; what Placement has
+        does not change. The end of it is a hard reboot.
+        """
+        self.stop(number)
+        self.start(number, _RESCUED.format(
+            disk=self.case.host.path('rescued.img')))
 
     @stateful.rule(number=_instances)
     def delete(self, number):
@@ -173,6 +202,33 @@ class Machine(stateful.RuleBasedStateMachine):
                 marks.DIRTY, instance, True), mark
 
     @stateful.invariant()
+    def one_session(self):
+        for provider in self.case.providers:
+            socket = self.case.socket(provider)
+            assert unix_sockets.look(socket).connections <= 1, socket
+
+    @stateful.invariant()
+    def own_data(self):
+        """An instance finds what it has written, and nothing else."""
+        for instance, domain in self.domains.items():
+            for provider in self.case.disks(domain):
+                found = self.case.data(provider)
+                own = instance.encode()
+                expected = own if self.written.get(provider) == instance \
+                    else b''
+                assert found == expected, f'{found} instead of {expected}'
+                self.case.write(provider, own)
+                self.written[provider] = instance
+
+    @stateful.invariant()
+    def clean_is_empty(self):
+        for provider in self.case.providers:
+            if self.case.is_clean(provider):
+                found = self.case.data(provider)
+                assert not found, f'{provider} is clean, and has {found}'
+                self.written.pop(provider, None)
+
+    @stateful.invariant()
     def nothing_is_taken_on_a_guess(self):
         now, still = set(), set()
         for instance, domain in self.domains.items():
@@ -193,6 +249,8 @@ class Machine(stateful.RuleBasedStateMachine):
         def right():
             self.round()
             self.one_writer()
+            self.one_session()
+            self.own_data()
             for unit in range(_UNITS):
                 self.wipe(unit)
             wrong = [number for number, instance in enumerate(self.instances)
@@ -220,6 +278,23 @@ class SequencesTest(case.PlugCase):
             if not self.is_clean(provider):
                 self.wipe(unit)
 
+    def socket(self, provider):
+        return json.loads(self.units[provider]['handle'])['socket']
+
+    def image(self, provider):
+        return self.host.path(os.path.basename(self.socket(provider))
+                              + '.img')
+
+    def data(self, provider):
+        """What is on a unit beside zeroes."""
+        with open(self.image(provider), 'rb') as stream:
+            return stream.read().strip(b'\0')
+
+    def write(self, provider, data):
+        with open(self.image(provider), 'r+b') as stream:
+            stream.seek(_SECTOR << 9)
+            stream.write(data)
+
     def is_clean(self, provider):
         mark = self.mark(provider)
         return mark is None or mark.state == marks.CLEAN
@@ -236,6 +311,9 @@ class SequencesTest(case.PlugCase):
                 f'cyborg_spdk.service.plug.rounds.{name}', 0.5))
         self.providers = [self.unit(f'blk.{number}')
                           for number in range(_UNITS)]
+        with open(self.host.path('rescued.img'), 'wb') as stream:
+            stream.truncate(1 << 20)
+        os.chmod(self.host.path('rescued.img'), 0o666)
         self.guests = []
         for number in range(_INSTANCES):
             os.mkdir(self.host.path(f'guest{number}'))

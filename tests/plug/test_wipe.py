@@ -2,6 +2,7 @@
 
 """What one instance has left is gone before the next one has the unit."""
 
+import fixtures
 import testtools
 
 from cyborg_spdk.units.wipe import marks
@@ -91,7 +92,11 @@ class WipeForPlugTest(case.PlugCase):
         host.wait_until(lambda: not self.duty.wiping(), 'the end of the wipe')
         self.assertEqual({}, self.disks(domain))
         self.assertNotEqual(marks.CLEAN, self.mark(unit).state)
-        # It is told, and tried again.
+        # It is told, and tried again after a pause.
+        self.assertIn('was not wiped', self.duty.run().problems[-1])
+        self.assertEqual([], self.duty.wiping())
+        self.useFixture(fixtures.MonkeyPatch(
+            'cyborg_spdk.desired.plan.FIRST_PAUSE', 0.0))
         self.assertIn('was not wiped', self.duty.run().problems[-1])
         self.assertEqual([unit], self.duty.wiping())
         host.wait_until(lambda: not self.duty.wiping(), 'the end of the wipe')

@@ -3,12 +3,17 @@
 """The duty ``plug``: a round at every event, and every few seconds."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
 import concurrent.futures
+import contextlib
 import dataclasses
+import os
 import threading
+import time
 
 from oslo_config import cfg
 
+from cyborg_spdk.desired import plan
 from cyborg_spdk.host import locks
 from cyborg_spdk import loggers
 from cyborg_spdk.service import duty as duties
@@ -22,10 +27,14 @@ from cyborg_spdk.units.wipe import run as wipe_run
 LOG = loggers.get(__name__)
 
 #: Name of the duty.
-NAME = 'plug'
+NAME = duties.PLUG
 
 #: Name of the lock that a round holds: two never work at the same time.
 LOCK = 'plug'
+
+#: Where root holds a second one: two services of one host share its libvirt,
+#: and not always their run_path.
+HOST_DIRECTORY, HOST_LOCK = '/run', 'cyborg-spdk-plug'
 
 # Seconds to wait for another's round.
 _LOCK_TIMEOUT = 30.0
@@ -45,10 +54,39 @@ def work(conf: cfg.ConfigOpts, host: hypervisor.Hypervisor,
     :raises SpdkError: if libvirt does not answer, or another round does not
         end.
     """
-    with locks.hold(conf.spdk.run_path, LOCK, _LOCK_TIMEOUT,
-                    doing='plugging units into guests'):
+    with _alone(conf):
         one = rounds.Round(conf, host, wishes, memory)
         return one.work(), one.to_wipe
+
+
+@contextlib.contextmanager
+def _alone(conf: cfg.ConfigOpts) -> Iterator[None]:
+    doing = 'plugging units into guests'
+    with locks.hold(conf.spdk.run_path, LOCK, _LOCK_TIMEOUT, doing=doing):
+        if os.geteuid() != 0:
+            yield
+            return
+        with locks.hold(HOST_DIRECTORY, HOST_LOCK, _LOCK_TIMEOUT,
+                        doing=doing):
+            yield
+
+
+@dataclasses.dataclass(frozen=True)
+class _Failure:
+    """Of the wipe of a unit.
+
+    :ivar why: one line.
+    :ivar tries: how many have failed in a row.
+    :ivar at: when the last one did (``time.monotonic``).
+    """
+
+    why: str
+    tries: int
+    at: float
+
+    def waits(self) -> bool:
+        """Whether it is too early to try again."""
+        return time.monotonic() - self.at < plan.pause(self.tries)
 
 
 class PlugUnits(duties.Duty):
@@ -73,8 +111,8 @@ class PlugUnits(duties.Duty):
             2, thread_name_prefix='wipe-for-plug')
         self._wiping: dict[str, concurrent.futures.Future[None]] = {}
         self._lock = threading.Lock()
-        # Why the last wipe of a unit failed, by its provider.
-        self._failed: dict[str, str] = {}
+        # By the provider of the unit.
+        self._failed: dict[str, _Failure] = {}
 
     def run(self) -> duties.Outcome:
         """Do one round.
@@ -94,9 +132,9 @@ class PlugUnits(duties.Duty):
         """Why the last wipes of those units failed that are to be wiped."""
         wanted = {job.provider for job in to_wipe}
         with self._lock:
-            self._failed = {provider: why for provider, why
+            self._failed = {provider: failure for provider, failure
                             in self._failed.items() if provider in wanted}
-            return list(self._failed.values())
+            return [failure.why for failure in self._failed.values()]
 
     def wiping(self) -> list[str]:
         """Providers of the units that are wiped now for an instance."""
@@ -108,9 +146,15 @@ class PlugUnits(duties.Duty):
         self._host.close()
 
     def _wipe_soon(self, job: ways.Job) -> None:
-        """Wipe a unit beside the rounds; the next one plugs it."""
+        """Wipe a unit beside the rounds; the next one plugs it.
+
+        What fails is tried again with growing pauses.
+        """
         going = self._wiping.get(job.provider)
-        if going is None or going.done():
+        with self._lock:
+            failure = self._failed.get(job.provider)
+        if (going is None or going.done()) and \
+                not (failure and failure.waits()):
             self._wiping[job.provider] = self._wipes.submit(self._wipe, job)
 
     def _wipe(self, job: ways.Job) -> None:
@@ -121,10 +165,14 @@ class PlugUnits(duties.Duty):
         except Exception as exc:
             LOG.debug('a wipe failed', exc_info=True)
             with self._lock:
-                self._failed[job.provider] = (
+                before = self._failed.get(job.provider)
+                self._failed[job.provider] = _Failure(
                     f'{job.target.name}: {job.handle}, which instance '
-                    f'{job.instance} waits for, was not wiped: {exc}')
+                    f'{job.instance} waits for, was not wiped: {exc}',
+                    before.tries + 1 if before else 1, time.monotonic())
         else:
+            with self._lock:
+                self._failed.pop(job.provider, None)
             self._wake(self.name)
 
     def _happened(self, instance: str) -> None:

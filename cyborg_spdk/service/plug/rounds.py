@@ -19,6 +19,8 @@ from cyborg_spdk.service.plug import domain_xml
 from cyborg_spdk.service.plug import hypervisor
 from cyborg_spdk.service.plug import ways
 from cyborg_spdk.service.plug import wishes as plug_wishes
+from cyborg_spdk.units.attach import vhost as attach_vhost
+from cyborg_spdk.units import handles
 from cyborg_spdk.units import reported
 from cyborg_spdk.units.wipe import marks
 
@@ -154,7 +156,9 @@ class Round:
                           for provider, disk in domain.ours().items()]
                 continue
             found += self._of_domain(domain, wanted)
-        return found + self._left_over()
+        found += self._left_over()
+        self._close_sockets()
+        return found
 
     def _wanted(self, domain: domain_xml.Domain) -> frozenset[str]:
         """Providers of this host's units that a domain should have."""
@@ -347,6 +351,34 @@ class Round:
         LOG.info('%s: %s is no longer of instance %s', mark.target,
                  mark.handle, instance)
         return [plug]
+
+    def _close_sockets(self) -> None:
+        """Close the sockets of units that are nobody's to QEMU's user.
+
+        A target that is started anew makes all of its sockets so that he
+        may connect: those of the units that are plugged in are used at once.
+        """
+        for unit in self._units.values():
+            kind, parts = handles.parse(unit.handle)
+            if kind != 'vhost':
+                continue
+            path = parts['socket']
+            try:
+                user = self._host.qemu_user()
+                if not attach_vhost.open_by_birth(path, user):
+                    continue
+                # Nobody is let in meanwhile.
+                with marks.locked(self._conf, unit.target, unit.handle,
+                                  'closing its socket'):
+                    mark = marks.load(self._conf, unit.target, unit.handle)
+                    if mark is not None and mark.in_use:
+                        continue
+                    attach_vhost.close(path)
+            except exceptions.SpdkError as exc:
+                LOG.debug('%s stays open to QEMU: %s', path, exc)
+                continue
+            LOG.info('%s: %s is closed to user %s: no instance has the unit',
+                     unit.target, path, user)
 
     def _job(self, provider: str, instance: str) -> ways.Job:
         unit = self._units[provider]

@@ -252,12 +252,17 @@ def _nvmf_in(one: Job) -> MakeXml:
         # A path that is lost is waited for without an end (v21.10); by
         # default SPDK tries again without a pause.
         address = _tcp_listener(one, nqn)
-        vhost.bdev_nvme_attach_controller(
+        made = vhost.bdev_nvme_attach_controller(
             one.bridge, 'TCP',
             _EVERYWHERE.get(address.traddr, address.traddr),
             trsvcid=address.trsvcid, subnqn=nqn, hostnqn=one.host_nqn,
             exist_ok=True, ctrlr_loss_timeout_sec=-1,
             reconnect_delay_sec=2, fast_io_fail_timeout_sec=0)
+        if bdev not in made:
+            raise exceptions.HypervisorError(
+                f'{nqn}: the vhost target makes no disk of it, since it has '
+                'one of the same UUID: where one spdk_tgt serves both, '
+                'export the unit as vhost-blk')
     found = vhost.find_controller(one.bridge)
     if found is None:
         vhost.vhost_create_blk_controller(one.bridge, bdev)

@@ -56,6 +56,20 @@ def may_connect(path: str, user: pwd.struct_passwd) -> bool:
         _WRITABLE)
 
 
+def named(path: str, user: pwd.struct_passwd) -> bool:
+    """Whether an entry of its own lets a user write to what is at a path.
+
+    :param path: the path.
+    :param user: the user.
+    :raises OSError: if it cannot be looked at.
+    """
+    entries = _entries(path, os.stat(path).st_mode)
+    mask = next((perm for tag, perm, _id in entries if tag == _MASK),
+                _READ_WRITE)
+    return any(tag == _USER and who == user.pw_uid
+               and perm & mask & _WRITABLE for tag, perm, who in entries)
+
+
 def _may(path: str, uid: int, groups: set[int], wanted: int) -> bool:
     """acl(5), access check algorithm, for one permission."""
     status = os.stat(path)

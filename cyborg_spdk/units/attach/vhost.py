@@ -12,6 +12,7 @@ import stat
 from cyborg_spdk import clients
 from cyborg_spdk.clients import types
 from cyborg_spdk import exceptions
+from cyborg_spdk.host.machine import unix_sockets
 from cyborg_spdk import rpc
 from cyborg_spdk.units.attach import made
 from cyborg_spdk.units.attach import paths
@@ -94,6 +95,38 @@ def born_for(directory: str, user: str, ours: tuple[str, ...]) -> bool:
     except (OSError, exceptions.HostError):
         return False
     return True
+
+
+def open_by_birth(path: str, user: str) -> bool:
+    """Whether a socket is open to a user because of :func:`born_for` only.
+
+    One that was given to him in another way, or that somebody is connected
+    to, is not.
+
+    :param path: the socket.
+    :param user: name of the user.
+    :raises InvalidValue: if there is no such user.
+    """
+    entry = _user(user)
+    try:
+        return os.lstat(path).st_uid != entry.pw_uid and \
+            paths.named(path, entry) and \
+            not unix_sockets.look(path).connections
+    except OSError:
+        return False  # There is none.
+
+
+def close(path: str) -> None:
+    """Leave a socket to its owner alone.
+
+    :param path: the socket.
+    :raises HostError: if that is not possible.
+    """
+    try:
+        status = os.lstat(path)
+    except OSError as exc:
+        raise exceptions.HostError(f'{path}: {exc.strerror}') from None
+    _give(path, (status.st_uid, status.st_gid), DETACHED_MODE)
 
 
 def _changeable(directory: str, ours: tuple[str, ...]) -> bool:
