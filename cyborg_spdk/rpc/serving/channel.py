@@ -144,10 +144,16 @@ class Channel:
             there was room for it, or if the thread that leads does not get
             to it.
         """
-        late, leads = self._window.put((operation,), lead=True)
-        if leads:
-            self._lead(lambda: operation.finished)
-            return True
+        window = self._window
+        nested = window.is_mine()
+        try:
+            late, leads = window.put((operation,), lead=True)
+            if leads:
+                self._lead(lambda: operation.finished)
+                return True
+        except BaseException as exc:
+            self._give_up(nested, exc)
+            raise
         self._see_to_it()
         return not late and waiter.wait(operation.deadline + calls.GRACE)
 
@@ -159,16 +165,16 @@ class Channel:
         :param is_done: function that tells whether all are done.
         :returns: false if somebody else leads.
         """
-        if not self._window.take_lead():
-            return False
-        self._engine.refill = refill
+        nested = self._window.is_mine()
         try:
+            if not self._window.take_lead():
+                return False
+            self._engine.refill = refill
             refill()
             self._lead(is_done)
-        finally:
-            self._engine.refill = None
-            if self._window.is_mine():
-                self._window.resign()
+        except BaseException as exc:
+            self._give_up(nested, exc)
+            raise
         return True
 
     def has_room(self) -> bool:
@@ -176,19 +182,34 @@ class Channel:
         return self._window.has_room()
 
     def _lead(self, is_done: Callable[[], bool]) -> None:
-        engine, window = self._engine, self._window
-        try:
-            while not is_done():
-                engine.step()
-        except BaseException as exc:
-            # Ctrl-C, or a fault of ours, in the middle of anything: what
-            # this connection would still say cannot be relied on, and no
-            # other caller may be left waiting.
-            engine.end(f"interrupted ({type(exc).__name__})")
-            raise
-        finally:
-            window.resign()
-            self._see_to_it()
+        """Serve until something is done; then lead no longer."""
+        engine = self._engine
+        while not is_done():
+            engine.step()
+        engine.refill = None
+        self._window.resign()
+        self._see_to_it()
+
+    def _give_up(self, nested: bool, exc: BaseException) -> None:
+        """Lead no longer, after Ctrl-C, or a fault of ours.
+
+        It may have come in the middle of anything: what the connection
+        would still say cannot be relied on, and no other caller may be left
+        waiting.
+
+        :param nested: whether this thread led before: then it is a callback
+            of a call that was interrupted, and its leader gives up.
+        :param exc: what came.
+        """
+        if nested:
+            return
+        if self._window.is_mine():
+            try:
+                self._engine.refill = None
+                self._engine.end(f"interrupted ({type(exc).__name__})")
+            finally:
+                self._window.resign()
+        self._see_to_it()
 
     def _see_to_it(self) -> None:
         """Have somebody lead, if there is something to be done."""
@@ -201,10 +222,13 @@ class Channel:
     def _start(self) -> None:
         with self._window.lock:
             if self._thread is None:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._run, args=(self._engine, self._work),
                     name=f"spdk-rpc {self.address}", daemon=True)
-                self._thread.start()
+                thread.start()
+                # Not before: one that Ctrl-C has kept from starting would
+                # be waited for.
+                self._thread = thread
 
     def _run(self, engine: engines.Engine, work: threading.Event) -> None:
         while True:
@@ -213,9 +237,10 @@ class Channel:
             if self._window.take_lead():
                 try:
                     self._lead(lambda: not engine.is_busy)
-                except BaseException:
+                except BaseException as exc:
                     # The next call gets another thread.
                     self._thread = None
+                    self._give_up(False, exc)
                     raise
 
     def close(self, reason: str) -> None:
@@ -226,12 +251,17 @@ class Channel:
         engine, window = self._engine, self._window
         with window.lock:
             engine.closing = reason
-        while engine.closing is not None and not window.is_mine():
-            if window.take_lead():
-                self._lead(lambda: engine.closing is None)
-            else:
-                window.wake()
-                window.wait_for_leader()
+        nested = window.is_mine()
+        try:
+            while engine.closing is not None and not nested:
+                if window.take_lead():
+                    self._lead(lambda: engine.closing is None)
+                else:
+                    window.wake()
+                    window.wait_for_leader()
+        except BaseException as exc:
+            self._give_up(nested, exc)
+            raise
 
     def after_fork(self) -> None:
         """In a child process: let go of what belongs to the parent.

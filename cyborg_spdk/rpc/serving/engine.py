@@ -213,7 +213,6 @@ class Engine:
               error: exceptions.ProtocolError | None = None) -> None:
         sock, self.sock = self.sock, None
         if sock is not None:
-            self._poll.unregister(sock)
             sock.close()
         self.exchange.lose(reason, time.monotonic(), error)
 
@@ -267,6 +266,9 @@ class Engine:
             sock.setblocking(True)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _LARGE_TIME)
         self._blocked = self._polls_for_output = False
+        # Of its own for each connection: one that was lost in the middle of
+        # something leaves nothing behind.
+        self._poll = polling.poller()
         self._poll.register(self._window.fd, polling.IN)
         self._poll.register(sock, polling.IN)
         return sock
@@ -289,8 +291,6 @@ class Engine:
         with window.lock:
             held = [self.sock, self.spare]
             self.sock = self.spare = self.closing = None
-        if held[0] is not None:
-            self._poll.unregister(held[0])
         for sock in held:
             if sock is not None:
                 sock.close()
