@@ -115,10 +115,10 @@ class _Hostile:
             arguments = (self.value(), self.value())
         elif odd < 0.1:
             named = {'name': name}
-        elif odd < 0.101:
-            with channel.lock:
-                channel.writer.send(self.value())
         try:
+            if 0.1 < odd < 0.101:
+                with channel.lock:
+                    channel.writer.send(self.value())
             found = channel.remote_call(entry, arguments, named, 60.0)
         except exceptions.SpdkError:
             self.counts['refused'] += 1
