@@ -106,6 +106,15 @@ class App(app.App):
         for name in ('stevedore', 'cliff', 'urllib3', 'keystoneauth'):
             logging.getLogger(name).setLevel(logging.WARNING)
 
+    def tell_changes(self) -> None:
+        """Show INFO, too, unless less was asked for: for what runs on."""
+        if self.options.verbose_level != 1:
+            return
+        for handler in logging.getLogger().handlers:
+            if not isinstance(handler, logging.FileHandler) and \
+                    handler.level > logging.INFO:
+                handler.setLevel(logging.INFO)
+
     def prepare_to_run_command(self, cmd: command.Command) -> None:
         shown.make_printable(cmd)
         run = cmd.run

@@ -30,6 +30,8 @@ class Serve(commands.Configured):
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         service = serve.Service(self.conf)
         if not parsed_args.once:
+            # The journal has a line for each change.
+            self.app.tell_changes()  # type: ignore[attr-defined]
             service.run()
             return 0
         problems = service.once()

@@ -161,9 +161,11 @@ def _confinement(patient: Patient) -> Iterator[finding.Finding]:
 
 
 def _read(path: str) -> str:
+    """The lines of a file that are no comments."""
     try:
         with open(path, encoding='utf-8', errors='replace') as stream:
-            return stream.read()
+            return ''.join(line for line in stream
+                           if not line.lstrip().startswith('#'))
     except OSError:
         return ''
 

@@ -29,7 +29,29 @@ logging.getLogger('of.a.library').error('a%sERROR: b', chr(10))
 """
 
 
+_CHANGES = """
+import logging
+import sys
+from cyborg_spdk.cli import app
+program = app.App()
+program.options, _ = program.parser.parse_known_args(sys.argv[1:])
+program.configure_logging()
+logging.getLogger('of.a.library').info('before')
+program.tell_changes()
+logging.getLogger('of.a.library').info('after')
+"""
+
+
 class TestCommandLine(testtools.TestCase):
+
+    def test_what_runs_on_tells_of_changes(self):
+        for options, told in (((), 'after\n'), (('-q',), ''),
+                              (('-v',), 'before\nafter\n')):
+            done = subprocess.run(
+                [sys.executable, '-W', 'ignore', '-c', _CHANGES, *options],
+                check=True, capture_output=True, text=True, timeout=120)
+            self.assertEqual(told, done.stderr.replace('INFO: ', ''),
+                             options)
 
     def test_a_message_is_one_line_in_a_log_file_too(self):
         path = self.useFixture(fixtures.TempDir()).join('log')
