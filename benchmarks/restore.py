@@ -11,11 +11,14 @@ have. Without ``--spdk-dir`` the simulator is started.
 
 Counted from the start of the program to the last object; ``from init`` is
 from the reply to framework_start_init on. The aims, on a real v26.05: 3 s
-from init, and 1 s for a look.
+from init, and 1 s for a look. On a machine with other work the seconds of CPU
+say more: those of this program, with what it runs, and those that the target
+got, which takes all that it can get.
 """
 
 import argparse
 import os
+import resource
 import signal
 import statistics
 import subprocess
@@ -24,13 +27,16 @@ import tempfile
 import time
 
 from oslo_config import cfg
+import psutil
 
+from benchmarks import machine
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.desired import configuration
 from cyborg_spdk.desired import keep
 from cyborg_spdk.desired import objects
 from cyborg_spdk.desired import starting
 from cyborg_spdk.desired import store
+from cyborg_spdk.host import process
 from cyborg_spdk import rpc
 
 #: Namespaces of one subsystem.
@@ -82,53 +88,84 @@ def count_namespaces(client):
                for one in client.call('nvmf_get_subsystems', _timeout=60))
 
 
-def _init_noted(times):
+class Moment:
+    """Seconds of the clock, of our CPU, and of a target's.
+
+    :param pid: of the target, or None while it does not run.
+    """
+
+    def __init__(self, pid=None):
+        self.clock = time.perf_counter()
+        self.ours = sum(sum(resource.getrusage(who)[:2]) for who in (
+            resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        times = psutil.Process(pid).cpu_times() if pid else None
+        self.target = times.user + times.system if times else 0.0
+
+    def since(self, before):
+        """A row: the seconds from another moment to this one."""
+        return [f'{value:.1f}' for value in (
+            self.clock - before.clock, self.ours - before.ours,
+            self.target - before.target)]
+
+
+def _init_noted(moments):
     """Have the moment noted at which a target is initialised."""
     real = starting._Giver._initialise
 
     def noted(self, client, deadline):
         real(self, client, deadline)
-        times.append(time.perf_counter())
+        moments.append(Moment(process.find(self._target).pid))
 
     starting._Giver._initialise = noted
 
 
 def by_desired_state(conf, target, wanted):
-    """Seconds in all, and from the initialisation on."""
+    """Rows: in all, and from the initialisation on."""
     with store.locked(conf, target, 'benchmark'):
         state = store.load(conf, target)
         state.objects = objects.of_config(wanted)
         state.process = None
         store.save(state)
-    times = []
-    _init_noted(times)
-    began = time.perf_counter()
+    moments = []
+    _init_noted(moments)
+    began = Moment()
     running = starting.ensure(conf, target, force=True)
-    ended = time.perf_counter()
+    ended = Moment(running.process.pid)
     assert not running.missing, running.missing[:3]
-    return ended - began, ended - times[-1]
+    return ended.since(began), ended.since(moments[-1])
 
 
 def looks(conf, target, client):
-    """Seconds of a look at a target that has all (median of five)."""
-    took = []
-    for _ in range(5):
-        began = time.perf_counter()
-        result = keep.look(conf, target, client)
-        took.append(time.perf_counter() - began)
-        assert not result.missing
-    return statistics.median(took)
+    """Rows of looks at a target that has all (medians of five).
+
+    In full, which reads and compares every object, and at one that has not
+    changed since.
+    """
+    pid = process.find(target).pid
+    rows = []
+    for at_once in (True, False):
+        took = []
+        for _ in range(5):
+            began = Moment(pid)
+            result = keep.look(conf, target, client, at_once=at_once)
+            ended = Moment(pid)
+            took.append((ended.clock - began.clock, ended.ours - began.ours,
+                         ended.target - began.target))
+            assert not result.missing
+        rows.append([f'{statistics.median(column):.2f}'
+                     for column in zip(*took, strict=True)])
+    return rows
 
 
 def by_spdk(target, spdk_dir, directory, arguments, wanted, then=None):
-    """Seconds until a program has all namespaces that was started so.
+    """A row: until a program has all namespaces that was started so.
 
     :param then: called with the address of the program when it answers.
     """
     path = os.path.join(directory, 'other.sock')
-    began = time.perf_counter()
+    began = Moment()
     with open(os.path.join(directory, 'other.log'), 'wb') as log:
-        process = subprocess.Popen(
+        program = subprocess.Popen(
             [os.path.join(spdk_dir, 'build', 'bin', 'nvmf_tgt'), '-r', path,
              '-s', str(target.memory_mb), '-m', '0x1', '--iova-mode=va',
              *arguments], stdout=log, stderr=log, cwd=directory)
@@ -139,17 +176,17 @@ def by_spdk(target, spdk_dir, directory, arguments, wanted, then=None):
                 client.call('spdk_get_version', _timeout=600)
                 break
             except Exception:
-                if process.poll() is not None:
+                if program.poll() is not None:
                     raise
                 time.sleep(0.01)
         if then is not None:
             then(path)
         assert count_namespaces(client) == wanted
-        return time.perf_counter() - began
+        return Moment(program.pid).since(began)
     finally:
         rpc.disconnect(path)
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+        program.send_signal(signal.SIGTERM)
+        program.wait()
 
 
 def run(spdk_dir, count):
@@ -160,21 +197,26 @@ def run(spdk_dir, count):
         total, from_init = by_desired_state(conf, target, wanted)
         client = rpc.connect(target.rpc_address)
         assert count_namespaces(client) == count
-        look = looks(conf, target, client)
+        rows = [['desired state, in all', *total],
+                ['desired state, from init', *from_init]]
+        for name, row in zip(('one look, in full',
+                              'one look, nothing has changed'),
+                             looks(conf, target, client), strict=True):
+            rows.append([name, *row])
         starting.stop(conf, target, kill=True)
-        print(f'{count} namespaces, desired state: {total:.1f} s in all, '
-              f'{from_init:.1f} s from init')
-        print(f'{count} namespaces, one look: {look:.2f} s')
         file = os.path.join(directory, 'wanted.json')
         with open(file, 'wb') as stream:
             stream.write(configuration.dump(wanted))
         script = os.path.join(found, 'scripts', 'rpc.py')
         if os.path.exists(script):
-            took = by_spdk(target, found, directory, [], count,
-                           lambda path: _load(script, path, file))
-            print(f'{count} namespaces, rpc.py load_config: {took:.1f} s')
-        took = by_spdk(target, found, directory, ['-c', file], count)
-        print(f'{count} namespaces, -c FILE: {took:.1f} s')
+            rows.append(['rpc.py load_config', *by_spdk(
+                target, found, directory, [], count,
+                lambda path: _load(script, path, file))])
+        rows.append(['-c FILE', *by_spdk(
+            target, found, directory, ['-c', file], count)])
+    print(machine.describe())
+    machine.table([f'{count} namespaces', 'seconds', 'our CPU',
+                   "the target's CPU"], rows)
 
 
 def _load(script, path, file):
