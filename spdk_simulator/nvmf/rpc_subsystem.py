@@ -67,6 +67,33 @@ def pause(subsystem):
         raise errors.internal()
 
 
+#: Releases in which a subsystem that is being changed refuses a change; the
+#: ones after them put it off.
+_BUSY = range(2010, 2405)
+
+
+def busy(target, subsystem, text="subsystem busy, retry later.\n"):
+    """See that nobody else is changing a subsystem.
+
+    :raises errors.CallError: -32603.
+    """
+    if subsystem.changing and target.release in _BUSY:
+        raise errors.internal(text)
+
+
+def change_later(target, request, subsystem, function, *args):
+    """Answer a request when a subsystem has been changed.
+
+    :param function: as for ``target.answer_later``.
+    """
+    def change():
+        subsystem.changing = False
+        return function(*args)
+
+    subsystem.changing = True
+    target.answer_later(request, change)
+
+
 @decode.decoder("decode_subsystem_serial_number")
 def _serial(value):
     text = decode.string(value)
@@ -220,7 +247,7 @@ def create_subsystem(target, params, request):
     if target.release < 2605:
         _kib_sizes(target.release, subsystem, params)
     tgt.add(subsystem)
-    target.answer_later(request, lambda: True)
+    change_later(target, request, subsystem, lambda: True)
     return registry.PENDING
 
 
@@ -283,11 +310,14 @@ def delete_subsystem(target, params, request):
         # It cannot be stopped, which nobody is told.
         return registry.PENDING
 
+    busy(target, subsystem, "Subsystem currently in another state change "
+         "try again later.")
+
     def remove():
         target.nvmf.remove_subsystem(tgt, subsystem)
         return True
 
-    target.answer_later(request, remove)
+    change_later(target, request, subsystem, remove)
     return registry.PENDING
 
 
@@ -296,6 +326,7 @@ def add_ns(target, params, request):
     """Make a bdev a namespace."""
     _, subsystem = find_subsystem(target, params)
     pause(subsystem)
+    busy(target, subsystem)
     given = params["namespace"]
     if target.release >= 2609:
         for key, size in (("nguid", 32), ("eui64", 16)):
@@ -303,7 +334,8 @@ def add_ns(target, params, request):
                 given[key] = _hex(size)(given.get(key, "0" * size))
             except decode.Refused:
                 raise errors.invalid_params(f"Invalid {key}") from None
-    target.answer_later(request, target.nvmf.add_namespace, subsystem, given)
+    change_later(target, request, subsystem, target.nvmf.add_namespace,
+                 subsystem, given)
     return registry.PENDING
 
 
@@ -312,13 +344,14 @@ def remove_ns(target, params, request):
     """Remove a namespace; its bdev stays."""
     _, subsystem = find_subsystem(target, params)
     pause(subsystem)
+    busy(target, subsystem)
 
     def remove():
         if not target.nvmf.remove_namespace(subsystem, params["nsid"]):
             raise errors.invalid_params()
         return True
 
-    target.answer_later(request, remove)
+    change_later(target, request, subsystem, remove)
     return registry.PENDING
 
 

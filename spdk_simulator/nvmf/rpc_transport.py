@@ -126,8 +126,9 @@ def add_listener(target, params, request):
                               "'allow_any_host' is set")
     if params.get("ana_state") not in (None, *_ANA_STATES):
         raise errors.invalid_params()
-    target.answer_later(request, listen, target, tgt, subsystem, address,
-                        params)
+    subsystems.busy(target, subsystem)
+    subsystems.change_later(target, request, subsystem, listen, target, tgt,
+                            subsystem, address, params)
     return registry.PENDING
 
 
@@ -180,6 +181,7 @@ def remove_listener(target, params, request):
             and target.release >= 2004:
         raise errors.invalid_params()
     subsystems.pause(subsystem)
+    subsystems.busy(target, subsystem)
 
     def remove():
         listener = subsystem.find_listener(address)
@@ -194,7 +196,7 @@ def remove_listener(target, params, request):
         subsystem.listeners.remove(listener)
         return True
 
-    target.answer_later(request, remove)
+    subsystems.change_later(target, request, subsystem, remove)
     return registry.PENDING
 
 

@@ -76,12 +76,14 @@ class Subsystem:
     """An NVM or discovery subsystem.
 
     :ivar active: whether it was started; what fails half made is not.
+    :ivar changing: whether a change of it is not yet answered.
     """
 
     def __init__(self, nqn, discovery=False, max_namespaces=32):
         self.nqn = nqn
         self.number = 0
         self.active = True
+        self.changing = False
         self.discovery = discovery
         self.max_namespaces = max_namespaces
         self.serial = "00000000000000000000"

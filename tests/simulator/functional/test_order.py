@@ -2,7 +2,9 @@
 
 """In which order bdevs go, and what stays."""
 
+import json
 import signal
+import socket
 
 from tests.simulator.functional import test_releases as releases
 
@@ -128,3 +130,51 @@ class Ends(releases.Base):
         self.refused(-32602, "Input/output error",
                      "bdev_lvol_create_lvstore", bdev_name=volume,
                      lvs_name="t", cluster_sz=1048576)
+
+
+class Busy(releases.Base):
+    """Changes of one subsystem that come in one write."""
+
+    def together(self, *calls):
+        """What each call is answered: its result, or its error."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(60)
+            sock.connect(self.target.socket)
+            sock.sendall(b"".join(json.dumps({
+                "jsonrpc": "2.0", "id": number, "method": method,
+                "params": params}).encode()
+                for number, (method, params) in enumerate(calls)))
+            with sock.makefile("rb") as file:
+                replies = [json.loads(file.readline()) for _ in calls]
+        found = {reply["id"]: reply.get("result", reply.get("error"))
+                 for reply in replies}
+        return [found[number] for number in range(len(calls))]
+
+    def test_who_refuses_them(self):
+        """Up to v24.01 one at a time; others of the same write are fine."""
+        nqns = "nqn.2016-06.io.spdk:c1", "nqn.2016-06.io.spdk:c2"
+        create, other = (("nvmf_create_subsystem", {"nqn": nqn})
+                         for nqn in nqns)
+        first, second = (("nvmf_subsystem_add_ns", {
+            "nqn": nqns[0], "namespace": {"bdev_name": name}})
+            for name in "ab")
+        delete = "nvmf_delete_subsystem", {"nqn": nqns[0]}
+        busy = {"code": -32603, "message": "subsystem busy, retry later.\n"}
+        for release in ("v20.10", "v22.01", "v24.01", "v24.05"):
+            call = self.start(release)
+            self.malloc("a", "b")
+            queued = release == "v24.05"
+            self.assertEqual(
+                [True, 1 if queued else busy, True],
+                self.together(create, first, other), release)
+            if queued:
+                call("nvmf_subsystem_remove_ns", nqn=nqns[0], nsid=1)
+            found = self.together(first, second, delete)
+            self.assertEqual(1, found[0], release)
+            if not queued:
+                self.assertEqual([busy, {
+                    "code": -32603, "message": "Subsystem currently in "
+                    "another state change try again later."}], found[1:],
+                    release)
+                # One after the other it goes.
+                self.assertEqual([2], self.together(second), release)
