@@ -315,8 +315,9 @@ class BdevTest(EveryKindCase):
         if not self.client.has('bdev_uring_create'):
             self.skipTest('this SPDK was built without uring')
         path = self.disk('U.img')
+        # Older releases take no blocks smaller than the file system's.
         self.call('bdev_uring_create', name='U', filename=path,
-                  block_size=512)
+                  block_size=4096)
         self.export(A, 'U')
         self.look()
         before = self.call('bdev_get_bdevs'), self.subsystems()
