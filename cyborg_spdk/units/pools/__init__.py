@@ -9,7 +9,7 @@
 ``observe``
     what a target has of a pool.
 ``plan``
-    what is to be done, and what stands in the way. No I/O.
+    what is to be done, and what stands in the way.
 ``apply``
     doing it.
 """

@@ -2,7 +2,9 @@
 
 """What a target has of a pool, and what lies on the pool's disks."""
 
+from collections.abc import Callable
 import dataclasses
+import functools
 
 from oslo_config import cfg
 
@@ -33,16 +35,24 @@ class Export:
     :ivar handle: its attach handle; None if it is not exported.
     :ivar bdev: the bdev behind it.
     :ivar complete: whether nothing of it is missing.
-    :ivar user: who uses it, may use it or has it allocated; None if it is
-        free.
+    :ivar holder: tells who uses it, may use it or has it allocated.
     :ivar target: the target that exports it.
     """
 
     handle: str | None = None
     bdev: str | None = None
     complete: bool = False
-    user: str | None = None
+    holder: Callable[[], str | None] = lambda: None
     target: spdk_conf.Target | None = None
+
+    @property
+    def user(self) -> str | None:
+        """Who uses it; None if it is free.
+
+        The target and Placement are asked when it matters, once: of most
+        units nothing is to be changed.
+        """
+        return self.holder()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +155,7 @@ def _others(conf: cfg.ConfigOpts, client: rpc.Client, pool: model.Pool,
             if unit.bdev in names:
                 found[names[unit.bdev]] = Export(
                     unit.handle, unit.bdev, True,
-                    _user(conf, client, target, unit.handle), target)
+                    _holder(conf, client, target, unit.handle), target)
     return found
 
 
@@ -168,8 +178,15 @@ def _export(conf: cfg.ConfigOpts, client: rpc.Client,
              'iscsi': _iscsi}[unit.export](client, unit)
     if found.handle is None:
         return found
-    return dataclasses.replace(found, user=_user(
+    return dataclasses.replace(found, holder=_holder(
         conf, client, unit.target, found.handle), target=unit.target)
+
+
+def _holder(conf: cfg.ConfigOpts, client: rpc.Client,
+            target: spdk_conf.Target,
+            handle: str) -> Callable[[], str | None]:
+    return functools.cache(functools.partial(_user, conf, client, target,
+                                             handle))
 
 
 def _user(conf: cfg.ConfigOpts, client: rpc.Client,

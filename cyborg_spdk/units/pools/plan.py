@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What is to be done for a pool, and what stands in the way. No I/O."""
+"""What is to be done for a pool, and what stands in the way.
+
+No I/O, but that an export is asked who uses it where that decides.
+"""
 
 import dataclasses
 
@@ -238,9 +241,9 @@ def _unit(pool: model.Pool, unit: model.Unit, bdev: types.Bdev | None,
             f'there with bdev {export.bdev}, not {unit.bdev}; delete it'))
     found = seen.bdev(unit.bdev)
     limits = dict(unit.limits)
-    if limits and not export.user and (found is None or any(
+    if limits and (found is None or any(
             found.assigned_rate_limits.get(name, 0) != value
-            for name, value in limits.items())):
+            for name, value in limits.items())) and not export.user:
         steps.append(Step(LIMITS, unit.bdev, ', '.join(
             f'{name} {value}' for name, value in limits.items()), unit=unit))
     # It is wiped through its export.

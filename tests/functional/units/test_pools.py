@@ -361,6 +361,19 @@ class HeldTest(PoolCase):
         self.assertEqual('dirty', self.state(self.handle()).word)
         self.assertEqual({}, stores.load(self.conf, 'p').coming)
 
+    def test_who_uses_a_unit_is_asked_where_that_decides(self):
+        limits = {'rw_mbytes_per_sec': 50}
+        self.declare(self.unit(limits=limits))
+        self.apply()
+        asked = []
+        self.watched.calls['nvmf_subsystem_get_controllers'] = \
+            lambda: asked.append(1)
+        self.assertEqual([], self.apply())
+        self.assertEqual([], asked)
+        self.declare(self.unit(size='2MiB', limits=limits))
+        self.assertRaises(exceptions.InvalidValue, self.apply)
+        self.assertNotEqual([], asked)
+
     def test_the_pools_method_is_that_of_all_its_units(self):
         if self.spdk.simulated:
             # Wiped in earnest: see test_wipe_data.

@@ -68,7 +68,8 @@ def _seen(*volumes, store=True, user=None, noted=True, **more):
     return observe.Observed(**{
         'bdevs': (_bdev('p-0'), *volumes),
         'lvstores': (_store(),) if store else (),
-        'exports': {name: observe.Export('{}', f'p/{name}', True, user,
+        'exports': {name: observe.Export('{}', f'p/{name}', True,
+                                         lambda: user,
                                          _target()) for name in names},
         'noted': stores.Store('s', frozenset(names)) if noted else None,
         **more})
@@ -178,11 +179,13 @@ class PlanTest(testtools.TestCase):
         self.assertEqual(['shrink'], self.actions(seen, smaller,
                                                   shrink=True))
         self.assertIn('A uses it', self.blocked(used, smaller, shrink=True))
-        others = {'u': observe.Export('{}', 'p/u', True, None, _target())}
+        others = {'u': observe.Export('{}', 'p/u', True,
+                                       target=_target())}
         seen = _seen(_volume('u'), others=others)
         self.assertEqual([], self.actions(seen))
         self.assertEqual(['delete'], self.actions(seen, delete=True))
-        used = {'u': dataclasses.replace(others['u'], user='A')}
+        used = {'u': dataclasses.replace(others['u'],
+                                         holder=lambda: 'A')}
         self.assertIn('A uses it', self.blocked(
             _seen(_volume('u'), others=used), delete=True))
         self.assertIn('not made here', self.blocked(
