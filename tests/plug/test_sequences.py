@@ -95,7 +95,7 @@ class Machine(stateful.RuleBasedStateMachine):
     def stop(self, number):
         domain = self.domains.pop(self.instances[number], None)
         if domain is not None:
-            domain.destroy()
+            self.case.libvirtd.end(domain)
 
     @stateful.rule(number=_instances)
     def hard_reboot(self, number):
@@ -118,7 +118,7 @@ class Machine(stateful.RuleBasedStateMachine):
         """
         self.stop(number)
         self.start(number, _RESCUED.format(
-            disk=self.case.host.path('rescued.img')))
+            disk=self.case.host.path(f'guest{number}', 'rescued.img')))
 
     @stateful.rule(number=_instances)
     def delete(self, number):
@@ -311,13 +311,14 @@ class SequencesTest(case.PlugCase):
                 f'cyborg_spdk.service.plug.rounds.{name}', 0.5))
         self.providers = [self.unit(f'blk.{number}')
                           for number in range(_UNITS)]
-        with open(self.host.path('rescued.img'), 'wb') as stream:
-            stream.truncate(1 << 20)
-        os.chmod(self.host.path('rescued.img'), 0o666)
         self.guests = []
         for number in range(_INSTANCES):
             os.mkdir(self.host.path(f'guest{number}'))
             os.chmod(self.host.path(f'guest{number}'), 0o755)
+            rescued = self.host.path(f'guest{number}', 'rescued.img')
+            with open(rescued, 'wb') as stream:
+                stream.truncate(1 << 20)
+            os.chmod(rescued, 0o666)
             self.guests.append(self.useFixture(guest.Guest(
                 self.host.path(f'guest{number}'), reads=False)))
         stateful.run_state_machine_as_test(
