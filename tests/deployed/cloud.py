@@ -110,7 +110,7 @@ class Cloud(fixtures.Fixture):
         self._add_compute_node()
         self.agent = self.useFixture(agent.Agent(
             self.placement_url, self.host, transport=self.transport,
-            auth=self.keystone.client('cyborg')))
+            user=agent.NOBODY, auth=self.keystone.client('cyborg')))
 
     def _add_compute_node(self) -> None:
         self.useFixture(self.nova)

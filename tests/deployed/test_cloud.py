@@ -3,12 +3,15 @@
 
 import json
 import os
+import pwd
 import unittest
 
+import psutil
 import testtools
 
 from tests.deployed import cloud
 from tests.deployed import compute
+from tests.functional.deployed import agent
 from tests.functional.deployed import processes
 
 _RESOURCE = 'CUSTOM_SPDK_NVMF'
@@ -148,7 +151,14 @@ class CloudTest(testtools.TestCase):
             and not self.allocations(provider), 'the accelerator given back')
 
     def test_nothing_to_complain_of(self):
-        """The agent's credentials are enough for all that it asks."""
+        """The agent's credentials are enough for all that it asks.
+
+        It is no root, and its targets are root's.
+        """
+        self.assertEqual([pwd.getpwnam(agent.NOBODY).pw_uid, 0], [
+            one.uids().real for one in (
+                psutil.Process(self.cloud.agent.process.pid),
+                self.cloud.agent.target('spdk_nvmf'))])
         before = self.cloud.agent.turns()
         processes.wait_until(
             lambda: self.cloud.agent.turns() > before + 2, 'two reports')

@@ -19,6 +19,9 @@ import psutil
 from tests.functional.deployed import processes
 from tests.functional.fixtures import host as host_fixture
 
+#: A user who may do nothing, but for the helper.
+NOBODY = 'nobody'
+
 MAIN = os.path.join(os.path.dirname(__file__), 'agent_main.py')
 
 _NOBODY_ASKS = """\
@@ -61,6 +64,13 @@ config_file = {directory}/vhost.json
 extra_args = {extra_args}
 """
 
+_HELPER = """#!/bin/sh
+{environ}
+exec {python} -W ignore -c 'import sys  # {name}
+from cyborg_spdk.host import helper_daemon
+sys.exit(helper_daemon.main(["{conf}"]))' "$@"
+"""
+
 
 def _malloc(name: str) -> dict[str, Any]:
     return {'subsystem': 'bdev', 'config': [{
@@ -101,7 +111,8 @@ class Agent(fixtures.Fixture):
     :param host: name of the host.
     :param transport: URL of the message bus; ``fake://`` has the reports
         written to a file.
-    :param user: name of the user to run as; None means ours.
+    :param user: name of the user to run as; None means ours. Another one has
+        root's targets started by sudo and the privileged helper.
     :param seconds: between two reports.
     :param spdk: further lines for ``[spdk]``.
     :param auth: lines of ``[placement]``; None is for a Placement that asks
@@ -155,8 +166,29 @@ class Agent(fixtures.Fixture):
             [python, '-W', 'ignore', MAIN, str(self._seconds),
              '--config-file', self.path('cyborg.conf')],
             environ, self._user)
-        self.environ = environ
         self.addCleanup(self.process.stop)
+        if self._user:
+            self._allow_helper(environ)
+
+    def _allow_helper(self, environ: dict[str, str]) -> None:
+        """Let the user have the helper, and nothing else, as root."""
+        helper = self.path('helper')
+        self._write('helper', _HELPER.format(
+            python=self.python, name=self._values['host'],
+            conf=self.path('cyborg.conf'), environ='\n'.join(
+                f'export {name}={value}' for name, value in environ.items()
+                if name == 'PYTHONPATH')))
+        os.chmod(helper, 0o755)
+        path = f'/etc/sudoers.d/cyborg-spdk-test-{os.getpid()}-deployed'
+        with open(path, 'w', opener=lambda name, flags: os.open(
+                name, flags, 0o440)) as out:
+            out.write(f'{self._user} ALL=(root) NOPASSWD: {helper} ""\n')
+        self.addCleanup(os.unlink, path)
+        self._values['spdk'] = f'privsep_helper_command = sudo -n {helper}' \
+            f'\n{self._values["spdk"]}'
+        self.configure()
+        # Where root's targets have their sockets.
+        os.chown(self.path('run'), 0, -1)
 
     def configure(self, **values: str) -> None:
         """Write the configuration; ``values`` replace those given first."""

@@ -17,13 +17,6 @@ from tests.functional.deployed import agent
 from tests.functional.deployed import processes
 from tests.functional.deployed import services
 
-_USER = 'nobody'
-_HELPER = """#!/bin/sh
-{environ}
-exec {python} -W ignore -c 'import sys  # {name}
-from cyborg_spdk.host import helper_daemon
-sys.exit(helper_daemon.main(["{conf}"]))' "$@"
-"""
 _NAMES = ('spdk_nvmf', 'spdk_vhost')
 _UNITS = [{'CUSTOM_SPDK_NVMF': 1}, {'CUSTOM_SPDK_VHOST': 1}]
 
@@ -44,34 +37,12 @@ class DeployedTest(testtools.TestCase):
         self.root = self.services.add_host(self.name)
         self.agent = self.useFixture(agent.Agent(
             self.services.placement, self.name,
-            transport=self.services.transport, user=_USER))
+            transport=self.services.transport, user=agent.NOBODY))
         self.addCleanup(self.tell_log)
-        self.allow()
 
     def tell_log(self):
         self.addDetail('agent.log', testtools.content.text_content(
             '\n'.join(self.agent.log())))
-
-    def allow(self):
-        """Let the user have the helper, and nothing else, as root."""
-        helper = self.agent.path('helper')
-        with open(helper, 'w') as out:
-            out.write(_HELPER.format(
-                python=self.agent.python, name=self.name,
-                conf=self.agent.path('cyborg.conf'), environ='\n'.join(
-                    f'export {name}={value}'
-                    for name, value in self.agent.environ.items()
-                    if name == 'PYTHONPATH')))
-        os.chmod(helper, 0o755)
-        path = f'/etc/sudoers.d/cyborg-spdk-test-{os.getpid()}-deployed'
-        with open(path, 'w', opener=lambda name, flags: os.open(
-                name, flags, 0o440)) as out:
-            out.write(f'{_USER} ALL=(root) NOPASSWD: {helper} ""\n')
-        self.addCleanup(os.unlink, path)
-        self.agent.configure(
-            spdk=f'privsep_helper_command = sudo -n {helper}')
-        # Where root's targets have their sockets.
-        os.chown(self.agent.path('run'), 0, -1)
 
     def right_within(self, reports=2, what='Placement'):
         """Wait until Placement is right, and count the reports."""
