@@ -45,7 +45,8 @@ def table():
         # "_RDMA": in place of the last words of the first.
         base = next((base for base in (
             'CUSTOM_SPDK_NVMF', 'CUSTOM_SPDK_BLOCK_SIZE',
-            'CUSTOM_SPDK_BACKEND', 'CUSTOM_SPDK_ACCEL')
+            'CUSTOM_SPDK_BACKEND', 'CUSTOM_SPDK_ACCEL',
+            'CUSTOM_SPDK_QOS')
             if first.startswith(base)), first)
         found |= {f'{base}_{other.strip("_")}' for other in others}
     return found
@@ -68,6 +69,7 @@ class ProfileTest(rules.NodeCase):
                 for number in range(1, count + 1)}
         self.transports()
         self.controllers()
+        self.declare()
         for puppet in self.node.puppets.values():
             puppet.extra['accel_get_opc_assignments'] = lambda _params: {
                 'crc32c': 'dsa', 'copy': 'ioat', 'fill': 'software',
@@ -88,6 +90,21 @@ class ProfileTest(rules.NodeCase):
         found = puppet.replies()['vhost_get_controllers']
         found[0]['backend_specific']['block']['readonly'] = True
         puppet.extra['vhost_get_controllers'] = lambda _params: found
+
+    def declare(self):
+        """Of one unit, what only units.yaml says."""
+        path = self.node.path('units.yaml')
+        with open(path, 'w') as out:
+            json.dump({
+                'pools': [{
+                    'name': 'p', 'target': 'spdk_nvmf', 'disks': [
+                        {'file': '/nowhere/disk', 'size': '1GiB'}]}],
+                'units': [{
+                    'pool': 'p', 'name': 'a', 'size': '1MiB',
+                    'export': 'nvmf', 'listeners': ['tcp://127.0.0.1:1'],
+                    'nqn': 'nqn.2016-06.io.spdk:cnode1', 'tls': True,
+                    'qos_class': 'gold'}]}, out)
+        self.node.options['units_file'] = path
 
     def candidates(self, group):
         """Names of this host's providers that Placement finds."""
