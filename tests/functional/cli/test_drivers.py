@@ -61,6 +61,22 @@ class NvmfCommandTest(CommandCase, attach_tests.NvmfCase):
             self.succeed('detach', handle, attach_tests.HOST)
             self.assertEqual([], self.hosts())
 
+    def test_discover_says_what_is_left_out(self):
+        handle = json.dumps(self.handle)
+
+        def left_out():
+            out, err = self.succeed('discover', '--driver',
+                                    'spdk_nvmf_driver', '-f', 'json')
+            row, = json.loads(out)
+            self.assertEqual(bool(row['Left Out']),
+                             'namespace 1 is not reported: ' in err, err)
+            return row['Left Out']
+
+        self.assertEqual('', left_out())
+        self.succeed('attach', handle, attach_tests.HOST)
+        self.succeed('detach', handle, attach_tests.HOST)
+        self.assertIn('wipe it: cyborg-spdk units wipe', left_out())
+
     def test_attach_with_a_warning(self):
         self.target.nvmf_subsystem_allow_any_host(attach_tests.NQN, True)
         _out, err = self.succeed('attach', json.dumps(self.handle),
