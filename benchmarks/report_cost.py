@@ -51,8 +51,10 @@ class Counter:
         session.Session.request = request
 
     def _statement(self, connection, _cursor, _text, *_rest):
-        # Placement's own statements are Placement's business.
-        if 'cyborg' in str(connection.engine.url):
+        # Placement's own statements are Placement's business. Of sqlite it
+        # is a path.
+        if os.path.basename(connection.engine.url.database or '').startswith(
+                'cyborg'):
             self.statements += 1
 
     def of(self, function):

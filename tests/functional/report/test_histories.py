@@ -247,7 +247,10 @@ class History:
         goes away later is Cyborg's to mend.
         """
         def refuse(connection, *_args):
-            if 'cyborg' in str(connection.engine.url):
+            # Of sqlite it is a path; Placement has another.
+            if os.path.basename(
+                    connection.engine.url.database or '').startswith(
+                        'cyborg'):
                 raise Away
 
         whole = self.cloud.conductor.report_data
