@@ -165,16 +165,13 @@ def decode(piece: bytes | bytearray) -> Iterator[Any]:
         yield value
 
 
-_ID = re.compile(rb'\s*\{"jsonrpc":"2.0","id":(\d+),')
-
-
 def id_of_cut(data: bytes | bytearray) -> int | None:
     """The id of a reply that was cut.
 
     :param data: its first bytes.
     :returns: int, or None if it cannot be told.
     """
-    match = _ID.match(data)
+    match = re.match(rb'\s*\{"jsonrpc":"2.0","id":(\d+),', data)
     return int(match.group(1)) if match else None
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 
@@ -94,8 +93,10 @@ class Bulk:
         if len(self._ready) == _PORTION and self._channel.target is None:
             # So many are worth to know whether there are batches. If that
             # cannot be found out, the calls will find out why.
-            with contextlib.suppress(exceptions.SpdkError):
+            try:
                 self._channel.learn(max(0, self._last - time.monotonic()))
+            except exceptions.SpdkError:
+                pass
         if self._channel.serve(self._refill, self._is_done):
             if self._fault is not None:
                 raise self._fault

@@ -205,6 +205,14 @@ class CommandTest(TargetTestCase):
                      'logging', 'subprocess', 'dataclasses', 'inspect',
                      'asyncio', 'cyborg'):
             self.assertNotIn(name, imported)
+        # What one call does without.
+        ours = 'cyborg_spdk.rpc.'
+        self.assertIn(f'{ours}protocol.checks', imported)
+        for name in ('protocol.catalogue', 'protocol.parameters',
+                     'protocol.refusals', 'protocol.releases',
+                     'protocol.version', 'serving.batches', 'serving.bulk',
+                     'serving.futures', 'transport.ssh'):
+            self.assertNotIn(ours + name, imported)
 
 
 class ServerTest(TargetTestCase):

@@ -14,7 +14,7 @@ import unittest
 
 import fixtures
 
-from cyborg_spdk.rpc.protocol import checks
+from cyborg_spdk.rpc.protocol import refusals
 from tests.functional.fixtures import target
 from tests.unit import tools
 
@@ -75,7 +75,7 @@ class WrongParametersTest(fixtures.TestWithFixtures):
         differences, refused = [], 0
         for method in sorted(served & set(schema) - _LEFT_OUT):
             for place, params in _wrong_calls(method, schema[method]):
-                reason = checks.problem(method, params, client.version)
+                reason = refusals.problem(method, params, client.version)
                 reply = client.exchange(method, params, timeout=10)
                 code = reply.get('error', {}).get('code', 0)
                 refused += reason is not None
