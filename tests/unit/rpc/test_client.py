@@ -307,7 +307,7 @@ class PeerTest(ClientTestCase):
         client = self.connect(talk)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with self.assertRaises(exceptions.ProtocolError) as caught:
-            client.call('bdev_get_bdevs')
+            client.call('bdev_get_bdevs', _timeout=PATIENCE)
         self.assertIn('has no end', str(caught.exception))
         self.assertLess(
             resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before,
