@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -21,8 +20,6 @@ def rpc(argv: list[str]) -> int:
     :param argv: its arguments.
     :returns: the exit status.
     """
-    # One call leaves no garbage to look for before the process ends.
-    gc.disable()
     from cyborg_spdk.cli.rpc import command
     status: int = command.main(argv)
     return status

@@ -20,8 +20,13 @@ For callers:
     the objects that were missing at the last look; nothing is asked.
 :func:`changing.declare(conf, target, calls)
 <cyborg_spdk.desired.changing.declare>`
-    say which objects a target is to have (units.yaml); also ``forget``,
-    ``diff``, ``adopt`` (take what is there for all), ``replace``.
+    say which objects a target is to have, before they are made; also
+    ``forget``, ``diff``, ``adopt`` (take what is there for all),
+    ``replace``.
+:func:`declared.apply(conf, pool, target, told, listener)
+<cyborg_spdk.desired.declared.apply>`
+    make a pool and its units, and keep them as declared at once.
+    :class:`~cyborg_spdk.desired.declared.Maker` does so when there is reason.
 :class:`objects.Object <cyborg_spdk.desired.objects.Object>`
     one object: key (``bdev:Malloc0``, ``namespace:NQN/1``), ``missing_since``
     (seconds since the epoch, None while it is there) and ``why``.

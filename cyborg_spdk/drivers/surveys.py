@@ -20,7 +20,6 @@ from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
-from cyborg_spdk.units.declared import promises
 from cyborg_spdk.units import reading
 from cyborg_spdk.units import unit
 
@@ -171,7 +170,5 @@ def _ask(conf: cfg.ConfigOpts, kind: str,
          target: spdk_conf.Target) -> unit.Contents:
     client = rpc.connect(target.rpc_address,
                          timeout=conf.spdk.connect_timeout)
-    found = reading.read(client, kind,
-                         min(conf.spdk.rpc_timeout, READ_WAIT))
-    return dataclasses.replace(
-        found, units=promises.add(conf, target.name, found.units))
+    return reading.read(client, kind,
+                        min(conf.spdk.rpc_timeout, READ_WAIT))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -93,10 +94,8 @@ class Bulk:
         if len(self._ready) == _PORTION and self._channel.target is None:
             # So many are worth to know whether there are batches. If that
             # cannot be found out, the calls will find out why.
-            try:
+            with contextlib.suppress(exceptions.SpdkError):
                 self._channel.learn(max(0, self._last - time.monotonic()))
-            except exceptions.SpdkError:
-                pass
         if self._channel.serve(self._refill, self._is_done):
             if self._fault is not None:
                 raise self._fault
@@ -130,15 +129,9 @@ class Bulk:
     def _portion(self) -> list[calls.Call]:
         """The next calls that can be sent; errors of others are noted."""
         portion: list[calls.Call] = []
-        target, now = self._channel.target, time.monotonic()
-        for method, params, timeout in self._requests:
-            if self._end is not None:
-                left = max(0.0, self._end - now)
-                timeout = left if timeout is None else min(timeout, left)
-            timeout = calls.seconds(timeout)
-            call = calls.Call(
-                method, params or None, timeout, now + timeout, self._group,
-                batchable=readonly.is_quick(method, params))
+        target = self._channel.target
+        for request in self._requests:
+            call = self._make(request)
             self._calls.append(call)
             try:
                 call.encode(target)
@@ -152,6 +145,18 @@ class Bulk:
                 return portion
         self._more = False
         return portion
+
+    def _make(self, request: calls.Request) -> calls.Call:
+        method, params, timeout = request
+        now = time.monotonic()
+        if self._end is not None:
+            left = max(0.0, self._end - now)
+            timeout = left if timeout is None else min(timeout, left)
+        timeout = calls.seconds(timeout)
+        params = params or None
+        return calls.Call(method, params, timeout, now + timeout,
+                          self._group,
+                          batchable=readonly.is_quick(method, params))
 
     def _put(self, portion: list[calls.Call]) -> None:
         if not portion:

@@ -87,7 +87,6 @@ class Unit:
     :ivar export: ``nvmf``, ``vhost-blk`` or ``iscsi``.
     :ivar address: NQN, name of the controller, or IQN.
     :ivar places: listeners or portals.
-    :ivar qos_class: name of its class of QoS, or empty.
     """
 
     pool: str
@@ -100,7 +99,6 @@ class Unit:
     tls: bool
     encryption: bool
     limits: tuple[tuple[str, int], ...]
-    qos_class: str = ''
 
     @property
     def volume(self) -> str:
@@ -187,6 +185,8 @@ def _pool(found: document.Document, where: tuple[str | int, ...],
     level = {'0': 'raid0', '1': 'raid1', '5f': 'raid5f', 'concat': 'concat',
              '': None}[str(raid.get('level', ''))]
     strip = raid.get('strip_size_kb') or (None if level == 'raid1' else 64)
+    if level == 'raid5f':
+        strip = _whole_stripes(found, where, raw)
     thin, overcommit = raw.get('thin', False), raw.get('overcommit', 1)
     if overcommit > 1 and not thin:
         raise found.error((*where, 'overcommit'), overcommit,
@@ -201,6 +201,30 @@ def _pool(found: document.Document, where: tuple[str | int, ...],
                            raw.get('cluster_size', _CLUSTER)),
         thin=thin, overcommit=float(overcommit),
         wipe={'method': wipe} if isinstance(wipe, str) else dict(wipe))
+
+
+def _whole_stripes(found: document.Document, where: tuple[str | int, ...],
+                   raw: dict[str, Any]) -> int:
+    """The strip size of a raid5f, in KiB: it takes whole stripes alone.
+
+    (bdev.c of SPDK fails any other write.) Stores write pages of 4 KiB.
+    """
+    width = len(raw['disks']) - 1
+    strip = raw['raid'].get('strip_size_kb') or 4 // max(width, 1)
+    if width < 2 or not strip or 4 % (strip * width):
+        raise found.error(
+            (*where, 'raid'), f'5f of {width + 1} disks with '
+            f'strip_size_kb {strip or 1}', 'it takes whole stripes alone, '
+            'and a store writes 4 KiB: use 3 disks with strip_size_kb 2, 5 '
+            'with 1, or level 1')
+    for number, disk in enumerate(raw['disks']):
+        if 'pci' not in disk and disk.get(
+                'block_size', 4096 if 'file' in disk else 512) != 512:
+            raise found.error(
+                (*where, 'disks', number), disk.get('file', '...'),
+                'a strip of 5f is smaller than its blocks; add block_size: '
+                '512')
+    return int(strip)
 
 
 def _disk(found: document.Document, where: tuple[str | int, ...],
@@ -256,8 +280,7 @@ def _units(found: document.Document, where: tuple[str | int, ...],
             address=_address(found, where, raw, name, number),
             places=places, tls=raw.get('tls', False),
             encryption=raw.get('encryption', False),
-            limits=tuple(sorted((raw.get('limits') or {}).items())),
-            qos_class=raw.get('qos_class', '')))
+            limits=tuple(sorted((raw.get('limits') or {}).items()))))
     return made
 
 

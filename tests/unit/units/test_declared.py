@@ -147,6 +147,29 @@ class ModelTest(DeclaredCase):
                                       _GOOD.replace(old, new, 1))
             self.assertIn(words, str(error))
 
+    def test_a_raid_that_takes_whole_stripes_alone(self):
+        disk = '- file: /srv/a\n        size: 1GiB'
+
+        def load(count, level, more=', block_size: 512', **raid):
+            return self.load(_GOOD.replace(
+                f'disks:\n      {disk}', f'raid: {{level: {level}'
+                + ''.join(f', {name}: {value}'
+                          for name, value in raid.items())
+                + '}\n    disks:' + ''.join(
+                    f'\n      - {{file: /srv/{number}, size: 1GiB{more}}}'
+                    for number in range(count)))).pools['p']
+        for count, raid, strip in ((3, {}, 2), (5, {}, 1),
+                                   (3, {'strip_size_kb': 1}, 1)):
+            self.assertEqual(strip, load(count, '5f', **raid).strip_size_kb)
+        for count, raid in ((4, {}), (6, {}), (2, {}),
+                            (3, {'strip_size_kb': 64})):
+            error = self.assertRaises(exceptions.InvalidValue, load, count,
+                                      '5f', **raid)
+            self.assertIn('3 disks with strip_size_kb 2', str(error))
+        error = self.assertRaises(exceptions.InvalidValue, load, 3, '5f', '')
+        self.assertIn('block_size: 512', str(error))
+        self.assertEqual(64, load(4, '0', '').strip_size_kb)
+
     def test_a_disk_is_of_one_pool(self):
         text = _GOOD.replace('units:', '''\
   - name: q
