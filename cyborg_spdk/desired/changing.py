@@ -261,9 +261,10 @@ def _is_there(one: desired_objects.Object, now: observe.Observation) -> bool:
 
 def _startup_only(client: rpc.Client) -> set[str]:
     """Methods that the target takes no more, by their newest names."""
-    runtime = set(client.call('rpc_get_methods', current=True))
-    return {catalogue.current_name(name)
-            for name in client.methods if name not in runtime}
+    # Deprecated names are of no state: only the current ones tell.
+    runtime = map(catalogue.current_name,
+                  client.call('rpc_get_methods', current=True))
+    return set(map(catalogue.current_name, client.methods)) - set(runtime)
 
 
 def diff(conf: cfg.ConfigOpts, target: spdk_conf.Target,

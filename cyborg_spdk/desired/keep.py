@@ -59,11 +59,14 @@ class Seen:
     :ivar process: its :class:`~cyborg_spdk.host.process.TargetProcess`.
     :ivar identity: its name for ever, or None.
     :ivar last: the look before.
+    :ivar when: when it began, in seconds since the boot: what it finds may
+        be over a moment later.
     """
 
     process: process.TargetProcess | None
     identity: str | None
     last: store.Look
+    when: float
 
     @property
     def cursor(self) -> int | None:
@@ -127,9 +130,10 @@ def look(conf: cfg.ConfigOpts, target: spdk_conf.Target, client: rpc.Client, *,
 
 def begin(conf: cfg.ConfigOpts, target: spdk_conf.Target) -> Seen:
     """Which process is looked at, and what is known of it."""
+    when = time.clock_gettime(time.CLOCK_BOOTTIME)
     found = process.find(target)
     return Seen(found, store.identity(found),
-                store.last_look(conf, target))
+                store.last_look(conf, target), when)
 
 
 def _is_unchanged(conf: typing.Any, target: spdk_conf.Target, path: str,
@@ -146,8 +150,7 @@ def _is_unchanged(conf: typing.Any, target: spdk_conf.Target, path: str,
     if controllers:
         # For how long one has been lost is counted from here.
         store.remember(conf, target, dataclasses.replace(
-            seen.last, enabled=_enabled(controllers, seen.last,
-                                        seen.identity)))
+            seen.last, enabled=_enabled(controllers, seen)))
     return True
 
 
@@ -231,19 +234,18 @@ def finish(conf: cfg.ConfigOpts, target: spdk_conf.Target, state: store.State,
         result.written = store.save(state)
     store.remember(conf, target, store.Look(
         seen.identity, now.cursor,
-        _enabled(now.controllers, seen.last, seen.identity),
+        _enabled(now.controllers, seen),
         _devices(now)))
     tell(target, result)
 
 
-def _enabled(controllers: dict[str, list[bool]], last: store.Look,
-             identity: str | None) -> dict[str, float]:
-    when = time.clock_gettime(time.CLOCK_BOOTTIME)
-    before = last.enabled if last.process == identity else {}
+def _enabled(controllers: dict[str, list[bool]],
+             seen: Seen) -> dict[str, float]:
+    before = seen.last.enabled if seen.last.process == seen.identity else {}
     found = {}
     for name, paths in controllers.items():
         if all(paths):
-            found[name] = when
+            found[name] = seen.when
         elif name in before:
             found[name] = before[name]
     # Of one that is gone it is to be known for how long.

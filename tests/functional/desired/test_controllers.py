@@ -84,6 +84,8 @@ class ControllerTest(test_losses.DesiredCase):
         self.assertEqual(['Nvme0n1'], self.subsystems()[A][0])
 
     def test_detached_while_it_served_is_detached(self):
+        if self.client.version < (22, 5):
+            self.skipTest('this SPDK may have lost it at any moment')
         self.attach(ctrlr_loss_timeout_sec=600, reconnect_delay_sec=1)
         self.call('bdev_nvme_detach_controller', name='Nvme0')
         result = self.look()

@@ -123,6 +123,14 @@ class JudgeTest(unittest.TestCase):
             self.assertEqual([reason], list(self.reasons(
                 [call], [], healthy).values()), healthy)
 
+    def test_a_release_that_gives_up_at_once(self):
+        call = attach(ctrlr_loss_timeout_sec=30)
+        for release, reason in (
+                ('v22.01', 'it could not be reached for 30 s'),
+                ('v22.05', None), ('v26.05', None)):
+            self.assertEqual([reason], list(self.reasons(
+                [call], [], {'Nvme0': 1.0}, release=release).values()))
+
     def test_one_path_of_two(self):
         """The bdevs stand on any of the paths."""
         one = attach(ctrlr_loss_timeout_sec=30)
