@@ -13,18 +13,22 @@ from cyborg_spdk.cli import commands
 from cyborg_spdk.cli import saving
 from cyborg_spdk import conf as spdk_conf
 from cyborg_spdk.drivers.report import entries
+from cyborg_spdk.drivers.report import memory
 from cyborg_spdk.drivers import surveys
 from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
 from cyborg_spdk import tasks
+from cyborg_spdk.units import unit as unit_module
+from cyborg_spdk.units.wipe import state
 
 LOG = loggers.get(__name__)
 
 _DEFAULT_DRIVERS = tuple(map(enabled.driver_name, enabled.DEFAULT_KINDS))
 _KINDS = {enabled.driver_name(kind): kind for kind in spdk_conf.KINDS}
 
-_COLUMNS = ('Target', 'Unit', 'Resource Class', 'Traits', 'Size', 'Reach')
+_COLUMNS = ('Target', 'Unit', 'Resource Class', 'Traits', 'Size', 'Reach',
+            'Left Out')
 _REMEDIES = {
     'nvmf': 'a subsystem with a namespace (cyborg-spdk nvmf subsystem create)',
     'vhost': 'a controller (cyborg-spdk vhost controller create blk)',
@@ -56,8 +60,9 @@ class Discover(commands.Configured, commands.Fitting):
     It reads the targets as the drivers do, and needs no Cyborg for it.
     Targets that do not run are started if their options allow it, and what
     they have is saved if this user may. What the agent remembers of its last
-    report is neither read nor changed. The exit status is 3 if all could be
-    read, and one lacks something of what it is to have.
+    report is not changed. Units that a report leaves out are told with the
+    reason, which is in the column "Left Out", too. The exit status is 3 if
+    all could be read, and one lacks something of what it is to have.
     """
 
     narrow = ('Unit', 'Resource Class', 'Size')
@@ -79,6 +84,7 @@ class Discover(commands.Configured, commands.Fitting):
     def run(self, parsed_args: argparse.Namespace) -> int:
         self._failed = False
         self._read: list[str] = []
+        self._simulated: bool = parsed_args.simulate
         code = super().run(parsed_args) or int(self._failed)
         if not parsed_args.simulate:
             # After the output: where something is missing it takes seconds.
@@ -100,21 +106,41 @@ class Discover(commands.Configured, commands.Fitting):
             demo.populate(self.conf)
             return _COLUMNS, self._rows(kinds)
 
-    @staticmethod
-    def _left_out(survey: surveys.Survey) -> None:
-        """Say which units a report leaves out, and why."""
+    def _left_out(self, survey: surveys.Survey) -> dict[str, str]:
+        """Why a report leaves units out, by handle; and say so."""
         if survey.contents is None:
-            return
+            return {}
+        units = survey.contents.units
+        found = self._dirty(survey.target.name, units)
         # Of no cloud: what a name says of the host is of no account here.
-        _found, bad = entries.of_units('host', survey.target,
-                                       survey.contents.units)
-        for unit, reason in bad:
-            LOG.warning('%s: %s is not reported: %s', survey.target.name,
-                        unit.title, reason)
-        for unit in survey.contents.units:
-            if not unit.bdev:
-                LOG.warning('%s: %s is not reported: its bdev is gone',
-                            survey.target.name, unit.title)
+        _entries, bad = entries.of_units('host', survey.target, units)
+        found |= {unit.handle: str(reason) for unit, reason in bad}
+        found |= {unit.handle: 'its bdev is gone'
+                  for unit in units if not unit.bdev}
+        for unit in units:
+            if unit.handle in found:
+                LOG.warning('%s: %s is not reported: %s', survey.target.name,
+                            unit.title, found[unit.handle])
+        return found
+
+    def _dirty(self, target: str,
+               units: Sequence[unit_module.Unit]) -> dict[str, str]:
+        """Those that are not reported before they are clean, by handle."""
+        if self._simulated:
+            # What is there for a moment is nobody's.
+            return {}
+        last = memory.peek(memory.path(self.conf.spdk.state_path, target))
+        reported = {one.handle for one in last.reported.values()} \
+            if last else set()
+        try:
+            states = state.of_all(self.conf, target, units)
+        except exceptions.SpdkError as exc:
+            LOG.debug('%s: %s', target, exc)
+            return {}
+        return {handle: 'what is on its disk is not known, or it is being '
+                        f"wiped; wipe it: cyborg-spdk units wipe '{handle}'"
+                for handle, one in states.items()
+                if not one.clean and handle not in reported}
 
     def _rows(self, kinds: Sequence[str]) -> list[tuple[Any, ...]]:
         # All of them come up at once.
@@ -130,17 +156,18 @@ class Discover(commands.Configured, commands.Fitting):
         for error in errors:
             LOG.error('%s', error)
             self._failed = True
+        reasons = [self._left_out(survey) for survey in found]
         for survey in found:
-            self._left_out(survey)
             if survey.contents and not survey.contents.units:
                 LOG.warning('%s: it runs and has nothing to give away; '
                             'create %s', survey.target.name,
                             _REMEDIES[survey.target.kind])
         return [
             (survey.target.name, unit.title, survey.target.resource_class,
-             Lines(list(unit.traits)), Size(unit.size), unit.reach)
-            for survey in found if survey.contents
-            for unit in survey.contents.units]
+             Lines(list(unit.traits)), Size(unit.size), unit.reach,
+             left_out.get(unit.handle, ''))
+            for survey, left_out in zip(found, reasons, strict=True)
+            if survey.contents for unit in survey.contents.units]
 
 
 def _names(conf: cfg.ConfigOpts,

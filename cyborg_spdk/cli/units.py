@@ -19,6 +19,7 @@ from cyborg_spdk.desired import declared
 from cyborg_spdk.desired import judge
 from cyborg_spdk.desired import objects
 from cyborg_spdk.desired import starting
+from cyborg_spdk import enabled
 from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
 from cyborg_spdk import rpc
@@ -255,6 +256,10 @@ class List(commands.Configured, commands.Fitting):
                   for one in model.load(self.conf).units
                   if name in (None, one.target.name)}
         found, silent = _each(self.conf, name)
+        # Of a target that nobody wants here nothing is to be known.
+        matter = {name, *(one.name for one in enabled.targets(self.conf)),
+                  *(one.target.name for one in wanted.values())}
+        silent = {one: why for one, why in silent.items() if one in matter}
         _tell(silent, 'no unit of it is known')
         disks = _disks(self.conf) if any(
             row.state.maker == marks.PLUG for row in found) else {}

@@ -275,7 +275,9 @@ def made_by(method: str, params: Params) -> Made:
             pass  # Hand-written: SPDK has the last word.
     text = json.dumps([method, params], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    nqn = params.get('nqn')
     return Made(f'call:{method}/{digest}', _LEVELS.get(method, LAST),
+                part_of=f'subsystem:{nqn}' if nqn else None,
                 stands_on=_bdevs(*(
                     params.get(name) for name in _NAMES_BDEV)),
                 shown=False)

@@ -20,6 +20,7 @@ from cyborg_spdk import exceptions
 from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
+from cyborg_spdk.units.declared import promises
 from cyborg_spdk.units import reading
 from cyborg_spdk.units import unit
 
@@ -170,5 +171,7 @@ def _ask(conf: cfg.ConfigOpts, kind: str,
          target: spdk_conf.Target) -> unit.Contents:
     client = rpc.connect(target.rpc_address,
                          timeout=conf.spdk.connect_timeout)
-    return reading.read(client, kind,
-                        min(conf.spdk.rpc_timeout, READ_WAIT))
+    found = reading.read(client, kind,
+                         min(conf.spdk.rpc_timeout, READ_WAIT))
+    return dataclasses.replace(
+        found, units=promises.add(conf, target.name, found.units))

@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.rpc import address as addresses
-from cyborg_spdk.rpc.serving import bulk
 from cyborg_spdk.rpc.serving import call as calls
 from cyborg_spdk.rpc.serving import channel as channels
 from cyborg_spdk.rpc.transport import dial
@@ -157,6 +155,20 @@ class Client:
             raise self._timed_out(call)
         return receiver.future
 
+    def request(self, request: calls.Request) -> Any:
+        """Make one call of which the parameters are not known in advance.
+
+        :param request: the call; its parameters may be a list, and one that
+            is None is sent as it is.
+        :returns: the ``result`` of the reply.
+        :raises SpdkError: as :meth:`call`.
+        """
+        method, params, timeout = request
+        waiter, timeout = calls.Waiter(), calls.seconds(timeout)
+        call = calls.Call(method, params or None, timeout,
+                          time.monotonic() + timeout, waiter)
+        return self._result(call, waiter)
+
     def exchange(self, method: str, params: Any = None,
                  timeout: float | None = None) -> dict[str, Any]:
         """Send a request as it is and return the reply as it is.
@@ -192,6 +204,8 @@ class Client:
         :returns: list of results, in the order of the requests; where a
             call failed, its exception.
         """
+        # Costs time to import, and a command makes one call.
+        from cyborg_spdk.rpc.serving import bulk
         results = bulk.Bulk(self._channel, requests, timeout).run()
         if raise_errors:
             for result in results:
@@ -213,8 +227,11 @@ class Client:
         :raises RpcTimeout: it could not be written in time.
         """
         if not self._target().has_batches:
-            with contextlib.suppress(exceptions.RpcError):
+            try:
                 self.call(method, **params)
+            except exceptions.RpcError:
+                # Nobody is told of it.
+                pass
             return
         waiter, timeout = calls.Waiter(), calls.DEFAULT_TIMEOUT
         call = calls.Call(method, _given(params), timeout,

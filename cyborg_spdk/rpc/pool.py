@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 
 from cyborg_spdk.rpc import address as addresses
 from cyborg_spdk.rpc import client as clients
@@ -20,10 +19,12 @@ from cyborg_spdk.rpc import client as clients
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    import weakref
 
 _lock = threading.Lock()
 _shared: dict[addresses.Address, clients.Client] = {}
-_own: weakref.WeakSet[clients.Client] = weakref.WeakSet()
+# Made for the first of them: weakref costs a command time to import.
+_own: weakref.WeakSet[clients.Client] | tuple[()] = ()
 _unused: list[clients.Client] = []
 
 
@@ -69,13 +70,21 @@ def _own_client(parsed: addresses.Address) -> clients.Client:
     else:
         client = clients.Client(parsed)
         client.on_close(_put_back)
-    _own.add(client)
+    _add_own(client)
     return client
+
+
+def _add_own(client: clients.Client) -> None:
+    global _own
+    if isinstance(_own, tuple):
+        import weakref
+        _own = weakref.WeakSet()
+    _own.add(client)
 
 
 def _put_back(client: clients.Client) -> None:
     with _lock:
-        if client in _own:
+        if not isinstance(_own, tuple) and client in _own:
             _own.discard(client)
             _unused.append(client)
 

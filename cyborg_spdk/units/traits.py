@@ -19,6 +19,9 @@ trait                                  has it
 ``CUSTOM_SPDK_BACKEND_<PRODUCT>``      by the bdev's kind; see
                                        :mod:`cyborg_spdk.clients.types.kinds`
 ``CUSTOM_SPDK_READ_ONLY``              vhost-blk controller made read-only
+``CUSTOM_SPDK_ENCRYPTED``              unit on a crypto bdev
+``CUSTOM_SPDK_TLS``                    by ``tls`` in units.yaml
+``CUSTOM_SPDK_QOS_<CLASS>``            by ``qos_class`` in units.yaml
 ``CUSTOM_SPDK_ACCEL_<OP>_<MODULE>``    operation that SPDK's accel framework
                                        gives to other than its software
                                        module
@@ -37,6 +40,8 @@ PREFIX = 'CUSTOM_SPDK'
 SOFTWARE = 'software'
 
 _TRANSPORT = f'{PREFIX}_NVMF_'
+_TLS = f'{PREFIX}_TLS'
+_QOS = f'{PREFIX}_QOS_'
 
 _OTHER = re.compile(r'[^A-Z0-9]+')
 
@@ -45,13 +50,17 @@ def lasting(before: tuple[str, ...], now: tuple[str, ...]) -> tuple[str, ...]:
     """Traits of a unit that was reported before.
 
     A transport stays while the unit is reported: its listener may be away
-    for a while, and is no fact about the unit.
+    for a while, and is no fact about the unit. So does what units.yaml has
+    promised, since that file may be away or damaged; but a unit has one
+    class of QoS.
 
     :param before: the traits that it was reported with.
     :param now: those that it has now.
     :returns: sorted.
     """
-    kept = {name for name in before if name.startswith(_TRANSPORT)}
+    other = any(name.startswith(_QOS) for name in now)
+    kept = {name for name in before if name.startswith(_TRANSPORT)
+            or name == _TLS or name.startswith(_QOS) and not other}
     return tuple(sorted({*now, *kept}))
 
 
@@ -79,7 +88,8 @@ def of_bdev(bdev: Mapping[str, Any] | None) -> set[str]:
     if bdev is None:
         return set()
     kind = kinds.of_bdev(bdev.get('product_name') or '')
-    return {*named('BACKEND', kind.backend or kind.name),
+    return {*(named('ENCRYPTED') if kind.name == 'crypto' else ()),
+            *named('BACKEND', kind.backend or kind.name),
             *named('BLOCK_SIZE', bdev.get('block_size') or '')}
 
 

@@ -8,6 +8,7 @@ It is started often, by shell scripts, so it imports little.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -146,6 +147,8 @@ def _check(parser: argparse.ArgumentParser,
 
 
 def _run(args: argparse.Namespace) -> int:
+    if args.server or args.batch:
+        gc.enable()
     if args.server or args.plugin:
         from cyborg_spdk.cli.rpc import server as rpc_server
         server = rpc_server.Server(
@@ -158,16 +161,19 @@ def _run(args: argparse.Namespace) -> int:
         from cyborg_spdk.cli.rpc import description
         print(description.text(args.method), flush=True)
         return 0
-    from cyborg_spdk.cli.rpc import values as rpc_values
     address = rpc.parse_address(
         programs.absolute(args.address or DEFAULT_ADDRESS))
+    params: dict[str, Any] = {}
+    if args.batch or args.params:
+        # Costs time to import, and many calls take no parameters.
+        from cyborg_spdk.cli.rpc import values as rpc_values
     if args.batch:
         requests = rpc_values.read_batch(args.batch, args.timeout)
         return _batch(address, requests, args)
-    params = rpc_values.parse_params(args.method, args.params)
+    if args.params:
+        params = rpc_values.parse_params(args.method, args.params)
     client = rpc.connect(address, timeout=args.timeout)
-    request = rpc.Request(args.method, params or None, args.timeout)
-    result, = client.call_many([request], raise_errors=True)
+    result = client.request(rpc.Request(args.method, params, args.timeout))
     if not isinstance(result, str):
         result = _as_json(result, indent=2)
     elif sys.stdout.isatty():

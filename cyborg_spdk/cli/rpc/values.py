@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
-from cyborg_spdk.rpc.protocol import catalogue
 from cyborg_spdk.rpc.protocol import parameters
 
 TYPE_CHECKING = False
@@ -45,6 +43,7 @@ def _is_text(method: str, key: str) -> bool:
     known = parameters.of(method)
     if known is not None and key in known:
         return known[key].shape == "string"
+    from cyborg_spdk.rpc.protocol import catalogue
     return key.rpartition(".")[2] in catalogue.text_params()
 
 
@@ -121,6 +120,8 @@ def _request(where: str, line: str, timeout: float | None) -> rpc.Request:
             raise exceptions.InvalidValue(
                 where, line, 'a call is {"method": "name", "params": {}}')
         return rpc.Request(method, params or None, timeout)
+    # Costs time to import, and a call on the command line is split already.
+    import shlex
     try:
         words = shlex.split(line)
     except ValueError as exc:

@@ -30,6 +30,8 @@ _VERSION = 1
 #: How many units are remembered that nothing is known of any more.
 MOST_UNSURE = 1000
 
+_DAMAGES = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
 _FILE = re.compile(
     r'report-([a-z0-9][a-z0-9_-]*)\.json(\.damaged-[0-9T]+)?\Z')
 
@@ -125,9 +127,21 @@ def load(name: str) -> tuple[State | None, str | None]:
         return None, None
     try:
         return _decode(json.loads(data.decode())), None
-    except (ValueError, TypeError, KeyError, AttributeError,
-            RecursionError) as exc:
+    except _DAMAGES as exc:
         return None, _set_aside(name, exc)
+
+
+def peek(name: str) -> State | None:
+    """Read a file, and leave it as it is.
+
+    :param name: its path.
+    :returns: None if there is none that can be used.
+    """
+    try:
+        data = trusted_files.read(name)
+        return None if data is None else _decode(json.loads(data.decode()))
+    except (exceptions.StateError, *_DAMAGES):
+        return None
 
 
 def save(name: str, state: State) -> None:

@@ -17,9 +17,9 @@ from __future__ import annotations
 import functools
 
 from cyborg_spdk import exceptions
-from cyborg_spdk.rpc.protocol import checks
 from cyborg_spdk.rpc.protocol import limits
 from cyborg_spdk.rpc.protocol import parameters
+from cyborg_spdk.rpc.protocol import refusals
 from cyborg_spdk.rpc.protocol import releases
 from cyborg_spdk.rpc.protocol import tables
 
@@ -43,17 +43,6 @@ _OF_RPC_PY = {
 def data() -> tables.Methods:
     """The table of methods."""
     return tables.methods()
-
-
-def varies(method: str, params: Any) -> bool:
-    """Whether a call must wait until the target's release is known.
-
-    It must if it is right for some releases only, or for none.
-
-    :param method: name in the newest release.
-    :param params: parameters, or None.
-    """
-    return checks.varies(method, params)
 
 
 @functools.cache
@@ -154,28 +143,20 @@ class TargetMethods:
     :ivar methods: names that it serves (frozenset), or None if it cannot
         tell: before v17.10, or with ``--rpcs-allowed``.
     :ivar version: :class:`~cyborg_spdk.rpc.protocol.version.Version`, or None.
+    :ivar has_batches: whether it takes JSON-RPC batches.
+    :ivar reads_one: whether it executes one request each time it reads.
+    :ivar limits: ``(bytes, JSON values)`` that a request may have.
     """
 
     def __init__(self, methods: frozenset[str] | None,
                  version: versions.Version | None) -> None:
         self.methods = methods
         self.version = version
+        self.has_batches = limits.has_batches(version)
+        self.reads_one = limits.reads_one(version)
+        self.limits = limits.of(version)
         # Names of methods that were found right without parameters.
         self._bare: dict[str, str] = {}
-
-    @property
-    def has_batches(self) -> bool:
-        """Whether the target takes JSON-RPC batches."""
-        return limits.has_batches(self.version)
-
-    @property
-    def reads_one(self) -> bool:
-        """Whether it executes one request each time it reads."""
-        return limits.reads_one(self.version)
-
-    def limits(self) -> tuple[int, int]:
-        """``(bytes, JSON values)`` that a request may have."""
-        return limits.of(self.version)
 
     def name_of(self, method: str) -> str | None:
         """The name that this target has for a method.
@@ -225,7 +206,7 @@ class TargetMethods:
         if name is None:
             raise exceptions.rpc_error(-32601, "Method not found", method,
                                        params, self.explain(method))
-        reason = checks.problem(method, params, self.version)
+        reason = refusals.problem(method, params, self.version)
         if reason is not None:
             raise exceptions.rpc_error(-32602, "Invalid parameters", method,
                                        params, f"{reason}; it was not sent")

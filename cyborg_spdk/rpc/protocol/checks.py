@@ -1,59 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What is wrong with the parameters of a call, before it is sent.
+"""Whether a call is right, at a glance.
 
 SPDK refuses a call for any parameter that it does not know, that is missing
-or of another type, mostly with two words that say nothing of which one it
-was (``spdk_json_decode_object()`` in ``lib/json/json_util.c``).
+or of another type. Each call is looked at before it is sent; what is wrong
+with one is told in :mod:`~cyborg_spdk.rpc.protocol.refusals`.
 """
 
 from __future__ import annotations
 
 import functools
 
-from cyborg_spdk import masking
-from cyborg_spdk.rpc.protocol import parameters
-from cyborg_spdk.rpc.protocol import releases
 from cyborg_spdk.rpc.protocol import tables
 
 # Importing typing would cost a command line more than anything here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
+    from cyborg_spdk.rpc.protocol import parameters
     from cyborg_spdk.rpc.protocol import version as versions
 
-    Found = dict[str, parameters.Parameter]
-    Releases = tuple[versions.Version, ...]
-
 # What Python has for a type of the tables. None is left to the target.
-_TYPES: dict[str, frozenset[type]] = {
+TYPES: dict[str, frozenset[type]] = {
     "string": frozenset({str, type(None)}),
     "boolean": frozenset({bool, type(None)}),
     "number": frozenset({int, float, type(None)}),
     "array": frozenset({list, tuple, type(None)}),
     "object": frozenset({dict, type(None)})}
-_ANY = frozenset().union(*_TYPES.values())
+_ANY = frozenset().union(*TYPES.values())
 _NONE: frozenset[type] = frozenset()
-_WORDS = {"string": "a text", "boolean": "true or false",
-          "object": "an object", "array": "a list", "number": "a number"}
 
 
-def names(params: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Parameters of a call, and members of the objects among them.
-
-    :param params: the parameters.
-    :returns: names as those of
-        :class:`~cyborg_spdk.rpc.protocol.parameters.Parameter`, with their
-        values.
-    """
-    for prefix, one in _objects(params):
-        for name, value in one.items():
-            yield prefix + name, value
-
-
-class _Rules:
+class Rules:
     """What a call must be like, prepared for a quick look.
 
     :ivar types: name -> types that its value may have.
@@ -64,7 +43,7 @@ class _Rules:
 
     def __init__(self, there: list[parameters.Parameter],
                  needed: set[str]) -> None:
-        self.types = {one.name: _TYPES.get(one.shape, _ANY) for one in there}
+        self.types = {one.name: TYPES.get(one.shape, _ANY) for one in there}
         self.needed = frozenset(
             name for name in needed if "." not in name)
         members: dict[str, set[str]] = {}
@@ -101,41 +80,46 @@ class _Rules:
 
 
 @functools.cache
-def _always(method: str) -> _Rules | None:
+def _always(method: str) -> Rules | None:
     """What is right for every release with this name.
 
     What the newest release needs must be there: a call without it waits
     until it is known that the target does not need it.
     """
     table = tables.takes(method)
-    found = parameters.of(method)
-    if table is None or found is None:
+    if table is None:
         return None
+    # Cost time to import, and many calls have no parameters.
+    from cyborg_spdk.rpc.protocol import parameters
+    from cyborg_spdk.rpc.protocol import releases
+    found = parameters.of(method) or {}
     begin = releases.parse(table["since"])
-    newest = releases.known()[-1]
-    return _Rules(
+    return Rules(
         [one for one in found.values() if one.last is None and (
             one.first is None or releases.parse(one.first) <= begin)],
-        {name for name, one in found.items() if one.is_needed(newest)})
+        {name for name, one in found.items() if one.is_needed_now})
 
 
 @functools.cache
-def _rules(method: str, version: versions.Version | None) -> _Rules | None:
-    """What is right for a target of a release."""
+def of_release(method: str, version: versions.Version | None
+               ) -> Rules | None:
+    """What is right for a target.
+
+    :param method: the method's name in the newest release.
+    :param version: the release of the target, or None if it is not known:
+        then what is right for any.
+    :returns: None if that is not known.
+    """
+    from cyborg_spdk.rpc.protocol import parameters
+    from cyborg_spdk.rpc.protocol import releases
     found = parameters.of(method)
     if found is None:
         return None
-    taken = _taken(version)
-    return _Rules(
+    taken = releases.taken(version)
+    return Rules(
         [one for one in found.values() if any(map(one.is_there, taken))],
         {name for name, one in found.items()
          if all(map(one.is_needed, taken))})
-
-
-def _taken(version: versions.Version | None) -> Releases:
-    """The releases that count for a target."""
-    return releases.known() if version is None \
-        else releases.candidates(version)
 
 
 def varies(method: str, params: Any) -> bool:
@@ -144,9 +128,11 @@ def varies(method: str, params: Any) -> bool:
     :param method: its name in the newest release.
     :param params: parameters, or None.
     """
+    if params is None:
+        return varies_without(method)
     rules = _always(method)
-    return rules is not None and (params is None or isinstance(params, dict)) \
-        and not rules.fit(params or {})
+    return rules is not None and isinstance(params, dict) \
+        and not rules.fit(params)
 
 
 @functools.cache
@@ -155,117 +141,8 @@ def varies_without(method: str) -> bool:
 
     :param method: its name in the newest release.
     """
-    # A command that gives nothing to what takes nothing needs no releases.
     table = tables.takes(method)
-    return table is not None and bool(table["takes"]) \
-        and varies(method, None)
-
-
-def _is_of_unknown(name: str, found: Found) -> bool:
-    """Whether it is part of something that the table does not look into."""
-    outer, dot, _ = name.partition(".")
-    return bool(dot) and not any(
-        one.startswith(outer + dot) for one in found)
-
-
-def _is_wrong(found: Found, name: str, value: Any) -> bool:
-    kinds = _TYPES.get(found[name].shape) if name in found else None
-    if kinds is None or isinstance(value, bool):
-        return kinds is not None and bool not in kinds
-    return not isinstance(value, tuple(kinds))
-
-
-def problem(method: str, params: Any,
-            version: versions.Version | None) -> str | None:
-    """Why a target would refuse the parameters of a call.
-
-    :param method: its name in the newest release.
-    :param params: its parameters with their names there, or None.
-    :param version: the release of the target, or None if that is not known:
-        then only what no release takes is refused.
-    :returns: which parameter, and what was meant; None if the call is right
-        as far as the table goes.
-    """
-    rules = _rules(method, version)
-    if rules is None or not (params is None or isinstance(params, dict)) \
-            or rules.fit(params or {}):
-        return None
-    found, taken = parameters.of(method) or {}, _taken(version)
-    newer = version is not None and releases.is_newer(version)
-    for name, value in names(params or {}):
-        reason = None
-        if name not in found:
-            if not newer and not _is_of_unknown(name, found):
-                reason = _unknown(name, found, taken)
-        elif version is not None:
-            reason = _absent(found[name], version, taken)
-        if reason is None and not newer and _is_wrong(found, name, value):
-            reason = f"{name} is {_WORDS[found[name].shape]}, not " \
-                + masking.show(value, name)
-        if reason is not None:
-            return reason
-    return None if newer else _missing(found, params or {}, taken)
-
-
-def _unknown(name: str, found: Found, taken: Releases) -> str:
-    # Costs time to import, and only a mistake needs it.
-    import difflib
-    there = [one.name for one in found.values()
-             if any(map(one.is_there, taken))]
-    close = difflib.get_close_matches(name, there, 1)
-    meant = f", did you mean {close[0]}?" if close else ";"
-    return f"it takes no {name}{meant} " \
-        + summary(found, taken, name.rpartition(".")[0])
-
-
-def _absent(one: parameters.Parameter, version: versions.Version,
-            taken: Releases) -> str | None:
-    if any(map(one.is_there, taken)):
-        return None
-    if one.last is not None and version > releases.parse(one.last):
-        return f"{one.name} was dropped after {one.last}, the target is " \
-            f"{version}"
-    later = next((period.first for period in one.periods
-                  if period.first and releases.parse(period.first) > version),
-                 one.first)
-    return f"{one.name} needs {later}, the target is {version}"
-
-
-def _missing(found: Found, params: dict[str, Any],
-             taken: Releases) -> str | None:
-    needed = [one.name for one in found.values()
-              if all(map(one.is_needed, taken))]
-    for prefix, one in _objects(params):
-        for name in needed:
-            outer, dot, member = name.rpartition(".")
-            if outer + dot == prefix and member not in one:
-                return f"{name} is missing; {summary(found, taken, outer)}"
-    return None
-
-
-def _objects(params: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The parameters, and the objects in them, with the prefix of names."""
-    yield "", params
-    for name, value in params.items():
-        mark = "[]." if isinstance(value, (list, tuple)) else "."
-        for one in value if mark == "[]." else (value,):
-            if isinstance(one, dict):
-                yield name + mark, one
-
-
-def summary(found: Found, taken: Releases, outer: str = "") -> str:
-    """What a method takes, in one line.
-
-    :param found: its parameters.
-    :param taken: the releases that count.
-    :param outer: the parameter of which it is told what that takes.
-    """
-    there = [one for one in found.values()
-             if one.name.rpartition(".")[0] == outer
-             and any(map(one.is_there, taken))]
-    what = outer or "it"
-    if not there:
-        return f"{what} takes no parameters"
-    needed = [one.name for one in there if all(map(one.is_needed, taken))]
-    free = [f"[{one.name}]" for one in there if one.name not in needed]
-    return f"{what} takes " + ", ".join(needed + free)
+    return table is not None and any(
+        last is None and needed and "." not in name
+        for name, (_, *periods) in table["takes"].items()
+        for _, last, needed in periods)

@@ -32,9 +32,11 @@ REPLY_LIMIT = 32 * 1024 * 1024
 MOST = 2 * REPLY_LIMIT
 
 _NEXT_REPLY = (b'{"jsonrpc":', b'[{"jsonrpc":')
-_BLANKS = re.compile(rb"[ \t\r\n]*")
-_OUTSIDE = re.compile(rb'["{}\[\]]')
-_INSIDE = re.compile(rb'["\\]')
+# The module re keeps what it has compiled; at import it would cost each
+# command line time, and few replies need it.
+_BLANKS = rb"[ \t\r\n]*"
+_OUTSIDE = rb'["{}\[\]]'
+_INSIDE = rb'["\\]'
 _QUOTE, _BACKSLASH, _LINE_FEED = b'"\\\n'
 
 
@@ -106,7 +108,7 @@ class Frames:
 
     def _pieces(self, paused: bool) -> Iterator[Piece]:
         while True:
-            blanks = _BLANKS.match(self._buffer)
+            blanks = re.match(_BLANKS, self._buffer)
             start = blanks.end() if blanks else 0
             if start:
                 # A line feed behind a text: the peer does send them.
@@ -155,8 +157,9 @@ class Frames:
 
     def _scan(self) -> int:
         pos = self._scanned
+        inside, outside = re.compile(_INSIDE), re.compile(_OUTSIDE)
         while True:
-            pattern = _INSIDE if self._in_string else _OUTSIDE
+            pattern = inside if self._in_string else outside
             match = pattern.search(self._buffer, pos)
             if match is None:
                 self._scanned = max(pos, len(self._buffer))

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from cyborg_spdk import exceptions
 from cyborg_spdk.rpc.protocol import message
-from cyborg_spdk.rpc.protocol import version as versions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cyborg_spdk.rpc.protocol import version as versions
 
 #: Bytes and JSON values of a request, and of a batch (v16.08 to v26.01).
 SMALL = (32 * 1024, 1024)
@@ -18,8 +21,8 @@ SMALL = (32 * 1024, 1024)
 LARGE = (256 * 1024, 8192)
 #: No request of this many bytes is over any limit.
 HARMLESS = 128
-_LARGE_SINCE = versions.Version(26, 5)
-_READS_ALL_SINCE = versions.Version(19, 1)
+_LARGE_SINCE = (26, 5)
+_READS_ALL_SINCE = (19, 1)
 #: SPDK's parser allows this many objects and arrays inside of each other
 #: (lib/json/json_parse.c, all releases).
 MAX_NESTING = 64

@@ -151,7 +151,11 @@ def decode(piece: bytes | bytearray) -> Iterator[Any]:
         # The memory of a large reply is not held twice while it is parsed.
         piece.clear()
     at, end = 0, len(text)
-    while at < end:
+    while True:
+        while at < end and text[at] in _BLANKS:
+            at += 1
+        if at == end:
+            return
         try:
             value, at = _DECODER.raw_decode(text, at)
         except RecursionError:
@@ -159,11 +163,6 @@ def decode(piece: bytes | bytearray) -> Iterator[Any]:
         except ValueError:
             raise NotJson("what it sends is not JSON") from None
         yield value
-        while at < end and text[at] in _BLANKS:
-            at += 1
-
-
-_ID = re.compile(rb'\s*\{"jsonrpc":"2.0","id":(\d+),')
 
 
 def id_of_cut(data: bytes | bytearray) -> int | None:
@@ -172,7 +171,7 @@ def id_of_cut(data: bytes | bytearray) -> int | None:
     :param data: its first bytes.
     :returns: int, or None if it cannot be told.
     """
-    match = _ID.match(data)
+    match = re.match(rb'\s*\{"jsonrpc":"2.0","id":(\d+),', data)
     return int(match.group(1)) if match else None
 
 

@@ -85,6 +85,11 @@ class Parameter:
             return "string"
         return "number" if "int" in kind else kind
 
+    @property
+    def is_needed_now(self) -> bool:
+        """Whether it must be given to the newest release."""
+        return self.last is None and self.periods[-1].needed
+
     def is_needed(self, release: versions.Version) -> bool:
         """Whether it must be given to a target of a release."""
         return any(one.needed and one.covers(release)

@@ -60,6 +60,14 @@ def candidates(release: versions.Version) -> tuple[versions.Version, ...]:
     return (taken,)
 
 
+def taken(release: versions.Version | None) -> tuple[versions.Version, ...]:
+    """The releases that count for a target.
+
+    :param release: its own, or None if that is not known: then all.
+    """
+    return known() if release is None else candidates(release)
+
+
 def is_newer(release: versions.Version) -> bool:
     """Whether a release is newer than all that the tables know."""
     return settled(release) > known()[-1]

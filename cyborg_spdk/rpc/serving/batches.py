@@ -7,10 +7,6 @@ from __future__ import annotations
 from cyborg_spdk.rpc.protocol import message
 from cyborg_spdk.rpc.serving import call as calls
 
-# In batches a real v26.05 answers twice as many calls in a second as one
-# by one: it sends each reply by itself, and a UNIX socket holds about 200 of
-# them until its next poll. A few calls are answered in one poll anyway.
-MANY = 64
 # So a batch cannot have more values than SPDK takes (8,192).
 _BATCH_SIZE = 4000
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 
@@ -94,8 +93,10 @@ class Bulk:
         if len(self._ready) == _PORTION and self._channel.target is None:
             # So many are worth to know whether there are batches. If that
             # cannot be found out, the calls will find out why.
-            with contextlib.suppress(exceptions.SpdkError):
+            try:
                 self._channel.learn(max(0, self._last - time.monotonic()))
+            except exceptions.SpdkError:
+                pass
         if self._channel.serve(self._refill, self._is_done):
             if self._fault is not None:
                 raise self._fault
@@ -129,9 +130,15 @@ class Bulk:
     def _portion(self) -> list[calls.Call]:
         """The next calls that can be sent; errors of others are noted."""
         portion: list[calls.Call] = []
-        target = self._channel.target
-        for request in self._requests:
-            call = self._make(request)
+        target, now = self._channel.target, time.monotonic()
+        for method, params, timeout in self._requests:
+            if self._end is not None:
+                left = max(0.0, self._end - now)
+                timeout = left if timeout is None else min(timeout, left)
+            timeout = calls.seconds(timeout)
+            call = calls.Call(
+                method, params or None, timeout, now + timeout, self._group,
+                batchable=readonly.is_quick(method, params))
             self._calls.append(call)
             try:
                 call.encode(target)
@@ -145,18 +152,6 @@ class Bulk:
                 return portion
         self._more = False
         return portion
-
-    def _make(self, request: calls.Request) -> calls.Call:
-        method, params, timeout = request
-        now = time.monotonic()
-        if self._end is not None:
-            left = max(0.0, self._end - now)
-            timeout = left if timeout is None else min(timeout, left)
-        timeout = calls.seconds(timeout)
-        params = params or None
-        return calls.Call(method, params, timeout, now + timeout,
-                          self._group,
-                          batchable=readonly.is_quick(method, params))
 
     def _put(self, portion: list[calls.Call]) -> None:
         if not portion:

@@ -199,7 +199,7 @@ class Call(Operation):
         self.basis = target if varies or self.name != self.method else None
         if len(data) > limits.HARMLESS:
             if target is not None:
-                limits.check(self.method, data, target.limits())
+                limits.check(self.method, data, target.limits)
             elif not limits.fits(self.method, data, limits.SMALL):
                 limits.check(self.method, data, limits.LARGE)
                 varies = True

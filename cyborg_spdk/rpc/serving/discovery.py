@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 from cyborg_spdk import exceptions
-from cyborg_spdk.rpc.protocol import catalogue
-from cyborg_spdk.rpc.protocol import version as versions
 from cyborg_spdk.rpc.serving import call as calls
 
 TYPE_CHECKING = False
@@ -14,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections import deque
     from typing import Any
+
+    from cyborg_spdk.rpc.protocol import catalogue
 
 #: Seconds of wall-clock time for it.
 _TIMEOUT = 30.0
@@ -184,6 +184,9 @@ class _Questions:
             self._done(self, self._target(), None)
 
     def _target(self) -> catalogue.TargetMethods:
+        # Cost time to import, and few commands ask what the target has.
+        from cyborg_spdk.rpc.protocol import catalogue
+        from cyborg_spdk.rpc.protocol import version as versions
         listed = self._answers["methods"]
         names = None
         if isinstance(listed, list):

@@ -10,9 +10,9 @@ calls is not decided here (:mod:`~cyborg_spdk.rpc.serving.exchange`).
 
 from __future__ import annotations
 
+import array
 import os
 import socket
-import struct
 import time
 
 from cyborg_spdk import exceptions
@@ -40,7 +40,7 @@ _READ_SIZE = 256 * 1024
 # little comes that there is no hurry.
 _LARGE = 128 * 1024
 _LARGE_READ = 1024 * 1024
-_LARGE_TIME = struct.pack("ll", 0, 8000)
+_LARGE_TIME = array.array("l", (0, 8000)).tobytes()
 _LITTLE = 4 * 1024
 
 

@@ -8,7 +8,6 @@ import errno
 import os
 import socket
 import stat
-import struct
 import time
 
 from cyborg_spdk import exceptions
@@ -169,6 +168,8 @@ def peer_credentials(sock: socket.socket) -> tuple[int, int, int] | None:
     """
     if sock.family != socket.AF_UNIX:
         return None
+    # Costs time to import, and a call does without.
+    import struct
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     pid, uid, gid = struct.unpack("3i", raw)
     return pid, uid, gid

@@ -77,6 +77,8 @@ _UNITS = {
                     'items': {'type': 'string'}},
         'tls': {'type': 'boolean'},
         'encryption': {'type': 'boolean'},
+        'qos_class': {'type': 'string',
+                      'pattern': '^[a-z0-9][a-z0-9_]{0,39}$'},
         'limits': _LIMITS}}
 SCHEMA = {
     'type': 'object', 'additionalProperties': False,

@@ -87,6 +87,7 @@ class Unit:
     :ivar export: ``nvmf``, ``vhost-blk`` or ``iscsi``.
     :ivar address: NQN, name of the controller, or IQN.
     :ivar places: listeners or portals.
+    :ivar qos_class: name of its class of QoS, or empty.
     """
 
     pool: str
@@ -99,6 +100,7 @@ class Unit:
     tls: bool
     encryption: bool
     limits: tuple[tuple[str, int], ...]
+    qos_class: str = ''
 
     @property
     def volume(self) -> str:
@@ -280,7 +282,8 @@ def _units(found: document.Document, where: tuple[str | int, ...],
             address=_address(found, where, raw, name, number),
             places=places, tls=raw.get('tls', False),
             encryption=raw.get('encryption', False),
-            limits=tuple(sorted((raw.get('limits') or {}).items()))))
+            limits=tuple(sorted((raw.get('limits') or {}).items())),
+            qos_class=raw.get('qos_class', '')))
     return made
 
 

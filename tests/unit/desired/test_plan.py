@@ -71,6 +71,13 @@ class PlanTest(unittest.TestCase):
             [[one.key for one in some]
              for some in plan.rounds(list(wanted.values()))])
 
+    def test_a_call_that_leaves_the_number_to_spdk(self):
+        """It waits for its subsystem all the same, and goes with it."""
+        one, = objects.of_calls([('nvmf_subsystem_add_ns', {
+            'nqn': NQN, 'namespace': {'bdev_name': 'N'}})]).values()
+        self.assertEqual(('call', f'subsystem:{NQN}'),
+                         (one.kind, one.part_of))
+
     def test_a_circle_ends(self):
         wanted = objects.of_calls([
             ('bdev_passthru_create', {'name': 'P', 'base_bdev_name': 'Q'}),

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import concurrent.futures
+import json
 import os
 import resource
 import socket
+import sys
 import threading
 import time
+import tracemalloc
 import unittest
+from unittest import mock
 
 import fixtures
 
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
+from cyborg_spdk.rpc.protocol import message
 from cyborg_spdk.rpc.serving import window
 from tests.unit.rpc import peer
 
@@ -302,7 +307,7 @@ class PeerTest(ClientTestCase):
         client = self.connect(talk)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with self.assertRaises(exceptions.ProtocolError) as caught:
-            client.call('bdev_get_bdevs')
+            client.call('bdev_get_bdevs', _timeout=PATIENCE)
         self.assertIn('has no end', str(caught.exception))
         self.assertLess(
             resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before,
@@ -323,6 +328,37 @@ class PeerTest(ClientTestCase):
                     conversation.send(bytes([byte]))
         client = self.connect(talk)
         self.assertEqual(['m', {'n': '\u00e9'}], client.call('m', n='\u00e9'))
+
+    def memory_of_a_large_reply(self):
+        """What receiving it takes beside its objects, in its own sizes."""
+        # Made before anything is counted, and sent as it is.
+        text = json.dumps([
+            {'name': f'Null{n:05}', 'aliases': ['a' * 600],
+             'supported_io_types': dict.fromkeys(
+                ('read', 'write', 'unmap', 'flush', 'reset'), True)}
+            for n in range(10000)]).encode() + b'}\n'
+        self.assertGreater(len(text), 6900000)
+
+        def talk(conversation):
+            while request := conversation.read():
+                conversation.send(b'{"jsonrpc":"2.0","id":%d,"result":'
+                                  % request['id'])
+                conversation.send(text)
+        client = self.connect(talk)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        result = client.call('bdev_get_bdevs', _timeout=PATIENCE)
+        held, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        self.assertEqual(10000, len(result))
+        return (peak - held) / len(text)
+
+    def test_the_memory_that_a_large_reply_takes(self):
+        self.addCleanup(message._fast_decoder.cache_clear)
+        for hidden in ({}, {'msgspec': None}):
+            with self.subTest(hidden), mock.patch.dict(sys.modules, hidden):
+                message._fast_decoder.cache_clear()
+                self.assertLessEqual(self.memory_of_a_large_reply(), 2)
 
     def test_a_reply_of_many_mebibytes(self):
         text = 'x' * (20 << 20)

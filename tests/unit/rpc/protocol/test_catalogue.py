@@ -5,6 +5,7 @@ import unittest
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 from cyborg_spdk.rpc.protocol import catalogue
+from cyborg_spdk.rpc.protocol import checks
 from cyborg_spdk.rpc.protocol import parameters
 from cyborg_spdk.rpc.protocol import readonly
 
@@ -92,7 +93,7 @@ class TargetMethodsTest(unittest.TestCase):
              'optimal_io_boundary needs v22.01')]
         for tag, method, params, words in cases:
             with self.subTest(tag):
-                self.assertTrue(catalogue.varies(method, params))
+                self.assertTrue(checks.varies(method, params))
                 with self.assertRaises(exceptions.InvalidParams) as caught:
                     _target(tag).translate(method, params)
                 self.assertIn(words, str(caught.exception))
@@ -119,13 +120,13 @@ class TargetMethodsTest(unittest.TestCase):
             params = {'nqn': 'n', 'namespace': {'bdev_name': 'b',
                                                 member: value}}
             with self.subTest(member):
-                self.assertTrue(catalogue.varies(method, params))
+                self.assertTrue(checks.varies(method, params))
                 with self.assertRaises(exceptions.InvalidParams) as caught:
                     _target(tag).translate(method, params)
                 self.assertIn(words, str(caught.exception))
                 self.assertEqual((method, params),
                                  _target('v26.05').translate(method, params))
-        self.assertFalse(catalogue.varies(
+        self.assertFalse(checks.varies(
             method, {'nqn': 'n', 'namespace': {'bdev_name': 'b'}}))
 
     def test_what_v26_09_changes(self):
@@ -224,10 +225,10 @@ class TargetMethodsTest(unittest.TestCase):
                                       params))
 
     def test_a_call_that_fits_every_release_of_its_name_need_not_wait(self):
-        self.assertFalse(catalogue.varies('bdev_get_bdevs', {'name': 'x'}))
-        self.assertFalse(catalogue.varies('bdev_get_bdevs', None))
-        self.assertFalse(catalogue.varies('unheard_of', {'name': 'x'}))
-        self.assertTrue(catalogue.varies('bdev_get_bdevs', {'timeout': 1}))
+        self.assertFalse(checks.varies('bdev_get_bdevs', {'name': 'x'}))
+        self.assertFalse(checks.varies('bdev_get_bdevs', None))
+        self.assertFalse(checks.varies('unheard_of', {'name': 'x'}))
+        self.assertTrue(checks.varies('bdev_get_bdevs', {'timeout': 1}))
 
     def test_supports(self):
         self.assertTrue(_target('v24.01').supports('bdev_get_bdevs',

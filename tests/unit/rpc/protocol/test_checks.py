@@ -6,6 +6,7 @@ from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 from cyborg_spdk.rpc.protocol import catalogue
 from cyborg_spdk.rpc.protocol import checks
+from cyborg_spdk.rpc.protocol import refusals
 
 _NEW = rpc.Version(26, 5)
 
@@ -47,7 +48,7 @@ class ProblemTest(unittest.TestCase):
         for method, params, words in cases:
             with self.subTest(method, params=params):
                 self.assertTrue(checks.varies(method, params))
-                found = checks.problem(method, params, _NEW)
+                found = refusals.problem(method, params, _NEW)
                 self.assertIsNotNone(found)
                 self.assertIn(words, found)
 
@@ -72,7 +73,7 @@ class ProblemTest(unittest.TestCase):
                 # A list: what SPDK says of it is its own affair.
                 ('bdev_get_bdevs', ['x'])]:
             with self.subTest(method, params=params):
-                self.assertIsNone(checks.problem(method, params, _NEW))
+                self.assertIsNone(refusals.problem(method, params, _NEW))
 
     def test_it_depends_on_the_release_what_must_be_given(self):
         cases = [('bdev_malloc_create', {'num_blocks': 8, 'block_size': 512},
@@ -82,23 +83,23 @@ class ProblemTest(unittest.TestCase):
                   'key_name is missing; it takes key_name')]
         for method, params, tag, want in cases:
             with self.subTest(method, tag=tag):
-                self.assertEqual(want, checks.problem(
+                self.assertEqual(want, refusals.problem(
                     method, params, rpc.Version.parse(tag)))
 
     def test_of_a_target_that_is_newer_than_the_table_only_what_is_gone(self):
         newer = rpc.Version(99, 1)
-        self.assertIsNone(checks.problem(
+        self.assertIsNone(refusals.problem(
             'bdev_malloc_create', {'brand_new': 1}, newer))
-        self.assertIn('name was dropped after v26.01', checks.problem(
+        self.assertIn('name was dropped after v26.01', refusals.problem(
             'bdev_get_iostat', {'name': 'x'}, newer))
 
     def test_of_an_unknown_release_what_none_takes(self):
-        self.assertIn('it takes no nam,', checks.problem(
+        self.assertIn('it takes no nam,', refusals.problem(
             'bdev_get_bdevs', {'nam': 'x'}, None))
-        self.assertIn('name is missing', checks.problem(
+        self.assertIn('name is missing', refusals.problem(
             'bdev_malloc_delete', None, None))
         # Each of these is right for some release.
-        self.assertIsNone(checks.problem(
+        self.assertIsNone(refusals.problem(
             'bdev_get_iostat', {'name': 'x', 'names': ['x']}, None))
 
     def test_it_is_an_error_before_it_is_sent(self):
