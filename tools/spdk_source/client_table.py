@@ -107,8 +107,9 @@ def _params(name: str, formers: list[str],
     """Parameters of a method under all its names.
 
     :returns: name -> [type, [first release, last release, whether it must
-        be given], ...]; an end that is the method's own is None. None if
-        the newest release does not look at them.
+        be given], ...]; an end that is the method's own is None. Where JSON
+        has several forms for its types, each period has its own type behind
+        that. None if the newest release does not look at them.
     """
     having = [(one, spec) for one in releases
               for spec in [_spec(one, name, formers)] if spec is not None]
@@ -117,12 +118,27 @@ def _params(name: str, formers: list[str],
     members = [_members(name, one, spec) for one, spec in having]
     tags = [one for one, _ in having]
     params = {}
-    for param, found in _ordered(tags, members).items():
-        params[param] = [_newest_kind(param, members)] + [
+    # In the order of the newest release.
+    for param in dict.fromkeys(
+            param for one in reversed(members) for param in one):
+        kind = _newest_kind(param, members)
+        found = history.periods(tags, [
+            _about(one.get(param), ' or ' in kind) for one in members])
+        params[param] = [kind] + [
             [None if first == tags[0].tag else first,
-             None if last == tags[-1].tag else last, needed]
-            for first, last, needed in found]
+             None if last == tags[-1].tag else last, *about]
+            for first, last, about in found]
     return params
+
+
+def _about(member: Member | None, with_kind: bool) -> list[Any] | None:
+    """Whether it must be given, and its type if that is asked for."""
+    if member is None:
+        return None
+    kind, needed = member
+    if not with_kind:
+        return [needed]
+    return [needed, 'string' if isinstance(kind, list) else kind]
 
 
 def _spec(one: release.Release, name: str,
@@ -159,15 +175,6 @@ def _current(method: str, name: str, tag: str) -> str:
                     <= checkout.order(tag) <= checkout.order(last):
                 return current
     return name
-
-
-def _ordered(releases: list[release.Release],
-             members: list[dict[str, Member]]) -> dict[str, history.Periods]:
-    """Periods of each name, in the order of the newest release."""
-    names = dict.fromkeys(name for one in reversed(members) for name in one)
-    return {name: history.periods(releases, [
-        one[name][1] if name in one else None for one in members])
-        for name in names}
 
 
 def _newest_kind(name: str, members: list[dict[str, Member]]) -> Any:

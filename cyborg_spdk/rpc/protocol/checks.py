@@ -16,9 +16,10 @@ from cyborg_spdk.rpc.protocol import tables
 # Importing typing would cost a command line more than anything here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Iterator
     from typing import Any
 
-    from cyborg_spdk.rpc.protocol import parameters
     from cyborg_spdk.rpc.protocol import version as versions
 
 # What Python has for a type of the tables. None is left to the target.
@@ -35,15 +36,18 @@ _NONE: frozenset[type] = frozenset()
 class Rules:
     """What a call must be like, prepared for a quick look.
 
+    :param types: name -> types that its value may have.
+    :param needed: names that must be given; also members of objects.
+
     :ivar types: name -> types that its value may have.
     :ivar needed: parameters that must be given.
     :ivar inner: object or list of objects -> prefix of its members' names,
         and those that must be given.
     """
 
-    def __init__(self, there: list[parameters.Parameter],
+    def __init__(self, types: dict[str, frozenset[type]],
                  needed: set[str]) -> None:
-        self.types = {one.name: TYPES.get(one.shape, _ANY) for one in there}
+        self.types = types
         self.needed = frozenset(
             name for name in needed if "." not in name)
         members: dict[str, set[str]] = {}
@@ -79,6 +83,10 @@ class Rules:
         return True
 
 
+def _types(shapes: Iterable[str]) -> Iterator[frozenset[type]]:
+    return (TYPES.get(shape, _ANY) for shape in shapes)
+
+
 @functools.cache
 def _always(method: str) -> Rules | None:
     """What is right for every release with this name.
@@ -95,8 +103,9 @@ def _always(method: str) -> Rules | None:
     found = parameters.of(method) or {}
     begin = releases.parse(table["since"])
     return Rules(
-        [one for one in found.values() if one.last is None and (
-            one.first is None or releases.parse(one.first) <= begin)],
+        {name: frozenset.intersection(*_types(one.shapes_since(begin)))
+         for name, one in found.items() if one.last is None and (
+             one.first is None or releases.parse(one.first) <= begin)},
         {name for name, one in found.items() if one.is_needed_now})
 
 
@@ -117,7 +126,8 @@ def of_release(method: str, version: versions.Version | None
         return None
     taken = releases.taken(version)
     return Rules(
-        [one for one in found.values() if any(map(one.is_there, taken))],
+        {name: frozenset().union(*_types(one.shapes_in(taken)))
+         for name, one in found.items() if any(map(one.is_there, taken))},
         {name for name, one in found.items()
          if all(map(one.is_needed, taken))})
 
@@ -145,4 +155,4 @@ def varies_without(method: str) -> bool:
     return table is not None and any(
         last is None and needed and "." not in name
         for name, (_, *periods) in table["takes"].items()
-        for _, last, needed in periods)
+        for _, last, needed, *_ in periods)

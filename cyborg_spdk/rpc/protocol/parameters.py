@@ -12,6 +12,7 @@ from cyborg_spdk.rpc.protocol import tables
 # Importing typing would cost a command line more than anything here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from cyborg_spdk.rpc.protocol import version as versions
@@ -23,15 +24,18 @@ class Period:
     :ivar first: the first of them, or None: as long as there is the method.
     :ivar last: the last of them, or None: the newest has it.
     :ivar needed: whether it must be given.
+    :ivar kind: its type in them, if other periods have another for which
+        JSON has another form; else None.
     """
 
-    __slots__ = ("first", "last", "needed")
+    __slots__ = ("first", "last", "needed", "kind")
 
     def __init__(self, first: str | None, last: str | None,
-                 needed: bool) -> None:
+                 needed: bool, kind: str | None = None) -> None:
         self.first = first
         self.last = last
         self.needed = needed
+        self.kind = kind
 
     def covers(self, release: versions.Version) -> bool:
         """Whether a release is one of them."""
@@ -78,12 +82,17 @@ class Parameter:
     @property
     def shape(self) -> str:
         """What JSON has for its type, or ``any``."""
-        if " or " in self.kind:
-            return "any"
-        kind = self.kind.partition(" ")[0]
-        if kind == "uuid":
-            return "string"
-        return "number" if "int" in kind else kind
+        return "any" if " or " in self.kind else _shape(self.kind)
+
+    def shapes_in(self, taken: Iterable[versions.Version]) -> set[str]:
+        """What JSON has for its type in some releases."""
+        return {_shape(period.kind or self.kind) for period in self.periods
+                if any(map(period.covers, taken))}
+
+    def shapes_since(self, begin: versions.Version) -> set[str]:
+        """What JSON has for its type in a release and in those after it."""
+        return {_shape(one.kind or self.kind) for one in self.periods
+                if one.last is None or releases.parse(one.last) >= begin}
 
     @property
     def is_needed_now(self) -> bool:
@@ -98,6 +107,14 @@ class Parameter:
     def is_there(self, release: versions.Version) -> bool:
         """Whether a target of a release has it."""
         return any(one.covers(release) for one in self.periods)
+
+
+def _shape(kind: str) -> str:
+    """What JSON has for a type."""
+    kind = kind.partition(" ")[0]
+    if kind == "uuid":
+        return "string"
+    return "number" if "int" in kind else kind
 
 
 @functools.cache

@@ -47,11 +47,18 @@ def _is_of_unknown(name: str, found: Found) -> bool:
         one.startswith(outer + dot) for one in found)
 
 
-def _is_wrong(found: Found, name: str, value: Any) -> bool:
-    kinds = checks.TYPES.get(found[name].shape) if name in found else None
-    if kinds is None or isinstance(value, bool):
-        return kinds is not None and bool not in kinds
-    return not isinstance(value, tuple(kinds))
+def _wrong_type(name: str, found: Found, taken: Releases,
+                value: Any) -> str | None:
+    """What it is in place of the type that a value has, or None."""
+    shapes = found[name].shapes_in(taken) if name in found else set()
+    if not shapes or not shapes <= _WORDS.keys():
+        return None
+    kinds = frozenset().union(*(checks.TYPES[shape] for shape in shapes))
+    # A bool is an int, for Python.
+    is_right = bool in kinds if isinstance(value, bool) \
+        else isinstance(value, tuple(kinds))
+    return None if is_right else \
+        " or ".join(_WORDS[shape] for shape in sorted(shapes))
 
 
 def problem(method: str, params: Any,
@@ -78,9 +85,9 @@ def problem(method: str, params: Any,
                 reason = _unknown(name, found, taken)
         elif version is not None:
             reason = _absent(found[name], version, taken)
-        if reason is None and not newer and _is_wrong(found, name, value):
-            reason = f"{name} is {_WORDS[found[name].shape]}, not " \
-                + masking.show(value, name)
+        wanted = _wrong_type(name, found, taken, value)
+        if reason is None and not newer and wanted:
+            reason = f"{name} is {wanted}, not {masking.show(value, name)}"
         if reason is not None:
             return reason
     return None if newer else _missing(found, params or {}, taken)

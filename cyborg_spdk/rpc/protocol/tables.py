@@ -42,7 +42,8 @@ class Takes(TypedDict):
 
     ``since`` is the first release with its present name; ``takes`` has for
     each parameter its type and then, for each period, ``[first release,
-    last release, whether it must be given]``.
+    last release, whether it must be given]``; behind that the type in this
+    period, where JSON has several forms for the types of all.
     """
 
     since: str

@@ -9,6 +9,8 @@ Whoever drives it moves the bytes (:mod:`~cyborg_spdk.rpc.serving.engine`).
 
 from __future__ import annotations
 
+import operator
+
 from cyborg_spdk import exceptions
 from cyborg_spdk.rpc.protocol import framing
 from cyborg_spdk.rpc.protocol import message
@@ -37,6 +39,7 @@ _WRITE_SIZE = 256 * 1024
 _MANY = 64
 #: Whoever calls these expects the connection to be lost.
 _ENDING = frozenset({"spdk_kill_instance", "kill_instance"})
+_data = operator.attrgetter("data")
 
 
 class Exchange:
@@ -144,7 +147,7 @@ class Exchange:
             from cyborg_spdk.rpc.serving import batches
             self._texts, self._members = batches.join(members)
         else:
-            self._texts = [call.data or b"" for call in members]
+            self._texts = list(map(_data, members))
             self._members = members
         self.output = memoryview(b"".join(self._texts))
 

@@ -39,14 +39,6 @@ _BEFORE = (-1, -95)
 _LEFT_OUT = frozenset({'spdk_kill_instance', 'framework_start_init',
                        'framework_wait_init'})
 
-#: Parameters that take more than one type, and what else is wrong with a
-#: value is left to the target.
-_SEVERAL_TYPES = frozenset({
-    ('bdev_raid_create', 'raid_level'),
-    ('iscsi_create_target_node', 'header_digest'),
-    ('iscsi_create_target_node', 'data_digest'),
-    ('nvmf_create_target', 'discovery_filter')})
-
 
 def _wrong_calls(method, members):
     """Calls that are wrong in one place each; pairs of place, parameters."""
@@ -55,9 +47,8 @@ def _wrong_calls(method, members):
         others = {other: _RIGHT.get(other_kind, 'x')
                   for other, (other_kind, other_needed) in members.items()
                   if other_needed and other != name}
-        if (method, name) not in _SEVERAL_TYPES:
-            yield f'type of {name}', {
-                **others, name: 5 if kind in _TEXTS else 'x'}
+        yield f'type of {name}', {
+            **others, name: 5 if kind in _TEXTS else 'x'}
         if needed:
             yield f'without {name}', others or None
 

@@ -118,17 +118,24 @@ methods:
       - {name: size, type: uint32}
       - {name: speed, type: enum, class: speed}
       - {name: old, type: boolean, deprecated: true}
+      - {name: quick, type: boolean}
 '''
 
 _MODE = ('{"mode", offsetof(struct rpc_thing, mode) + 2, decode_mode, '
          'true},')
 
+# Its type has changed since.
+_QUICK = ('{"quick", offsetof(struct rpc_thing, quick), '
+          'spdk_json_decode_%s, true},')
+
 _THING = 'lib/thing/thing_rpc.c'
 
 #: Tag -> path -> content.
 RELEASES = {
-    'v18.01': {_THING: _HEAD + _CREATE % ('false', '', 'make_thing')},
-    'v22.01': {_THING: _HEAD + _CREATE % ('true', _MODE, 'thing_create')
+    'v18.01': {_THING: _HEAD + _CREATE % ('false', _QUICK % 'uint32',
+                                           'make_thing')},
+    'v22.01': {_THING: _HEAD + _CREATE % ('true', _MODE + _QUICK % 'bool',
+                                           'thing_create')
                + _OTHERS},
     'v22.05-rc1': {_THING: ''},
     'v26.05': {

@@ -67,13 +67,14 @@ class MadeUpTest(fixtures.TestWithFixtures):
                           'v26.09'], list(read))
         self.assertEqual({'make_thing': {
             'state': 'runtime',
-            'fields': [['name', 'string', False], ['size', 'uint32', False]],
+            'fields': [['name', 'string', False], ['size', 'uint32', False],
+                       ['quick', 'uint32', True]],
             'error': [-32603, 'cannot decode']}}, read['v18.01'].methods)
         self.assertEqual({
             'thing_create': {
                 'state': 'runtime', 'fields': [
                     ['name', 'string', False], ['size', 'uint32', True],
-                    ['mode', 'decode_mode', True]],
+                    ['mode', 'decode_mode', True], ['quick', 'bool', True]],
                 'error': [-32603, 'cannot decode']},
             'thing_list': {
                 'state': 'both', 'fields': [['names', 'decode_names', True]],
@@ -109,6 +110,9 @@ class MadeUpTest(fixtures.TestWithFixtures):
                          ['v22.01', None, False]],
                 'speed': [['slow', 'quick'], ['v26.05', None, False]],
                 'old': ['boolean', ['v26.05', 'v26.05', False]],
+                'quick': ['boolean or uint32',
+                          [None, 'v18.01', False, 'uint32'],
+                          ['v22.01', None, False, 'boolean']],
                 'mode': [['fast', 'safe'], ['v22.01', 'v22.01', False]]}},
             'thing_count': {'since': 'v22.01', 'takes': {}},
             'thing_list': {'since': 'v22.01', 'takes': {

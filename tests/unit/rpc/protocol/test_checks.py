@@ -86,6 +86,32 @@ class ProblemTest(unittest.TestCase):
                 self.assertEqual(want, refusals.problem(
                     method, params, rpc.Version.parse(tag)))
 
+    def test_it_depends_on_the_release_of_what_type_one_is(self):
+        raid = {'name': 'r', 'base_bdevs': ['a', 'b']}
+        for tag, right, wrong, words in [
+                ('v19.01.1', 0, 'raid0', "is a number, not 'raid0'"),
+                ('v26.05', 'raid0', 0, 'is a text, not 0')]:
+            with self.subTest(tag):
+                release = rpc.Version.parse(tag)
+                given = {**raid, 'strip_size': 4} if right == 0 else raid
+                self.assertIsNone(refusals.problem(
+                    'bdev_raid_create', {**given, 'raid_level': right},
+                    release))
+                self.assertEqual(f'raid_level {words}', refusals.problem(
+                    'bdev_raid_create', {**given, 'raid_level': wrong},
+                    release))
+        # It is right for some release, and no text for any.
+        self.assertIsNone(refusals.problem(
+            'bdev_raid_create', {**raid, 'raid_level': 0}, None))
+        self.assertEqual(
+            'raid_level is a number or a text, not []', refusals.problem(
+                'bdev_raid_create', {**raid, 'raid_level': []}, None))
+        for method, name in [('iscsi_create_target_node', 'header_digest'),
+                             ('iscsi_create_target_node', 'data_digest'),
+                             ('nvmf_create_target', 'discovery_filter')]:
+            self.assertIn(f'{name} is ', refusals.problem(
+                method, {name: 5}, _NEW))
+
     def test_of_a_target_that_is_newer_than_the_table_only_what_is_gone(self):
         newer = rpc.Version(99, 1)
         self.assertIsNone(refusals.problem(
