@@ -5,7 +5,11 @@
 import argparse
 from typing import Any
 
+from oslo_config import cfg
+
 from cyborg_spdk.cli import commands
+from cyborg_spdk import loggers
+from cyborg_spdk.service import ask
 from cyborg_spdk.service import options
 from cyborg_spdk.service.plug import duty
 from cyborg_spdk.service.plug import hypervisor
@@ -13,6 +17,8 @@ from cyborg_spdk.service.plug import rounds
 from cyborg_spdk.service.plug import wishes as plug_wishes
 from cyborg_spdk.units import placement
 from cyborg_spdk.units.wipe import run as wipe_run
+
+LOG = loggers.get(__name__)
 
 _COLUMNS = ('Instance', 'Name', 'Target', 'Unit', 'Device', 'State', 'Why')
 
@@ -52,8 +58,40 @@ class _Plugs(commands.Configured, commands.Fitting):
 class List(_Plugs):
     """Show which unit is a disk of which instance, and which is to be one.
 
-    Placement and libvirt are asked; nothing is changed.
+    Placement and libvirt are asked; nothing is changed. Why one is not as it
+    should be is asked of the service, which has tried.
     """
+
+    def plugs(self, conf: Any, host: hypervisor.Hypervisor,
+              wishes: plug_wishes.Wishes) -> list[rounds.Plug]:
+        found = super().plugs(conf, host, wishes)
+        told = _told(conf)
+        if told is None:
+            if any(plug.state != rounds.PLUGGED for plug in found):
+                LOG.warning(
+                    'the service does not run here with the duty plug, or '
+                    'cannot be asked: see systemctl status cyborg-spdk')
+            return found
+        by_disk = {(plug.instance, plug.unit): plug for plug in told}
+        rows = []
+        for plug in found:
+            known = by_disk.pop((plug.instance, plug.unit), None)
+            # It may have changed since.
+            rows.append(known if known and known.state == plug.state
+                        else plug)
+        return rows + [plug for plug in by_disk.values()
+                       if plug.why and not plug.name]
+
+
+def _told(conf: cfg.ConfigOpts) -> list[rounds.Plug] | None:
+    """What the service has found in its last round; None: it tells none."""
+    health = ask.health(conf) or {}
+    plugs = health.get('duties', {}).get(duty.NAME, {}).get('plugs')
+    try:
+        return None if plugs is None else [
+            rounds.Plug(**plug) for plug in plugs]
+    except TypeError:
+        return None  # It is of another release.
 
 
 class Now(_Plugs):

@@ -216,7 +216,7 @@ class PlugCase(testtools.TestCase):
                 '[placement]\nauth_type = admin_token\ntoken = admin\n'
                 f'endpoint = {self.cloud.placement_url}\n'
                 f'endpoint_override = {self.cloud.placement_url}\n'
-                '[spdk_service]\nduties = plug\nlisten_port = 0\n')
+                '[spdk_service]\nduties = plug\n')
         return path
 
     def reserved(self, provider):
