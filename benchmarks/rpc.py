@@ -78,12 +78,14 @@ def _one_call(path, client, raw, kept):
         'JSONRPCClient, connecting each time': lambda: connecting(method)})
     theirs = rivals.Server(rivals.rpc_py('--server'))
     ours = rivals.Server(rivals.ours('--server'))
+    beside = rivals.Server(rivals.ours('--server', '--share-core'))
     line = f'-s {shlex.quote(path)} {method}'
     servers = _alternate(5, 20, **{
         'rpc.py --server': lambda: theirs.run(line),
-        'cyborg-spdk rpc --server': lambda: ours.run(line)})
-    theirs.close()
-    ours.close()
+        'cyborg-spdk rpc --server': lambda: ours.run(line),
+        'cyborg-spdk rpc --server --share-core': lambda: beside.run(line)})
+    for server in (theirs, ours, beside):
+        server.close()
     processes = _alternate(9, **{
         'rpc.py, a process each time':
             lambda: rivals.run(rivals.rpc_py('-s', path, method)),
@@ -95,7 +97,10 @@ def _one_call(path, client, raw, kept):
     print('cyborg_spdk.rpc / raw socket: ' + _verdict(
         times['cyborg_spdk.rpc'] / times['raw socket'], 1.05))
     print('our server / rpc.py --server: ' + _verdict(
-        times['cyborg-spdk rpc --server'] / times['rpc.py --server'], 0.5))
+        times['cyborg-spdk rpc --server'] / times['rpc.py --server'], 1.05))
+    print('the same with --share-core: ' + _verdict(
+        times['cyborg-spdk rpc --server --share-core']
+        / times['rpc.py --server'], 0.5))
     print('our process / rpc.py: ' + _verdict(
         times['cyborg-spdk rpc, a process each time']
         / times['rpc.py, a process each time'], 0.5) + '\n', flush=True)
@@ -137,15 +142,18 @@ def _nine(path):
             stdout=subprocess.PIPE, text=True).stdout
     theirs = rivals.Server(rivals.rpc_py('--server'))
     ours = rivals.Server(rivals.ours('--server'))
+    beside = rivals.Server(rivals.ours('--server', '--share-core'))
     prefix = f'-s {shlex.quote(path)} '
     times = _alternate(5, **{
         'rpc.py, a process each time': lambda: rivals.nine_calls(process),
         'rpc.py --server': lambda: rivals.nine_calls(
             lambda line: theirs.run(prefix + line)),
         'cyborg-spdk rpc --server': lambda: rivals.nine_calls(
-            lambda line: ours.run(prefix + line))})
-    theirs.close()
-    ours.close()
+            lambda line: ours.run(prefix + line)),
+        'cyborg-spdk rpc --server --share-core': lambda: rivals.nine_calls(
+            lambda line: beside.run(prefix + line))})
+    for server in (theirs, ours, beside):
+        server.close()
     machine.table(['the nine calls of rpc_integrity', 'ms'],
                   [[name, _ms(time)] for name, time in times.items()])
     ratio = times['cyborg-spdk rpc --server'] / times['rpc.py --server']

@@ -168,6 +168,9 @@ def _each(conf: cfg.ConfigOpts,
           name: str | None) -> tuple[list[_Row], dict[str, str]]:
     """The units of the targets, with their states.
 
+    A target that does not matter here, since no driver of its kind is
+    enabled and nothing is declared on it, may be down.
+
     :param name: of the only target to ask, or None.
     :returns: also why which target cannot be asked, by its name.
     :raises InvalidValue: if no target has that name.
@@ -190,6 +193,10 @@ def _each(conf: cfg.ConfigOpts,
             continue
         states = state.of_all(conf, target.name, units)
         rows += [_Row(target, unit, states[unit.handle]) for unit in units]
+    if silent and name is None:
+        matter = {one.name for one in enabled.targets(conf)} | {
+            one.target.name for one in model.load(conf).pools.values()}
+        silent = {one: why for one, why in silent.items() if one in matter}
     return rows, silent
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: Where SPDK's programs listen if nothing else is said.
 DEFAULT_ADDRESS = "/var/tmp/spdk.sock"  # noqa: S108
 
+#: Set to 1 it is --share-core, for test suites that cannot change a command.
+SHARE_CORE = "CYBORG_SPDK_RPC_SHARE_CORE"
+
 _EPILOG = """\
 A value is JSON if it can be read as such (4096, true, '["a","b"]',
 '{"trtype":"TCP"}'), else text; a parameter that SPDK takes as text
@@ -73,6 +76,13 @@ def _parser() -> argparse.ArgumentParser:
         help="read command lines of SPDK's rpc.py from standard input, as "
              "rpc.py --server does, and end the output of each with "
              "**STATUS=0 or **STATUS=1 (needs the package spdk)")
+    parser.add_argument(
+        "--share-core", action="store_true",
+        default=os.environ.get(SHARE_CORE, "") not in ("", "0"),
+        help="with --server: run on the core of a local target that polls on "
+             "one, which halves the wait for a reply and takes up to a "
+             "millisecond of that core a command: not for a target with "
+             f"traffic (default: whether {SHARE_CORE} is 1)")
     parser.add_argument(
         "--in-order", action="store_true",
         help="with --batch: make each call when the one before it has "
@@ -153,7 +163,7 @@ def _run(args: argparse.Namespace) -> int:
         from cyborg_spdk.cli.rpc import server as rpc_server
         server = rpc_server.Server(
             args.address and programs.absolute(args.address), args.timeout,
-            args.plugin)
+            args.plugin, args.share_core)
         if args.server:
             return server.serve(sys.stdin)
         return server.run([args.method, *args.params])

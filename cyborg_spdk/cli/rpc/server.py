@@ -36,12 +36,15 @@ class Server:
     :param address: default of their ``-s``, or None for rpc.py's own.
     :param timeout: default of their ``-t`` in seconds, or None.
     :param plugin: name of a module with more commands, or None.
+    :param share_core: run on the core of a local target that polls on one.
     :raises InvalidValue: if the package spdk is missing.
     """
 
     def __init__(self, address: str | None = None,
                  timeout: float | None = None,
-                 plugin: str | None = None) -> None:
+                 plugin: str | None = None,
+                 share_core: bool = False) -> None:
+        self._share_core = share_core
         self._parser, self._subparsers = rpc_parser.create()
         self._plugins: set[str] = set()
         self._cores = os.sched_getaffinity(0)
@@ -66,7 +69,8 @@ class Server:
                 print(f"{_PROGRAM}: {exc}: {line.strip()}", file=sys.stderr)
                 status = 1
             print(f"**STATUS={status}", flush=True)
-            _stay_awake(lines)
+            if self._share_core:
+                _stay_awake(lines)
         return 0
 
     def run(self, words: list[str]) -> int:
@@ -87,7 +91,8 @@ class Server:
             args.client = rpc_client.connect(
                 args.server_addr, args.port, args.timeout,
                 args.conn_retries, getattr(logging, args.verbose.upper()))
-            _move_beside(args.client.peer(), self._cores)
+            if self._share_core:
+                _move_beside(args.client.peer(), self._cores)
             args.func(args)
             rpc_parser.check_called_name(args.called_rpc_name)
         except rpc_client.failure() as exc:

@@ -309,12 +309,21 @@ class ServerTest(TargetTestCase):
             server.stdin.close()
             self.assertEqual(0, server.wait(target.PATIENCE))
 
-    def test_it_moves_to_the_core_of_a_target_that_has_one(self):
+    def test_it_shares_the_core_of_a_target_when_asked(self):
         own = self.useFixture(target.Target())
         cores = os.sched_getaffinity(0)
+        self._cores(own, cores, [], lambda wanted: cores)
+        self._cores(own, cores, [], lambda wanted: cores,
+                    CYBORG_SPDK_RPC_SHARE_CORE='0')
+        self._cores(own, cores, ['--share-core'], lambda wanted: wanted)
+        self._cores(own, cores, [], lambda wanted: wanted,
+                    CYBORG_SPDK_RPC_SHARE_CORE='1')
+
+    def _cores(self, own, cores, options, expected, **environ):
         server = subprocess.Popen(
-            [*_COMMAND, '--server', '-s', own.socket],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            [*_COMMAND, '--server', *options, '-s', own.socket],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, **environ})
         with server:
             for wanted in ({min(cores)}, {max(cores)}, cores):
                 os.sched_setaffinity(own.process.pid, wanted)
@@ -322,7 +331,7 @@ class ServerTest(TargetTestCase):
                 server.stdin.flush()
                 self.assertEqual('[]\n', server.stdout.readline())
                 self.assertEqual('**STATUS=0\n', server.stdout.readline())
-                self.assertEqual(wanted,
+                self.assertEqual(expected(wanted),
                                  os.sched_getaffinity(server.pid))
             server.stdin.close()
 
