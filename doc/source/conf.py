@@ -25,6 +25,8 @@ copyright = 'the cyborg-spdk developers'  # noqa: A001
 root_doc = 'index'
 exclude_patterns = []
 html_theme = 'openstackdocs'
+html_static_path = ['_static']
+html_css_files = ['narrow.css']
 # Written anew by ``tox -e man``, and installed by the package.
 man_pages = [('cli/index', 'cyborg-spdk', 'SPDK as accelerators of OpenStack',
               ['the cyborg-spdk developers'], 1)]

@@ -65,7 +65,7 @@ class CommandsTest(testtools.TestCase):
                 lambda word: re.fullmatch(r'[a-z][a-z-]*', word),
                 text.split()[1:]))
             named = [' '.join(words[:number]) for number in (1, 2, 3)]
-            self.assertTrue(words[0] in firsts, f'{place}: {text}')
+            self.assertIn(words[0], firsts, f'{place}: {text}')
             if len(words) > 1 and words[0] not in names:
                 self.assertIn(named[1], firsts, f'{place}: {text}')
 

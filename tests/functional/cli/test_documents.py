@@ -6,13 +6,13 @@ tests/unit/test_documents.py reads the rest: options, files, messages.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import textwrap
 
 from tests import documents
 from tests.functional.cli import test_discover
+from tests.functional.fixtures import targets as ports
 
 _CONFIG = '''
 [agent]
@@ -70,7 +70,7 @@ class DocumentsTest(test_discover.DiscoverTest):
         with open(self.config, 'w') as out:
             out.write(_CONFIG.format(self.directory))
         with open(os.path.join(self.directory, 'units.yaml'), 'w') as out:
-            out.write(_UNITS.format(self.directory, 4420))
+            out.write(_UNITS.format(self.directory, ports.free_port()))
         self.left = {' '.join(words) for _place, words
                      in documents.commands('cyborg-spdk')}
         self.addCleanup(self.ours, 'target', 'stop')
@@ -99,6 +99,11 @@ class DocumentsTest(test_discover.DiscoverTest):
         self.assertEqual(status, code, f'{text}\n{out}\n{err}')
         self.left.discard(text)
         return out, err
+
+    def made(self, *words, status=0):
+        """Run a command that no page has."""
+        code, out, err = self.ours(*words)
+        self.assertEqual(status, code, f'{words}\n{out}\n{err}')
 
     def socket(self, name):
         return os.path.join(self.directory, 'run', name + '.sock')
@@ -133,16 +138,16 @@ class DocumentsTest(test_discover.DiscoverTest):
         out, _err = self.does('rpc bdev_malloc_create name=M0 '
                               'num_blocks=2048 block_size=512')
         self.assertEqual('M0\n', out)
-        self.assertEqual(0, self.ours(
-            'nvmf', 'subsystem', 'create', '-t', 'spdk_nvmf',
-            'nqn.2016-06.io.spdk:c1')[0])
+        self.made('nvmf', 'subsystem', 'create', '-t', 'spdk_nvmf',
+                  'nqn.2016-06.io.spdk:c1')
         self.assertEqual(0, self.run_program(
             'rpc', '-s', self.socket('spdk_nvmf'), 'nvmf_create_transport',
             'trtype=TCP')[0])
         text = 'rpc nvmf_subsystem_add_listener nqn=nqn.2016-06.io.spdk:c1 ' \
             'listen_address.trtype=TCP listen_address.traddr=192.0.2.1 ' \
             'listen_address.trsvcid=4420'
-        self.does(text, words=text.replace('192.0.2.1', '127.0.0.1').split())
+        self.does(text, words=text.replace('192.0.2.1', '127.0.0.1').replace(
+            '4420', str(ports.free_port())).split())
         calls = os.path.join(self.directory, 'calls.txt')
         with open(calls, 'w') as out:
             out.write('bdev_get_bdevs name=M0\n')
@@ -161,11 +166,9 @@ class DocumentsTest(test_discover.DiscoverTest):
         self.does('attach {"nqn": "nqn.2016-06.io.spdk:cnode1", '
                   f'"nsid": "1"}} {host}', words=['attach', handle, host])
         # Of this user, and of a target that has one.
-        self.assertEqual(0, self.ours(
-            'bdev', 'create', 'malloc', '-t', 'spdk_vhost', 'B0', '8MiB',
-            '512')[0])
-        self.assertEqual(0, self.ours(
-            'vhost', 'controller', 'create', 'blk', 'blk.0', 'B0')[0])
+        self.made('bdev', 'create', 'malloc', '-t', 'spdk_vhost', 'B0',
+                  '8MiB')
+        self.made('vhost', 'controller', 'create', 'blk', 'blk.0', 'B0')
         socket = f'{{"socket": "{self.directory}/run/blk.0"}}'
         self.does('attach {"socket": "/run/vhost/blk.0"} libvirt-qemu',
                   words=['attach', socket, 'root'])
@@ -180,13 +183,13 @@ class DocumentsTest(test_discover.DiscoverTest):
         iscsi = ('--set', 'agent.enabled_drivers=spdk_iscsi_driver')
         for words in (
                 ['target', 'start', 'spdk_iscsi'],
-                ['bdev', 'create', 'malloc', '-t', 'spdk_iscsi', 'I0',
-                 '8MiB', '512'],
-                ['iscsi', 'portal-group', 'create', '1', '127.0.0.1:3260'],
-                ['iscsi', 'initiator-group', 'create', '1', 'ANY', 'ANY'],
-                ['iscsi', 'node', 'create', 'disk1', 'I0']):
-            code, _out, err = self.ours(*iscsi, *words)
-            self.assertEqual(0, code, f'{words}: {err}')
+                ['bdev', 'create', 'malloc', '-t', 'spdk_iscsi', 'I0', '8MiB'],
+                ['iscsi', 'portal-group', 'create', '1',
+                 f'127.0.0.1:{ports.free_port()}'],
+                ['iscsi', 'initiator-group', 'create', '1',
+                 'iqn.2016-06.io.example:nobody'],
+                ['iscsi', 'node', 'create', '--map', '1:1', 'disk1', 'I0']):
+            self.made(*iscsi, *words)
         self.does(wanted, words=[
             *iscsi, 'attach',
             '{"iqn": "iqn.2016-06.io.spdk:disk1", "lun": "0"}',
@@ -195,16 +198,15 @@ class DocumentsTest(test_discover.DiscoverTest):
 
     def _desired(self):
         saved = os.path.join(self.directory, 'saved.json')
-        shutil.copy(os.path.join(self.directory, 'disk'), saved + '.disk')
-        self.assertEqual(0, self.ours('target', 'save-config', 'spdk_nvmf',
-                                      saved)[0])
+        with open(saved + '.disk', 'wb') as out:
+            out.truncate(1 << 20)
+        self.made('target', 'save-config', 'spdk_nvmf', saved)
         self.does('target save-config spdk_nvmf')
         # A disk that is away: a unit is missing, and then not wanted.
-        self.assertEqual(0, self.ours('bdev', 'create', 'aio', '-t',
-                                      'spdk_nvmf', 'Old', saved + '.disk',
-                                      '512')[0])
+        self.made('bdev', 'create', 'aio', '-t', 'spdk_nvmf', 'Old',
+                  saved + '.disk', '--block-size', '512')
         os.remove(saved + '.disk')
-        self.assertEqual(3, self.ours('target', 'restart', 'spdk_nvmf')[0])
+        self.made('target', 'restart', 'spdk_nvmf', status=3)
         self.does('target diff spdk_nvmf', 3)
         self.does('target forget spdk_nvmf bdev:Old')
         self.does('target load-config spdk_nvmf FILE --restart',
@@ -214,8 +216,7 @@ class DocumentsTest(test_discover.DiscoverTest):
 
     def _topology(self):
         text = 'topology --address /var/tmp/spdk.sock'
-        code, _out, err = self.ours('target', 'start', 'spdk_nvmf')
-        self.assertEqual(0, code, err)
+        self.made('target', 'start', 'spdk_nvmf')
         out, _err = self.does(text, words=[
             'topology', '--address', self.socket('spdk_nvmf')])
         self.assertTrue(out.startswith(
