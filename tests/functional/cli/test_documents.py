@@ -111,9 +111,13 @@ class DocumentsTest(test_discover.DiscoverTest):
     def test_all(self):
         self._host()
         self._calls()
-        self._units()
+        # Of this user, and of a target that has one.
+        self.made('bdev', 'create', 'malloc', '-t', 'spdk_vhost', 'B0',
+                  '8MiB')
+        self.made('vhost', 'controller', 'create', 'blk', 'blk.0', 'B0')
         self._desired()
         self._topology()
+        self._units()
         self.assertEqual(set(_ELSEWHERE), self.left)
         for path in _ELSEWHERE.values():
             self.assertTrue((documents.TOP / path).exists(), path)
@@ -165,10 +169,6 @@ class DocumentsTest(test_discover.DiscoverTest):
             '0c6ff3a4-8c6a-4c2e-9f3c-2c6a8c5d0c11'
         self.does('attach {"nqn": "nqn.2016-06.io.spdk:cnode1", '
                   f'"nsid": "1"}} {host}', words=['attach', handle, host])
-        # Of this user, and of a target that has one.
-        self.made('bdev', 'create', 'malloc', '-t', 'spdk_vhost', 'B0',
-                  '8MiB')
-        self.made('vhost', 'controller', 'create', 'blk', 'blk.0', 'B0')
         socket = f'{{"socket": "{self.directory}/run/blk.0"}}'
         self.does('attach {"socket": "/run/vhost/blk.0"} libvirt-qemu',
                   words=['attach', socket, 'root'])
@@ -198,9 +198,9 @@ class DocumentsTest(test_discover.DiscoverTest):
 
     def _desired(self):
         saved = os.path.join(self.directory, 'saved.json')
-        with open(saved + '.disk', 'wb') as out:
-            out.truncate(1 << 20)
-        self.made('target', 'save-config', 'spdk_nvmf', saved)
+        with open(saved + '.disk', 'wb') as stream:
+            stream.truncate(1 << 20)
+        self.made('target', 'save-config', 'spdk_vhost', saved)
         self.does('target save-config spdk_nvmf')
         # A disk that is away: a unit is missing, and then not wanted.
         self.made('bdev', 'create', 'aio', '-t', 'spdk_nvmf', 'Old',
@@ -210,7 +210,7 @@ class DocumentsTest(test_discover.DiscoverTest):
         self.does('target diff spdk_nvmf', 3)
         self.does('target forget spdk_nvmf bdev:Old')
         self.does('target load-config spdk_nvmf FILE --restart',
-                  words=['target', 'load-config', 'spdk_nvmf', saved,
+                  words=['target', 'load-config', 'spdk_vhost', saved,
                          '--restart'])
         self.does('target stop spdk_nvmf --hold')
 
@@ -221,4 +221,5 @@ class DocumentsTest(test_discover.DiscoverTest):
             'topology', '--address', self.socket('spdk_nvmf')])
         self.assertTrue(out.startswith(
             f'target {self.socket("spdk_nvmf")} (v'), out)
-        self.assertIn('|   `-- namespace 1\n', out)
+        self.assertIn('-- subsystem nqn.2016-06.io.spdk:c1 (TCP:127.0.0.1:',
+                      out)
