@@ -47,7 +47,6 @@ _ELSEWHERE = {
     'plug list': 'tests/plug/test_plug.py',
     'rpc -s ssh://root@storage1/var/tmp/spdk.sock bdev_get_bdevs':
         'tests/functional/rpc/test_ssh.py',
-    'rpc --server': 'tests/functional/cli/test_rpc.py',
     'simulate vhost -r /tmp/vhost.sock -S /tmp':
         'tests/simulator/functional/test_process.py',
     'stats spdk_nvmf --watch': 'tests/functional/cli/test_drivers.py',
