@@ -8,6 +8,7 @@ program of its own. Everything else is a cliff command.
 """
 
 from collections.abc import Sequence
+import gc
 import signal
 import sys
 
@@ -33,8 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: list[str]) -> int:
     if argv[:1] and argv[0] in programs.NAMES:
         return programs.run(argv[0], argv[1:])
+    # What is imported stays: neither now nor at the end is it garbage.
+    gc.disable()
     from cyborg_spdk.cli import app
-    return app.App().run(argv)
+    program = app.App()
+    gc.freeze()
+    gc.enable()
+    return program.run(argv)
 
 
 if __name__ == '__main__':
