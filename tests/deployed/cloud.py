@@ -117,7 +117,8 @@ class Cloud(fixtures.Fixture):
         # Its provider; the agent does not start before that is there.
         processes.wait_until(
             lambda: self.placement(f'/resource_providers?name={self.host}')[
-                'resource_providers'], "the compute node's provider")
+                'resource_providers'], "the compute node's provider",
+            pause=0.5)
         self.nova.manage('cell_v2', 'discover_hosts')
 
     def _placement(self, database: str) -> None:

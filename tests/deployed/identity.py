@@ -56,6 +56,7 @@ class Keystone(fixtures.Fixture):
         self.url = f'http://127.0.0.1:{self._port}/v3'
         self._identifiers: dict[tuple[str, str], str] = {}
         self._headers: dict[str, str] = {}
+        self._tokens: dict[tuple[str, str], str] = {}
 
     def _setUp(self) -> None:
         os.mkdir(self._directory)
@@ -87,7 +88,12 @@ class Keystone(fixtures.Fixture):
                        *words])
 
     def token(self, user: str, project: str) -> str:
-        """A token of a user in a project."""
+        """A token of a user in a project; one serves for the whole test."""
+        if (user, project) not in self._tokens:
+            self._tokens[user, project] = self._new_token(user, project)
+        return self._tokens[user, project]
+
+    def _new_token(self, user: str, project: str) -> str:
         reply = requests.post(f'{self.url}/auth/tokens', timeout=60, json={
             'auth': {
                 'identity': {'methods': ['password'], 'password': {

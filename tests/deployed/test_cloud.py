@@ -38,7 +38,8 @@ class CloudTest(testtools.TestCase):
         # Of the device profile, the flavor and the server.
         self.name = f'disk-{processes.new_uuid()}'
         processes.wait_until(
-            lambda: self.cloud.provider(_RESOURCE), 'the first report')
+            lambda: self.cloud.provider(_RESOURCE), 'the first report',
+            pause=0.5)
 
     def add_profile(self):
         self.accelerator(
@@ -148,7 +149,8 @@ class CloudTest(testtools.TestCase):
                              server['id'])
         processes.wait_until(
             lambda: self.accelerator(_USER, 'arq', 'list') == []
-            and not self.allocations(provider), 'the accelerator given back')
+            and not self.allocations(provider), 'the accelerator given back',
+            pause=0.5)
 
     def test_nothing_to_complain_of(self):
         """The agent's credentials are enough for all that it asks.

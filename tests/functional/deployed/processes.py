@@ -21,11 +21,14 @@ from tests.functional.fixtures import served
 PATIENCE = 120.0
 
 
-def wait_until(condition: Any, what: str, patience: float = PATIENCE) -> Any:
+def wait_until(condition: Any, what: str, patience: float = PATIENCE,
+               pause: float = 0.05) -> Any:
     """Wait until a condition holds.
 
     :param condition: callable; a true value ends the waiting.
     :param what: the condition in words, for the message.
+    :param pause: seconds between two looks: longer where a look is work for
+        those who are waited for.
     :returns: that value.
     """
     deadline = time.monotonic() + patience
@@ -33,7 +36,7 @@ def wait_until(condition: Any, what: str, patience: float = PATIENCE) -> Any:
         value = condition()
         if value:
             return value
-        threading.Event().wait(0.05)
+        threading.Event().wait(pause)
     raise AssertionError(f'{what}: not within {patience:g} s')
 
 
