@@ -41,6 +41,7 @@ def main():
         print(f'{trial.name}: {amount}', file=sys.stderr, flush=True)
         began = time.monotonic()
         figures = trial.run(amount, seed)
+        print(f'{trial.name}: {figures}', file=sys.stderr, flush=True)
         broken += [f'{trial.name}: {text}' for text
                    in trial.broken(figures)]
         table.add_row([
