@@ -19,8 +19,8 @@ TRIALS = (
         'calls to hostile peers', hostile_peers.run, 5000000, 5000,
         {'hung': 0, 'crossed': 0, 'untyped': 0}),
     trials.Trial(
-        'replies without end', hostile_peers.endless, 20, 1,
-        {'answered': 0, 'peak MiB': 256}),
+        'replies without end', hostile_peers.endless, 20, 4,
+        {'answered': 0, 'peak MiB': 200}),
     trials.Trial(
         'calls to a peer that hangs up', hostile_peers.accepted_and_closed,
         60, 2, {'answered': 0, 'connections a second': 50}),

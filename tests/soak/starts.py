@@ -39,9 +39,13 @@ def run(amount, seed):
         for _ in range(amount):
             for process in [subprocess.Popen(
                     [*command, 'start'], stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                    text=True, errors='replace')
                     for _ in range(_AT_ONCE)]:
-                figures['commands that failed'] += process.wait() != 0
+                _out, said = process.communicate()
+                if process.returncode:
+                    figures['commands that failed'] += 1
+                    print(said, file=sys.stderr)
             there = _processes(address)
             figures['started'] += there > 0
             figures['processes too many'] += max(0, there - 1)

@@ -93,7 +93,10 @@ class Frames:
         self._buffer += data
         pieces = list(self._pieces(paused=False))
         if len(self._buffer) >= self._most:
-            raise TooLong(len(self._buffer), bytes(self._buffer[:200]))
+            size, first = len(self._buffer), bytes(self._buffer[:200])
+            # An error is kept longer than what it tells of.
+            self._buffer.clear()
+            raise TooLong(size, first)
         return pieces
 
     def settle(self) -> list[Piece]:
