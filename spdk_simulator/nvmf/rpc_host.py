@@ -84,7 +84,7 @@ def add_host(target, params, request):
         known = _known(target, tgt, psk)
         if not known:
             raise errors.internal()
-        if "TCP" in tgt.transports and psk not in target.options.keys:
+        if "TCP" in tgt.transports:
             subsystem.psks[host] = psk
     subsystem.hosts[host] = keys
     return True

@@ -90,7 +90,8 @@ def _check_tls(target: clients.NvmfTgt, subsystem: types.Subsystem,
                host: str, psk_file: str | None) -> None:
     """Refuse what cannot work: a listener with TLS, a host without a key."""
     places = {one.place for one in listeners.secure(target, subsystem.nqn)}
-    if places and not psk_file and not _own(subsystem, host).get('psk') and \
+    if places and not psk_file and not _own(target, subsystem, host).get(
+            keys.PSK) and \
             all(one.place in places for one in subsystem.listen_addresses):
         raise exceptions.InvalidValue(
             'host', host, f'{subsystem.nqn} listens with TLS alone; give the '
@@ -114,7 +115,7 @@ def _add_host(target: clients.NvmfTgt, subsystem: types.Subsystem, host: str,
     if host not in subsystem.hosts:
         target.nvmf_subsystem_add_host(nqn, host, exist_ok=True, **options)
         return True
-    before = _own(subsystem, host)
+    before = _own(target, subsystem, host)
     new = {kind: name for kind, name in options.items()
            if before.get(kind) != name}
     if not new:
@@ -179,7 +180,7 @@ def forbid(client: rpc.Client, handle: Mapping[str, str],
     target = clients.NvmfTgt(client)
     nqn = handle['nqn']
     subsystem = _subsystem(target, handle)
-    before = _own(subsystem, host)
+    before = _own(target, subsystem, host)
     found = bool(target.nvmf_subsystem_remove_host(nqn, host,
                                                    missing_ok=True))
     for kind in keys.KINDS:
@@ -207,7 +208,22 @@ def _wait_for_the_end(target: clients.NvmfTgt, nqn: str, host: str) -> None:
         time.sleep(0.05)
 
 
-def _own(subsystem: types.Subsystem, host: str) -> dict[str, Any]:
-    """What the target says of the keys of a host (v24.05)."""
-    return next((one for one in subsystem.raw.get('hosts') or ()
-                 if one.get('nqn') == host), {})
+def _own(target: clients.NvmfTgt, subsystem: types.Subsystem,
+         host: str) -> dict[str, Any]:
+    """The keys of a host, by their kinds.
+
+    Of DH-HMAC-CHAP the subsystem tells (v24.05); which key for TLS a host has
+    stands in the configuration alone.
+    """
+    if host not in subsystem.hosts:
+        return {}
+    found: dict[str, Any] = next((
+        one for one in subsystem.raw.get('hosts') or ()
+        if one.get('nqn') == host), {})
+    reply = target.rpc.call('framework_get_config', name='nvmf')
+    psk = next((one['params']['psk'] for one in reply or ()
+                if one.get('method') == 'nvmf_subsystem_add_host'
+                and one['params'].get('nqn') == subsystem.nqn
+                and one['params'].get('host') == host
+                and one['params'].get('psk')), None)
+    return {**found, keys.PSK: psk}

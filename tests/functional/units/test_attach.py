@@ -13,6 +13,7 @@ from cyborg_spdk import exceptions
 from cyborg_spdk.host.target import lifecycle
 from cyborg_spdk import tasks
 from cyborg_spdk.units import attach
+from cyborg_spdk.units.attach import keys
 from tests.functional.fixtures import targets
 
 _MIB = 1 << 20
@@ -118,6 +119,29 @@ class NvmfTest(NvmfCase):
         self.assertEqual(key.name, hosts[0]['dhchap_key'])
         self.assertFalse(attach.allow(self.client, self.handle, HOST,
                                        key_file=path).changed)
+        self.assertTrue(attach.forbid(self.client, self.handle, HOST))
+        self.assertEqual([], self.target.keyring_get_keys())
+
+    def test_key_for_tls(self):
+        if not self.client.has('nvmf_subsystem_set_keys'):
+            return
+        self.target.nvmf_create_transport('TCP', exist_ok=True)
+        paths = {}
+        for option, kind in (('psk_file', keys.PSK), ('key_file',
+                                                      keys.DHCHAP)):
+            paths[option] = self.targets.path(option)
+            with open(paths[option], 'w', opener=lambda name, flags: os.open(
+                    name, flags, 0o600)) as out:
+                out.write(keys.text(kind))
+        attach.allow(self.client, self.handle, HOST,
+                     psk_file=paths['psk_file'])
+        # The same key again changes nothing, and another one beside it can
+        # be set.
+        self.assertFalse(attach.allow(self.client, self.handle, HOST,
+                                      psk_file=paths['psk_file']).changed)
+        self.assertTrue(attach.allow(self.client, self.handle, HOST,
+                                     **paths).changed)
+        self.assertEqual(2, len(self.target.keyring_get_keys()))
         self.assertTrue(attach.forbid(self.client, self.handle, HOST))
         self.assertEqual([], self.target.keyring_get_keys())
 
