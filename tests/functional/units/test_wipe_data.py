@@ -17,6 +17,7 @@ import time
 from cyborg_spdk import exceptions
 from cyborg_spdk.units import attach
 from cyborg_spdk.units import crypto_keys
+from cyborg_spdk.units.pools import stores
 from cyborg_spdk.units.wipe import run
 from tests.functional.fixtures import clients as client_fixtures
 from tests.functional.fixtures.nvme import server as nvme_server
@@ -368,9 +369,79 @@ class KilledData(DataCase):
             handle['nqn'])[0].hosts)
 
 
+class KilledApply(DataCase):
+    """kill -9 of ``units apply``, at random steps, over a disk of old data."""
+
+    UNITS = 3
+
+    def setUp(self):
+        super().setUp()
+        self.path = self.spdk.path('disk')
+        with open(self.path, 'wb') as out:
+            for _count in range(256):
+                out.write(_PATTERN * (_MIB // len(_PATTERN)))
+        self.port = client_fixtures.free_port()
+        with open(self.spdk.path('units.yaml'), 'w') as out:
+            json.dump({
+                'pools': [{'name': 'p', 'target': 'spdk_nvmf',
+                           'cluster_size': '1MiB',
+                           'disks': [{'file': self.path}]}],
+                'units': [{'pool': 'p', 'name': 'u{n}', 'count': self.UNITS,
+                           'size': f'{_SIZE}', 'export': 'nvmf',
+                           'limits': {'rw_mbytes_per_sec': 500},
+                           'listeners': [f'tcp://127.0.0.1:{self.port}']}]},
+                out)
+
+    def apply(self, lines=None, seconds=0.0):
+        """Run it; kill it so long after so many lines of what it does."""
+        with subprocess.Popen(
+                [sys.executable, '-m', 'cyborg_spdk.cli.main',
+                 '--config-file', self.conf_file, 'units', 'apply',
+                 '--overwrite', 'p'], stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                text=True) as process:
+            said = []
+            for line in process.stdout:
+                said.append(line)
+                if len(said) == lines:
+                    time.sleep(seconds)
+                    process.kill()
+        return process.returncode, ''.join(said)
+
+    def test_ten_kills(self):
+        seed = random.randrange(1 << 32)
+        chance = random.Random(seed)
+        killed, left = 0, set()
+        for _number in range(_KILLS):
+            status, said = self.apply(chance.randint(1, 5),
+                                      chance.uniform(0, 0.05))
+            killed += status == -9
+            noted = stores.load(self.conf, 'p')
+            left |= set(noted.coming) if noted else set()
+        self.assertGreater(killed, 2, f'seed {seed}: {said}')
+        deadline = time.monotonic() + 120
+        while True:
+            # The target may still be at what the last one has begun.
+            status, said = self.apply()
+            if not status:
+                break
+            self.assertLess(time.monotonic(), deadline, f'seed {seed} {said}')
+        self.assertEqual({}, stores.load(self.conf, 'p').coming)
+        told = f'seed {seed}, {killed} kills, left between: {sorted(left)}'
+        for number in range(1, self.UNITS + 1):
+            handle = {'nqn': f'nqn.2016-06.io.spdk:p-u{number}', 'nsid': '1'}
+            self.assertTrue(self.state(handle).clean, told)
+            attach.attach(self.conf, self.targets['nvmf'], handle, A)
+            self.assertEqual(0, self.patterns_read(A, handle), told)
+        self.assertEqual(
+            {f'p/u{number}' for number in range(1, self.UNITS + 1)},
+            {one.alias for one in self.nvmf.bdev_get_bdevs()
+             if 'lvol' in one.driver_specific}, told)
+
+
 def load_tests(loader, _tests, _pattern):
     """Only where there is a real target."""
-    cases = [NvmfData, OtherData, NamespaceData, KilledData] \
+    cases = [NvmfData, OtherData, NamespaceData, KilledData, KilledApply] \
         if target_fixture.SPDK_DIR else []
     suite = loader.suiteClass()
     for case in cases:
