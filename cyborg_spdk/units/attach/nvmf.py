@@ -220,6 +220,8 @@ def _own(target: clients.NvmfTgt, subsystem: types.Subsystem,
     found: dict[str, Any] = next((
         one for one in subsystem.raw.get('hosts') or ()
         if one.get('nqn') == host), {})
+    if not target.rpc.has('framework_get_config'):
+        return found
     reply = target.rpc.call('framework_get_config', name='nvmf')
     psk = next((one['params']['psk'] for one in reply or ()
                 if one.get('method') == 'nvmf_subsystem_add_host'
