@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import functools
 import importlib.metadata
 import importlib.util
+import inspect
 from typing import Any
 
 from cliff import commandmanager
@@ -43,7 +44,13 @@ class Manager(commandmanager.CommandManager):
         Read from their sources, which is quicker than to import them.
         """
         for name, entry in sorted(self.commands.items()):
-            module, _, attribute = entry.value.partition(':')
+            value = getattr(entry, 'value', None)
+            if value is None:
+                # cliff's own, which older releases of it hold as a class.
+                yield name, (inspect.getdoc(entry.load())
+                             or '').partition('\n')[0]
+                continue
+            module, _, attribute = value.partition(':')
             yield name, _docstrings(module).get(attribute, '')
 
 

@@ -15,11 +15,6 @@ def _bounds(name, sign):
 
 class RequirementsTest(testtools.TestCase):
 
-    def test_what_tox_lower_installs_are_the_lower_bounds(self):
-        wanted = {**_bounds('test-requirements.txt', '>='),
-                  **_bounds('requirements.txt', '>=')}
-        self.assertEqual(wanted, _bounds('lower-constraints.txt', '=='))
-
     def test_extras_have_the_bounds_that_are_tested(self):
         extras = (_TOP / 'setup.cfg').read_text()
         extras = extras[extras.index('[extras]'):extras.index('[entry_')]
