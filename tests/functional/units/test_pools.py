@@ -2,7 +2,7 @@
 
 """Pools and units as a file declares them, at a target."""
 
-import http.server
+from http import server as http_server
 import json
 import os
 import subprocess
@@ -455,7 +455,7 @@ class CommandTest(declared.DeclaredCase):
         self.assertIn('instance-00000007: vdb', out)
 
     def serve_health(self, answer):
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(http_server.BaseHTTPRequestHandler):
             def do_GET(self):  # noqa: N802
                 self.send_response(200)
                 self.end_headers()
@@ -463,7 +463,7 @@ class CommandTest(declared.DeclaredCase):
 
             def log_message(self, *_arguments):
                 pass
-        server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
+        server = http_server.HTTPServer(('127.0.0.1', 0), Handler)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         self.addCleanup(server.server_close)
