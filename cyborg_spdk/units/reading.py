@@ -45,9 +45,7 @@ def read(client: rpc.Client, kind: str,
         is never returned.
     """
     end = time.monotonic() + timeout
-    methods = [*_CALLS[kind], _BDEVS]
-    if client.has(_ACCEL):
-        methods.append(_ACCEL)
+    methods = [*_CALLS[kind], _BDEVS, _ACCEL]
     replies = dict(zip(methods, client.call_many(
         [rpc.Request(method) for method in methods], timeout=timeout),
         strict=True))
@@ -55,6 +53,10 @@ def read(client: rpc.Client, kind: str,
         replies[_BDEVS] = _by_name(
             client, _names(client.address, kind, replies),
             end - time.monotonic())
+    if isinstance(replies[_ACCEL], exceptions.MethodNotFound):
+        # Asked for all the same: to look first whether a target has it would
+        # wait for one that hangs for longer than this may take.
+        del replies[_ACCEL]
     for method, reply in replies.items():
         if isinstance(reply, Exception):
             raise reply

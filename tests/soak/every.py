@@ -44,7 +44,7 @@ TRIALS = (
         1000, 10, {'raised': 0, 'reports too long': 0}),
     trials.Trial(
         'discover() with a hung target', discovers.of('hung'), 20, 1,
-        {'others unread': 0, 'seconds': 60}),
+        {'others unread': 0, 'seconds': 30}),
     trials.Trial(
         'discover(), clock set forth and back', discovers.of('clocks'),
         1000, 10, {'raised': 0, 'not reported': 0}),
