@@ -174,18 +174,21 @@ class Maker:
                 continue
             seen: _Seen = (status.st_ino, status.st_size, status.st_mtime_ns,
                            runs)
-            if self._is_due(name, seen):
-                made += self._make(pool, found.of_pool(name), seen)
+            units = found.of_pool(name)
+            if self._is_due(name, seen, units):
+                made += self._make(pool, units, seen)
         return made
 
-    def _is_due(self, name: str, seen: _Seen) -> bool:
+    def _is_due(self, name: str, seen: _Seen,
+                units: list[model.Unit]) -> bool:
         before = self._made.get(name)
         if before is None or before[0] != seen:
             return True
         if before[2] is not None:
             return time.monotonic() - before[1] >= AGAIN
         noted = stores.load(self._conf, name)
-        return noted is not None and bool(noted.coming)
+        return noted is not None and any(one.name in noted.coming
+                                         for one in units)
 
     def _make(self, pool: model.Pool, units: list[model.Unit],
               seen: _Seen) -> int:

@@ -235,7 +235,7 @@ def finish(conf: cfg.ConfigOpts, target: spdk_conf.Target, state: store.State,
     store.remember(conf, target, store.Look(
         seen.identity, now.cursor,
         _enabled(now.controllers, seen),
-        _devices(now)))
+        _devices(now, seen)))
     tell(target, result)
 
 
@@ -252,14 +252,19 @@ def _enabled(controllers: dict[str, list[bool]],
     return {**before, **found}
 
 
-def _devices(now: observe.Observation) -> dict[str, int]:
-    """Which devices the controllers on PCI are."""
+def _devices(now: observe.Observation, seen: Seen) -> dict[str, int]:
+    """Which devices the controllers on PCI are.
+
+    Of one that the last look had, too, it stays that one: another may be
+    plugged in at its address before SPDK has noticed that it went.
+    """
+    before = seen.last.devices if seen.last.process == seen.identity else {}
     found = {str(one.params.get('traddr')): probes.device(
         one.params.get('traddr')) for one in now.objects.values()
         if one.kind == 'nvme'
         and str(one.params.get('trtype')).upper() == 'PCIE'}
-    return {address: number for address, number in found.items()
-            if number is not None}
+    return {address: before.get(address, number)
+            for address, number in found.items() if number is not None}
 
 
 def tell(target: spdk_conf.Target, result: Result) -> None:

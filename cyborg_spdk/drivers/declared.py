@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What units.yaml declares is made, after a report, beside the agent.
+"""What units.yaml declares is made, beside the agent's reports.
 
 It takes as long as wipes take, so that no report waits for it: what was made
 is in the next one. With the host service, whoever comes first does it.
@@ -31,6 +31,8 @@ class DeclaredUnits:
         self._conf, self._conditions = conf, told
         self._maker = declared.Maker(conf, (kind,))
         self._name = f'units of {kind} {next(_COUNT)}'
+        # Whatever [spdk] parallel says: no report waits for a wipe.
+        self._tasks = tasks.Tasks()
 
     def make(self) -> None:
         """Begin to make what is declared. Never raises.
@@ -40,16 +42,16 @@ class DeclaredUnits:
         """
         if not self._conf.spdk.units_file:
             return
-        if tasks.known(self._name):
+        if self._tasks.known(self._name):
             try:
-                tasks.wait(self._name, timeout=0)
+                self._tasks.wait(self._name, timeout=0)
             except exceptions.TaskError as exc:
                 if exc.__cause__ is None:
                     return
                 self._tell(str(exc.__cause__))
             else:
                 self._tell('; '.join(self._maker.problems) or None)
-        tasks.run(self._name, self._maker.run)
+        self._tasks.run(self._name, self._maker.run)
 
     def _tell(self, problem: str | None) -> None:
         self._conditions.tell('units_file', 'declared units', problem)

@@ -21,6 +21,7 @@ from cyborg_spdk import loggers
 from cyborg_spdk import rpc
 from cyborg_spdk import tasks
 from cyborg_spdk.units.declared import promises
+from cyborg_spdk.units import listeners
 from cyborg_spdk.units import reading
 from cyborg_spdk.units import unit
 
@@ -171,7 +172,8 @@ def _ask(conf: cfg.ConfigOpts, kind: str,
          target: spdk_conf.Target) -> unit.Contents:
     client = rpc.connect(target.rpc_address,
                          timeout=conf.spdk.connect_timeout)
-    found = reading.read(client, kind,
-                         min(conf.spdk.rpc_timeout, READ_WAIT))
-    return dataclasses.replace(
-        found, units=promises.add(conf, target.name, found.units))
+    timeout = min(conf.spdk.rpc_timeout, READ_WAIT)
+    found = reading.read(client, kind, timeout)
+    return dataclasses.replace(found, units=promises.add(
+        conf, target.name, found.units,
+        lambda: listeners.tls_alone(client, timeout)))

@@ -9,6 +9,7 @@ from cyborg_spdk.clients import addresses
 from cyborg_spdk import exceptions
 from cyborg_spdk import rpc
 from cyborg_spdk.units import handles
+from cyborg_spdk.units import listeners
 
 #: The initiator of the group by which a target node is made: SPDK wants
 #: one, and nobody has that name.
@@ -38,6 +39,7 @@ def nvmf(client: rpc.Client, nqn: str, bdev: str, places: tuple[str, ...],
     :param bdev: name of the bdev.
     :param places: where it listens.
     :param tls: whether with TLS alone.
+    :raises InvalidValue: if it listens without TLS already where it is to.
     """
     target = clients.NvmfTgt(client)
     for trtype in sorted({addresses.parse(one).trtype
@@ -49,7 +51,12 @@ def nvmf(client: rpc.Client, nqn: str, bdev: str, places: tuple[str, ...],
     if subsystem.namespace(1) is None:
         target.nvmf_subsystem_add_ns(nqn, bdev, nsid=1)
     options = {'secure_channel': True} if tls else {}
+    plain = {one.place for one in listeners.plain(target, nqn)} if tls else ()
     for one in places:
+        if tls and addresses.parse(one).place in plain:
+            raise exceptions.InvalidValue(
+                'listener', one, f'{nqn} lets in without TLS there already; '
+                'remove it first: cyborg-spdk nvmf listener remove')
         target.nvmf_subsystem_add_listener(nqn, one, exist_ok=True,
                                            **options)
 

@@ -4,6 +4,7 @@
 
 from cyborg_spdk import clients
 from cyborg_spdk.clients import types
+from cyborg_spdk import rpc
 
 _LISTEN = 'nvmf_subsystem_add_listener'
 
@@ -23,6 +24,23 @@ def secure(target: clients.NvmfTgt,
             for one in reply or () if one.get('method') == _LISTEN
             and one['params'].get('nqn') == nqn
             and one['params'].get('secure_channel')]
+
+
+def tls_alone(client: rpc.Client, timeout: float) -> frozenset[str]:
+    """NQNs of the subsystems that let in with TLS alone (v23.05).
+
+    :param client: the client of the target.
+    :param timeout: seconds.
+    :raises SpdkError: if the target cannot be asked.
+    """
+    found: dict[str, bool] = {}
+    for one in client.call('framework_get_config', name='nvmf',
+                           _timeout=timeout) or ():
+        if one.get('method') == _LISTEN:
+            nqn = one['params'].get('nqn')
+            found[nqn] = found.get(nqn, True) and bool(
+                one['params'].get('secure_channel'))
+    return frozenset(nqn for nqn, alone in found.items() if alone)
 
 
 def plain(target: clients.NvmfTgt, nqn: str) -> list[types.ListenAddress]:

@@ -20,7 +20,8 @@ trait                                  has it
                                        :mod:`cyborg_spdk.clients.types.kinds`
 ``CUSTOM_SPDK_READ_ONLY``              vhost-blk controller made read-only
 ``CUSTOM_SPDK_ENCRYPTED``              unit on a crypto bdev
-``CUSTOM_SPDK_TLS``                    by ``tls`` in units.yaml
+``CUSTOM_SPDK_TLS``                    by ``tls`` in units.yaml, where the
+                                       subsystem lets in with TLS alone
 ``CUSTOM_SPDK_QOS_<CLASS>``            by ``qos_class`` in units.yaml
 ``CUSTOM_SPDK_ACCEL_<OP>_<MODULE>``    operation that SPDK's accel framework
                                        gives to other than its software

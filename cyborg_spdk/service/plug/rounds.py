@@ -367,9 +367,10 @@ class Round:
                 user = self._host.qemu_user()
                 if not attach_vhost.open_by_birth(path, user):
                     continue
-                # Nobody is let in meanwhile.
+                # Nobody is let in meanwhile. Who is busy with it is not
+                # waited for: the next round looks again.
                 with marks.locked(self._conf, unit.target, unit.handle,
-                                  'closing its socket'):
+                                  'closing its socket', 0):
                     mark = marks.load(self._conf, unit.target, unit.handle)
                     if mark is not None and mark.in_use:
                         continue

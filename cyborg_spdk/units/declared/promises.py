@@ -2,6 +2,8 @@
 
 """What units.yaml promises of units, as traits: TLS, and a class of QoS."""
 
+from collections.abc import Callable
+from collections.abc import Container
 from collections.abc import Iterable
 import dataclasses
 import json
@@ -17,6 +19,8 @@ from cyborg_spdk.units import unit as unit_module
 
 LOG = loggers.get(__name__)
 
+_TLS = traits.named('TLS')
+
 _Promises = dict[tuple[str, str], frozenset[str]]
 
 # What the file said, and which file that was: it is read when it changes.
@@ -24,8 +28,13 @@ _last: tuple[tuple[str, int, int, int], _Promises] | None = None
 
 
 def add(conf: cfg.ConfigOpts, target: str,
-        units: Iterable[unit_module.Unit]) -> tuple[unit_module.Unit, ...]:
+        units: Iterable[unit_module.Unit],
+        tls_alone: Callable[[], Container[str]]
+        ) -> tuple[unit_module.Unit, ...]:
     """Units with what is promised of them beside their own traits.
+
+    TLS is promised when the target keeps it: a subsystem that listens
+    without it, too, would be a trap for whoever relies on the trait.
 
     A file that cannot be used promises nothing; whoever makes the declared
     units tells what is wrong with it, and what was reported stays so: see
@@ -34,6 +43,8 @@ def add(conf: cfg.ConfigOpts, target: str,
     :param conf: the configuration.
     :param target: name of the target whose units they are.
     :param units: as they were read.
+    :param tls_alone: tells which subsystems let in with TLS alone; asked
+        only where TLS is promised.
     """
     try:
         found = _read(conf)
@@ -42,10 +53,18 @@ def add(conf: cfg.ConfigOpts, target: str,
         found = {}
     if not found:
         return tuple(units)
-    return tuple(
-        dataclasses.replace(one, traits=tuple(sorted({
-            *one.traits, *found.get((target, _address(one.handle)), ())})))
-        for one in units)
+    kept: list[unit_module.Unit] = []
+    secure: Container[str] | None = None
+    for one in units:
+        address = _address(one.handle)
+        names = found.get((target, address), frozenset())
+        if names & _TLS:
+            secure = tls_alone() if secure is None else secure
+            if address not in secure:
+                names -= _TLS
+        kept.append(dataclasses.replace(one, traits=tuple(sorted(
+            {*one.traits, *names}))))
+    return tuple(kept)
 
 
 def _read(conf: cfg.ConfigOpts) -> _Promises:
@@ -63,7 +82,7 @@ def _read(conf: cfg.ConfigOpts) -> _Promises:
 
 
 def _promised(one: model.Unit) -> frozenset[str]:
-    return (traits.named('TLS') if one.tls else frozenset()) | (
+    return (_TLS if one.tls else frozenset()) | (
         traits.named('QOS', one.qos_class) if one.qos_class
         else frozenset())
 

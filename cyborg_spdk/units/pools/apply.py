@@ -113,6 +113,8 @@ class Pool:
         self._bdevs = clients.BdevClient(self._client)
         self._fresh = self.seen.clean(self._pool.name)
         self._to_check: dict[str, bool] = {}
+        # Units of volumes that an interrupted apply has left.
+        self._taken_up: set[str] = set()
         for step in steps:
             listener(step)
             _DOERS[step.action](self, step)
@@ -227,7 +229,10 @@ class Pool:
                 thin_provision=self._pool.thin, clear_method='write_zeroes')
             bdev = slow.bdev_get_bdevs(f'{self._pool.name}/{name}')[0]
         elif bdev.size != unit.size:
-            # Declared otherwise since the crash.
+            # Declared otherwise since the crash. What it gets is as clean as
+            # the free space is now.
+            birth = self._coming(unit, dataclasses.replace(
+                birth, clean=birth.clean and self._fresh))
             self._bdevs.bdev_lvol_resize(bdev.name, unit.size)
         birth = self._coming(unit, dataclasses.replace(birth, uuid=bdev.name))
         if birth.temporary:
@@ -249,6 +254,12 @@ class Pool:
             coming={**noted.coming, unit.name: birth}))
         return birth
 
+    def _doubt(self, unit: model.Unit) -> None:
+        """Whoever finds it after a crash is not to take it for clean."""
+        birth = self._noted().coming.get(unit.name)
+        if birth is not None and birth.clean:
+            self._coming(unit, dataclasses.replace(birth, clean=False))
+
     def _take_up(self, step: plan.Step) -> None:
         """Go on where an apply has ended between a volume and its note."""
         unit = step.unit
@@ -257,6 +268,7 @@ class Pool:
         if self._is_known(unit):
             self._save(self._noted().without(unit.name))
             return
+        self._taken_up.add(unit.name)
         # Whoever could reach it may have written to it.
         self._to_check[unit.name] = birth.clean and not any(
             one.bdev in (birth.uuid, unit.bdev)
@@ -286,10 +298,14 @@ class Pool:
         unit = step.unit
         assert unit
         export = self.seen.exports.get(unit.name)
-        if not self._fresh and export and export.handle and not export.user:
+        if not self._fresh:
             # Before it has what may be somebody's.
-            state.note_dirty(self._conf, unit.target.name, export.handle)
-            self._to_check[unit.name] = False
+            self._doubt(unit)
+            if export and export.handle and not export.user:
+                state.note_dirty(self._conf, unit.target.name, export.handle)
+                self._to_check[unit.name] = False
+            elif unit.name in self._to_check:
+                self._to_check[unit.name] = False
         self._bdevs.bdev_lvol_resize(unit.volume, unit.size)
 
     def _shrink(self, step: plan.Step) -> None:
@@ -378,7 +394,11 @@ class Pool:
         if self._to_check.get(unit.name):
             # At once: after a crash it had to be wiped.
             del self._to_check[unit.name]
-            self._first_note(unit, True)
+            if unit.name in self._taken_up and self._is_known(unit):
+                # Its export was away, and it was somebody's before that.
+                self._save(self._noted().without(unit.name))
+            else:
+                self._first_note(unit, True)
 
     def _limits(self, step: plan.Step) -> None:
         assert step.unit

@@ -301,7 +301,12 @@ def _undeclared(pool: model.Pool, name: str, bdev: types.Bdev,
             'it by hand'
     elif export and export.user:
         blocked = f'{export.user} uses it; it stays'
-    if seen.noted is None or name not in seen.noted.volumes:
+    if seen.noted is not None and any(
+            birth.temporary == name for birth in seen.noted.coming.values()):
+        # An apply that was interrupted has made it, for a unit that is no
+        # longer declared.
+        blocked = None
+    elif seen.noted is None or name not in seen.noted.volumes:
         blocked = 'it was not made here; delete it by hand'
     return [Step(DELETE, f'{pool.name}/{name}', f'{bdev.size >> 20} MiB',
                  _lost(pool), blocked)]

@@ -59,9 +59,13 @@ class Store:
         default_factory=dict, hash=False)
 
     def without(self, name: str) -> 'Store':
-        """The same, where a volume is new no more."""
+        """The same, where a volume is new no more, or gone.
+
+        :param name: that of its unit, or the one that it had before.
+        """
         return dataclasses.replace(self, coming={
-            one: birth for one, birth in self.coming.items() if one != name})
+            one: birth for one, birth in self.coming.items()
+            if name not in (one, birth.temporary)})
 
 
 def _path(conf: cfg.ConfigOpts, pool: str) -> str:

@@ -105,6 +105,11 @@ class ProfileTest(rules.NodeCase):
                     'nqn': 'nqn.2016-06.io.spdk:cnode1', 'tls': True,
                     'qos_class': 'gold'}]}, out)
         self.node.options['units_file'] = path
+        self.node.puppets['spdk_nvmf'].extra['framework_get_config'] = \
+            lambda _params: [{
+                'method': 'nvmf_subsystem_add_listener', 'params': {
+                    'nqn': 'nqn.2016-06.io.spdk:cnode1',
+                    'listen_address': {}, 'secure_channel': True}}]
 
     def candidates(self, group):
         """Names of this host's providers that Placement finds."""

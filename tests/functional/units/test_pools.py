@@ -361,6 +361,67 @@ class HeldTest(PoolCase):
         self.assertEqual('dirty', self.state(self.handle()).word)
         self.assertEqual({}, stores.load(self.conf, 'p').coming)
 
+    def test_one_whose_export_is_lost_after_its_use_is_not_clean(self):
+        def die():
+            raise OSError('the connection is cut')
+        self.declare(self.unit(count=1))
+        self.watched.calls = {'nvmf_subsystem_add_listener': die}
+        self.assertRaises(exceptions.SpdkError, self.apply)
+        self.watched.calls = {}
+        bdev = self.nvmf.find_bdev('p/u1')
+        state.note_clean(self.conf, 'spdk_nvmf', self.handle(),
+                         identity.of(bdev.raw, lambda name: None))
+        target = self.targets['nvmf']
+        state.begin_use(self.conf, target, self.handle(), _HOST)
+        state.end_use(self.conf, target, self.handle(), _HOST)
+        self.nvmf.nvmf_delete_subsystem(self.handle()['nqn'])
+        self.assertEqual(['take up', 'export'], self.apply())
+        self.assertEqual('dirty', self.state(self.handle()).word)
+        self.assertEqual({}, stores.load(self.conf, 'p').coming)
+
+    def grown_after_a_crash(self, method):
+        """Declared larger, of space that is not clean, after a crash."""
+        def die():
+            raise OSError('the connection is cut')
+        self.declare(self.unit(count=1), wipe=self.wipe)
+        self.watched.calls = {method: die}
+        self.assertRaises(exceptions.SpdkError, self.apply)
+        self.watched.calls = {}
+        self.nvmf.bdev_lvol_create('p', 'others', '4MiB')
+        self.declare(self.unit(count=1, size='8MiB'), wipe=self.wipe)
+        self.apply()
+        self.assertEqual(8, self.volumes()['p/u1'])
+        mark = marks.load(self.conf, 'spdk_nvmf', self.handle())
+        # Clean only if it was wiped.
+        self.assertEqual(self.wipe != 'none',
+                         mark is not None and mark.state == marks.CLEAN)
+
+    def test_one_that_is_no_longer_declared_is_deleted(self):
+        def die():
+            raise OSError('the connection is cut')
+        self.declare(self.unit(count=1), wipe=self.wipe)
+        self.watched.calls = {'bdev_lvol_rename': die}
+        self.assertRaises(exceptions.SpdkError, self.apply)
+        self.watched.calls = {}
+        self.assertEqual(1, len(self.volumes()))
+        self.declare(self.unit('u2', 1), wipe=self.wipe)
+        self.assertIn('delete', self.apply(delete=True))
+        self.assertEqual({'p/u2': 4}, self.volumes())
+        self.assertEqual({}, stores.load(self.conf, 'p').coming)
+
+    def test_tls_is_not_there_by_being_declared(self):
+        self.declare(self.unit(count=1), wipe=self.wipe)
+        self.apply()
+        self.declare(self.unit(count=1, tls=True), wipe=self.wipe)
+        error = self.assertRaises(exceptions.InvalidValue, self.apply)
+        self.assertIn('lets in without TLS', str(error))
+
+    def test_one_without_its_name_grows_into_what_is_not_clean(self):
+        self.grown_after_a_crash('bdev_lvol_rename')
+
+    def test_one_that_is_not_exported_grows_into_what_is_not_clean(self):
+        self.grown_after_a_crash('nvmf_create_subsystem')
+
     def test_who_uses_a_unit_is_asked_where_that_decides(self):
         limits = {'rw_mbytes_per_sec': 50}
         self.declare(self.unit(limits=limits))

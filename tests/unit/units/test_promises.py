@@ -30,6 +30,7 @@ class PromisesTest(testtools.TestCase):
         self.conf([], default_config_files=[])
         spdk_conf.register(self.conf)
         self.conf.set_override('units_file', self.path, group='spdk')
+        self.secure = frozenset({'nqn.2016-06.io:a'})
 
     def declare(self, *units):
         with open(self.path + '.new', 'w') as out:
@@ -42,7 +43,8 @@ class PromisesTest(testtools.TestCase):
         os.rename(self.path + '.new', self.path)
 
     def traits(self, target, /, **handle):
-        found, = promises.add(self.conf, target, [_unit(**handle)])
+        found, = promises.add(self.conf, target, [_unit(**handle)],
+                              lambda: self.secure)
         return set(found.traits) - {'CUSTOM_SPDK'}
 
     def test_by_address(self):
@@ -54,6 +56,10 @@ class PromisesTest(testtools.TestCase):
             'spdk_nvmf', nqn='nqn.2016-06.io:a', nsid='1'))
         self.assertEqual({GOLD}, self.traits(
             'spdk_vhost', socket='/run/x/vhost-a'))
+        # Not before the target keeps it.
+        self.secure = frozenset()
+        self.assertEqual(set(), self.traits(
+            'spdk_nvmf', nqn='nqn.2016-06.io:a', nsid='1'))
         for target, handle in (
                 ('spdk_nvmf', {'nqn': 'nqn.2016-06.io:a', 'nsid': '2'}),
                 ('spdk_nvmf', {'nqn': 'nqn.2016-06.io:b', 'nsid': '1'}),
