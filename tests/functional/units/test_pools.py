@@ -309,8 +309,6 @@ class HeldTest(PoolCase):
         self.assertIsNone(marks.load(self.conf, 'spdk_nvmf', self.handle()))
 
     def test_what_an_apply_has_left_is_taken_up_by_the_next(self):
-        def die():
-            raise OSError('the connection is cut')
         methods = ['bdev_lvol_create', 'bdev_lvol_rename',
                    'nvmf_create_subsystem', 'nvmf_subsystem_add_ns']
         if not self.spdk.simulated:
@@ -318,10 +316,8 @@ class HeldTest(PoolCase):
             methods.append('nvmf_subsystem_add_listener')
         for count, method in enumerate(methods, 1):
             self.declare(self.unit(count=count), wipe='zeroes')
-            self.watched.calls = {method: die}
-            self.assertRaises(exceptions.SpdkError, self.apply)
+            self.interrupted(method)
             self.assertIn(f'u{count}', stores.load(self.conf, 'p').coming)
-            self.watched.calls = {}
             self.assertNotEqual([], self.apply())
             self.assertEqual({}, stores.load(self.conf, 'p').coming)
             self.assertTrue(self.state(self.handle(f'u{count}')).clean,
@@ -332,48 +328,41 @@ class HeldTest(PoolCase):
 
     def test_a_volume_that_others_have_made_is_not_taken_up(self):
         self.declare(self.unit(count=1), wipe=self.wipe)
-
-        def die():
-            raise OSError('the connection is cut')
-        self.watched.calls = {'bdev_lvol_create': die}
-        self.assertRaises(exceptions.SpdkError, self.apply)
-        self.watched.calls = {}
+        self.interrupted('bdev_lvol_create')
         self.nvmf.bdev_lvol_create('p', 'u1', '4MiB')
         self.assertNotIn('take up', self.apply())
         self.assertIsNone(marks.load(self.conf, 'spdk_nvmf', self.handle()))
         self.assertFalse(self.pool().seen.clean('p'))
 
-    def test_one_that_was_used_since_is_not_wiped(self):
+    def interrupted(self, method):
+        """Apply, and be cut off at a call."""
         def die():
             raise OSError('the connection is cut')
-        self.declare(self.unit(count=1, limits={'rw_mbytes_per_sec': 50}))
-        self.watched.calls = {'nvmf_subsystem_add_listener': die}
+        self.watched.calls = {method: die}
         self.assertRaises(exceptions.SpdkError, self.apply)
         self.watched.calls = {}
-        # As a wipe by command leaves it, and then a consumer.
+
+    def used(self):
+        """A unit as a wipe by command leaves it, and then a consumer."""
         bdev = self.nvmf.find_bdev('p/u1')
         state.note_clean(self.conf, 'spdk_nvmf', self.handle(),
                          identity.of(bdev.raw, lambda name: None))
         target = self.targets['nvmf']
         state.begin_use(self.conf, target, self.handle(), _HOST)
         state.end_use(self.conf, target, self.handle(), _HOST)
+
+    def test_one_that_was_used_since_is_not_wiped(self):
+        self.declare(self.unit(count=1, limits={'rw_mbytes_per_sec': 50}))
+        self.interrupted('nvmf_subsystem_add_listener')
+        self.used()
         self.assertIn('take up', self.apply())
         self.assertEqual('dirty', self.state(self.handle()).word)
         self.assertEqual({}, stores.load(self.conf, 'p').coming)
 
     def test_one_whose_export_is_lost_after_its_use_is_not_clean(self):
-        def die():
-            raise OSError('the connection is cut')
         self.declare(self.unit(count=1))
-        self.watched.calls = {'nvmf_subsystem_add_listener': die}
-        self.assertRaises(exceptions.SpdkError, self.apply)
-        self.watched.calls = {}
-        bdev = self.nvmf.find_bdev('p/u1')
-        state.note_clean(self.conf, 'spdk_nvmf', self.handle(),
-                         identity.of(bdev.raw, lambda name: None))
-        target = self.targets['nvmf']
-        state.begin_use(self.conf, target, self.handle(), _HOST)
-        state.end_use(self.conf, target, self.handle(), _HOST)
+        self.interrupted('nvmf_subsystem_add_listener')
+        self.used()
         self.nvmf.nvmf_delete_subsystem(self.handle()['nqn'])
         self.assertEqual(['take up', 'export'], self.apply())
         self.assertEqual('dirty', self.state(self.handle()).word)
@@ -381,12 +370,8 @@ class HeldTest(PoolCase):
 
     def grown_after_a_crash(self, method):
         """Declared larger, of space that is not clean, after a crash."""
-        def die():
-            raise OSError('the connection is cut')
         self.declare(self.unit(count=1), wipe=self.wipe)
-        self.watched.calls = {method: die}
-        self.assertRaises(exceptions.SpdkError, self.apply)
-        self.watched.calls = {}
+        self.interrupted(method)
         self.nvmf.bdev_lvol_create('p', 'others', '4MiB')
         self.declare(self.unit(count=1, size='8MiB'), wipe=self.wipe)
         self.apply()
@@ -397,12 +382,8 @@ class HeldTest(PoolCase):
                          mark is not None and mark.state == marks.CLEAN)
 
     def test_one_that_is_no_longer_declared_is_deleted(self):
-        def die():
-            raise OSError('the connection is cut')
         self.declare(self.unit(count=1), wipe=self.wipe)
-        self.watched.calls = {'bdev_lvol_rename': die}
-        self.assertRaises(exceptions.SpdkError, self.apply)
-        self.watched.calls = {}
+        self.interrupted('bdev_lvol_rename')
         self.assertEqual(1, len(self.volumes()))
         self.declare(self.unit('u2', 1), wipe=self.wipe)
         self.assertIn('delete', self.apply(delete=True))
